@@ -1,0 +1,58 @@
+# `make` lists the targets. Set PYTHON to choose the interpreter that .venv is made with.
+.DEFAULT_GOAL := help
+
+CHECKED := $(wildcard train_wgan.py gluon_wgan tools tests benchmarks)
+BIN := .venv/bin
+
+# Run, not looked up: a version manager leaves shims on the PATH that have no interpreter behind them.
+SUITS := -c 'import ensurepip, sys, venv; (3, 9) <= sys.version_info[:2] < (3, 13) and print("yes")' 2>/dev/null
+suitable = $(foreach name,$(1),$(if $(shell $(name) $(SUITS)),$(name)))
+
+ifneq ($(filter-out help clean,$(MAKECMDGOALS)),)
+PYTHON ?= $(firstword $(call suitable,python3.11 python3.12 python3.10 python3.9 python3))
+ifeq ($(call suitable,$(PYTHON)),)
+$(error gluon-wgan needs Python 3.9 to 3.12 with its venv module, not $(or $(PYTHON),what is on the PATH): \
+name one, as in `make PYTHON=/usr/bin/python3.11 $(MAKECMDGOALS)`)
+endif
+endif
+
+.PHONY: help venv demo test lint bench clean
+
+help:
+	@echo 'make demo    train on drawn faces for a few minutes and show the pictures it made'
+	@echo 'make test    lint, then run the tests'
+	@echo 'make lint    check style and types'
+	@echo 'make bench   time the training cycle and the data pipeline'
+	@echo 'make venv    install everything into .venv, as demo and test do when they need to'
+	@echo 'make clean   remove .venv and the caches, but no run'
+
+venv: $(BIN)/.installed-test
+
+demo: $(BIN)/.installed-demo
+	@$(BIN)/python train_wgan.py --preset demo
+
+test: lint
+	@$(BIN)/python -m pytest
+
+lint: $(BIN)/.installed-test
+	@$(BIN)/ruff check setup.py $(CHECKED)
+	@$(BIN)/mypy $(CHECKED)
+
+bench: $(BIN)/.installed-test
+	@$(BIN)/python benchmarks/train_cycle.py
+	@$(BIN)/python benchmarks/data_pipeline.py
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The demo needs no torch, which is large.
+$(BIN)/.installed-demo: EXTRAS := cpu
+$(BIN)/.installed-test: EXTRAS := cpu,test
+$(BIN)/.installed-%: setup.py constraints.txt | $(BIN)/python
+	@echo 'Installing gluon-wgan[$(EXTRAS)] into .venv; this happens once.'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -m venv .venv

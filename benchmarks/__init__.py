@@ -1,0 +1,1 @@
+"""Side-by-side timings, one script for each question."""

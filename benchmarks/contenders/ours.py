@@ -1,0 +1,28 @@
+"""The critic step and generator step of gluon_wgan."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import mxnet as mx
+import numpy as np
+
+from benchmarks.contenders.sizes import BATCH, NC, SIZE
+from gluon_wgan.config import TrainConfig
+from gluon_wgan.wgan import WGAN
+
+
+def build() -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return the two steps at full size."""
+    wgan = WGAN(TrainConfig(), [mx.cpu()])
+    real = np.random.default_rng(0).integers(0, 256, (BATCH, NC, SIZE, SIZE), dtype=np.uint8)
+
+    def critic_step() -> None:
+        wgan.critic_step(real).read()
+        mx.nd.waitall()
+
+    def generator_step() -> None:
+        wgan.generator_step().read()
+        mx.nd.waitall()
+
+    return critic_step, generator_step

@@ -1,0 +1,100 @@
+"""``train_wgan.py``: from the words of a command line to a training run."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from gluon_wgan import __version__, compat
+from gluon_wgan.config import TrainConfig, preset_config, read_config
+from gluon_wgan.errors import UserError
+from gluon_wgan.flags import build_parser, chosen_options
+from gluon_wgan.run.log import log_to_terminal
+
+log = logging.getLogger("gluon_wgan")
+
+# Exit statuses; after a signal it is 128 + its number, as shells have it.
+BAD_INPUT, DIVERGED, CTRL_C = 2, 1, 130
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Train as the command line says and return the exit status.
+
+    Parameters
+    ----------
+    argv
+        The words after the program's name; None takes them from ``sys.argv``.
+    """
+    parser = build_parser(f"gluon_wgan {__version__}")
+    arguments = parser.parse_args(argv)
+    log_to_terminal()
+    try:
+        options = chosen_options(arguments)
+        resume = Path(arguments.resume) if arguments.resume is not None else None
+        config = resolve(options, resume)
+        if config.threads is not None:
+            compat.set_threads(config.threads)
+        compat.check_mxnet_loads()
+        return _dry_run(config) if arguments.dry_run else _train(config, resume)
+    except (UserError, ImportError) as error:
+        return _fail(str(error), BAD_INPUT)
+    except KeyboardInterrupt:
+        return _fail("Stopped.", CTRL_C)
+
+
+def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:
+    """Return the configuration that a preset, or the run to resume, and the given options make.
+
+    Parameters
+    ----------
+    options
+        The options given on the command line, by name.
+    resume
+        The run directory to continue.
+    """
+    if options.get("gen_iters") is not None and options.get("epochs") is not None:
+        raise UserError("--gen-iters and --epochs both say when to stop: give one of them.")
+    # Naming one end replaces the other, whichever a preset or the run had.
+    if options.get("epochs") is not None:
+        options = {**options, "gen_iters": None}
+    elif options.get("gen_iters") is not None:
+        options = {**options, "epochs": None}
+    if resume is None:
+        return preset_config(options.pop("preset", TrainConfig.preset), **options)
+    if "out" in options:
+        raise UserError(f"--out has no meaning beside --resume {resume}: the run stays where it is.")
+    return read_config(resume / "config.json").replace(**options)
+
+
+def _train(config: TrainConfig, resume: Optional[Path]) -> int:
+    # Imported here because MXNet reads its number of threads when it is loaded.
+    from gluon_wgan.interrupt import Interrupted
+    from gluon_wgan.session import Diverged
+    from gluon_wgan.trainer import train
+
+    try:
+        train(config, resume=resume)
+    except Interrupted as stop:
+        return _fail(str(stop), 128 + stop.signum)
+    except Diverged as error:
+        return _fail(str(error), DIVERGED)
+    return 0
+
+
+def _dry_run(config: TrainConfig) -> int:
+    from gluon_wgan.dry_run import describe_run
+
+    for name, value in dataclasses.asdict(config).items():
+        print(f"{name:20} {value}")
+    for line in describe_run(config):
+        print(line)
+    return 0
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"train_wgan.py: {message}", file=sys.stderr)
+    return status

@@ -1,0 +1,267 @@
+"""What MXNet 1.9.1 needs from its surroundings; the only place that patches anything.
+
+``import gluon_wgan`` calls :func:`prepare`, so every module of the package may simply write
+``import mxnet as mx``. This module therefore imports neither MXNet nor NumPy at its top: the
+thread count has to be set before either is loaded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import math
+import os
+import sys
+from contextlib import suppress
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+from types import ModuleType
+
+from gluon_wgan.errors import UserError
+
+# Python types that NumPy 1.24 no longer re-exports: MXNet reads np.bool while it is imported and wherever
+# it makes a mask, mxnet.test_utils reads np.int, gluoncv's anchor boxes read np.float.
+_NUMPY_ALIASES = {"bool": bool, "int": int, "float": float}
+
+# The shared libraries that mxnet-cu112 wants to find already loaded, and where under the `nvidia` package
+# their wheels keep them. A library stands after those that it needs itself.
+_CUDA_LIBRARIES = (
+    "cuda_runtime/lib/libcudart.so.11.0",
+    "cuda_nvrtc/lib/libnvrtc.so.11.2",
+    "nvtx/lib/libnvToolsExt.so.1",
+    "cublas/lib/libcublasLt.so.11",
+    "cublas/lib/libcublas.so.11",
+    "cudnn/lib/libcudnn.so.8",
+    "cufft/lib/libcufft.so.10",
+    "curand/lib/libcurand.so.10",
+    "cusolver/lib/libcusolver.so.11",
+    "nccl/lib/libnccl.so.2",
+)
+
+
+class IncompatibleEnvironment(ImportError):
+    """Python, or what is installed in it, cannot run MXNet 1.9.1.
+
+    The message is one sentence that ends in the command that mends it. Scripts print it on
+    stderr and exit with status 2.
+    """
+
+
+def prepare() -> None:
+    """Make this process fit for MXNet 1.9.1, or say in one sentence why it cannot be.
+
+    Raises
+    ------
+    IncompatibleEnvironment
+        If Python, NumPy or the installed MXNet cannot work together.
+    """
+    _check_python()
+    if not os.environ.get("OMP_NUM_THREADS"):
+        # MXNet takes half of the cores it sees for hyper-threads and leaves them idle, unless told.
+        os.environ["OMP_NUM_THREADS"] = str(usable_cores())
+    _check_numpy()
+    _check_mxnet()
+    _restore_numpy_aliases()
+    if _is_installed("mxnet-cu112"):
+        _preload_cuda_libraries()
+
+
+def check_mxnet_loads() -> None:
+    """Import MXNet, and turn a shared library that is missing into one sentence.
+
+    Raises
+    ------
+    IncompatibleEnvironment
+        If the dynamic linker cannot load MXNet's library.
+    """
+    try:
+        importlib.import_module("mxnet")
+    except OSError as error:
+        raise IncompatibleEnvironment(_explain_linker(str(error))) from error
+
+
+def set_threads(count: int) -> None:
+    """Set how many threads MXNet computes with, whatever :func:`prepare` chose.
+
+    Every library that is loaded later reads the same variable; NumPy's own linear algebra is
+    loaded already and keeps the number it started with.
+
+    Parameters
+    ----------
+    count
+        The number of threads, 1 or more.
+
+    Raises
+    ------
+    UserError
+        If the number is below 1, or MXNet has been loaded and would not notice any more.
+    """
+    if count < 1:
+        raise UserError(f"{count} is not a number of threads: give 1 or more.")
+    if "mxnet" in sys.modules:
+        raise UserError(
+            f"The number of threads can no longer become {count}, because MXNet reads it once, when it is "
+            f"loaded: start Python with OMP_NUM_THREADS={count} instead."
+        )
+    os.environ["OMP_NUM_THREADS"] = str(count)
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may really use.
+
+    Returns
+    -------
+    int
+        The cores of its affinity mask or the CPU quota of its cgroup, rounded up, whichever is less.
+    """
+    # macOS, for which MXNet has a wheel too, knows no affinity.
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(1, math.ceil(min(cores, cgroup_quota())))
+
+
+def cgroup_quota(
+    memberships: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")
+) -> float:
+    """Return the CPU time, in cores, that the cgroups of this process are limited to.
+
+    Parameters
+    ----------
+    memberships
+        The kernel's list of the cgroups that the process is in.
+    mount
+        Where the cgroup file systems are mounted.
+
+    Returns
+    -------
+    float
+        The tightest limit of cgroups v1 and v2, infinity where there is none.
+    """
+    quota = math.inf
+    with suppress(OSError):
+        for line in memberships.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers and "cpu" not in controllers.split(","):
+                continue
+            root = mount / "cpu" if controllers else mount
+            # A limit on any ancestor binds too; and a container may see its own group mounted as the
+            # root while the kernel still names it by its path outside.
+            inside = PurePosixPath(path.lstrip("/"))
+            for group in (inside, *inside.parents):
+                quota = min(quota, _quota_of_group(root / group))
+    return quota
+
+
+def import_gluoncv() -> ModuleType:
+    """Import gluoncv as if torch were not installed, since it refuses torch 2 beside it.
+
+    Returns
+    -------
+    ModuleType
+        The gluoncv package. torch can be imported afterwards, or is there again if it was before.
+    """
+    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "torch"}
+    finder = _TorchHider()
+    sys.meta_path.insert(0, finder)
+    try:
+        return importlib.import_module("gluoncv")
+    finally:
+        sys.meta_path.remove(finder)
+        sys.modules.update(hidden)
+
+
+class _TorchHider:
+    """An import finder for which torch is not installed, and which knows nothing else."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        if name == "torch":
+            raise ModuleNotFoundError("torch is hidden while gluoncv is imported", name=name)
+
+
+def _check_python() -> None:
+    if not (3, 9) <= sys.version_info[:2] < (3, 13):
+        raise IncompatibleEnvironment(
+            f"gluon_wgan needs Python 3.9 to 3.12, not {sys.version_info[0]}.{sys.version_info[1]}, because "
+            "MXNet 1.9.1 needs NumPy 1.x: make an environment with one of those, for example "
+            "`python3.11 -m venv .venv`."
+        )
+
+
+def _check_numpy() -> None:
+    if find_spec("numpy") is None:
+        raise IncompatibleEnvironment("NumPy is not installed: run `pip install 'numpy>=1.23,<2'`.")
+    version = importlib.import_module("numpy").__version__
+    if int(version.split(".")[0]) >= 2:
+        raise IncompatibleEnvironment(
+            f"NumPy {version} is installed, but MXNet 1.9.1 needs NumPy 1.x: "
+            "run `pip install 'numpy>=1.23,<2'`."
+        )
+
+
+def _check_mxnet() -> None:
+    if find_spec("mxnet") is None:
+        raise IncompatibleEnvironment(
+            "MXNet is not installed: run `pip install mxnet==1.9.1`, or for a GPU "
+            "`pip install 'gluon-wgan[cu112]'`."
+        )
+    if _is_installed("mxnet") and _is_installed("mxnet-cu112"):
+        raise IncompatibleEnvironment(
+            "mxnet and mxnet-cu112 are both installed and have overwritten each other's files: run "
+            "`pip uninstall -y mxnet mxnet-cu112 && pip install mxnet==1.9.1`, or for a GPU "
+            "`pip uninstall -y mxnet mxnet-cu112 && pip install 'gluon-wgan[cu112]'`."
+        )
+    if sys.version_info >= (3, 12) and find_spec("distutils") is None:
+        raise IncompatibleEnvironment(
+            "MXNet 1.9.1 needs distutils, which Python 3.12 no longer has but setuptools brings: run "
+            "`pip install 'setuptools<81'`."
+        )
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _restore_numpy_aliases() -> None:
+    # Straight into the namespace: NumPy 1.20 to 1.23 warn at whoever looks one of these names up.
+    namespace = vars(importlib.import_module("numpy"))
+    for name, python_type in _NUMPY_ALIASES.items():
+        namespace.setdefault(name, python_type)
+
+
+def _preload_cuda_libraries() -> None:
+    package = find_spec("nvidia")
+    for root in (package and package.submodule_search_locations) or ():
+        for library in _CUDA_LIBRARIES:
+            # What is absent here may still be installed system-wide: the linker has the last word.
+            with suppress(OSError):
+                ctypes.CDLL(os.path.join(root, library))
+
+
+def _explain_linker(message: str) -> str:
+    library = message.split(":")[0]
+    if "cannot open shared object file" not in message:
+        wheel = "mxnet-cu112" if _is_installed("mxnet-cu112") else "mxnet"
+        return f"MXNet cannot be loaded ({message}): run `pip install --force-reinstall {wheel}==1.9.1`."
+    if library.startswith("libcuda.so"):
+        return (
+            f"mxnet-cu112 needs {library}, which comes with NVIDIA's driver: install the driver, or run "
+            "`pip uninstall -y mxnet-cu112 && pip install mxnet==1.9.1` to use the CPU."
+        )
+    if library in {Path(name).name for name in _CUDA_LIBRARIES}:
+        return f"mxnet-cu112 needs {library}, which is not installed: run `pip install 'gluon-wgan[cu112]'`."
+    return f"MXNet needs {library}, which is not installed: install the system package that holds it."
+
+
+def _quota_of_group(group: Path) -> float:
+    with suppress(OSError):
+        limit, period = (group / "cpu.max").read_text().split()
+        return math.inf if limit == "max" else int(limit) / int(period)
+    with suppress(OSError):
+        microseconds = int((group / "cpu.cfs_quota_us").read_text())
+        return math.inf if microseconds < 0 else microseconds / int((group / "cpu.cfs_period_us").read_text())
+    return math.inf

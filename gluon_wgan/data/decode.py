@@ -1,0 +1,117 @@
+"""From an encoded image to uint8 pixels, always with Pillow, whichever backend resizes later.
+
+So a comparison of resize backends compares nothing else. What happens to images that are not
+plain 8-bit colour:
+
+- EXIF orientation is applied; a damaged EXIF block is ignored.
+- Transparency (RGBA, LA, a palette entry or a colour marked transparent) is laid over white.
+- Palettes become RGB; CMYK, YCbCr and the like become RGB by Pillow's conversion, without colour profiles.
+- 16-bit grey is divided by 257 and rounded, so that 65535 becomes 255; it is never clipped.
+  16-bit colour keeps its upper 8 bits, which is how Pillow reads it.
+- Of an animation or a file of several pages, the first is taken.
+- For one channel, colour becomes luma by ITU-R 601 (0.299 R + 0.587 G + 0.114 B); for three, grey is repeated.
+"""
+
+from __future__ import annotations
+
+import warnings
+from io import BytesIO
+from os import PathLike
+from typing import BinaryIO, Union
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+COLOUR_HANDLING = "exif-applied,over-white,16-bit-by-257,first-frame,luma-601"
+"""Names the rules above in the key of a store: a change of them must change it."""
+
+# Others can run programs (EPS) or read no pixels at all; the common ones stand first, being tried in order.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000")
+_MODES_WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
+_WIDE_GREY_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+
+
+class BadImage(Exception):
+    """This one image cannot be used; the message is the reason in a few words."""
+
+
+def decode(source: Union[str, PathLike[str], bytes, BinaryIO], nc: int) -> np.ndarray:
+    """Decode one image.
+
+    Parameters
+    ----------
+    source
+        A path, the bytes of a file, or an open binary file.
+    nc
+        Channels wanted: 1 (grey) or 3 (RGB).
+
+    Returns
+    -------
+    uint8 (height, width, nc)
+
+    Raises
+    ------
+    BadImage
+        If the source is missing, not an image, cut off, damaged or too large.
+    """
+    opened = BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(opened, formats=_FORMATS) as image:
+                image.load()
+                return to_channels(_flattened(_upright(image)), nc)
+    except BadImage:
+        raise
+    except Exception as error:  # damaged files raise nearly everything, from struct.error to MemoryError
+        raise BadImage(_reason(error)) from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # a damaged EXIF block does not spoil the pixels
+        return image
+
+
+def to_channels(image: Image.Image, nc: int) -> np.ndarray:
+    """Return an image without transparency as uint8 (height, width, nc)."""
+    mode = "RGB" if nc == 3 else "L"
+    if image.mode != mode:
+        image = image.convert(mode)
+    return np.asarray(image).reshape(image.height, image.width, nc)
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    """Return `image` with 8 bits a channel and nothing transparent."""
+    if image.mode in _WIDE_GREY_MODES:
+        return Image.fromarray(_narrow_grey(image))
+    if image.mode == "F":
+        raise BadImage("floating-point pixels, whose range is unknown")
+    if image.mode in _MODES_WITH_ALPHA or "transparency" in image.info:
+        layers = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers)
+    return image
+
+
+def _narrow_grey(image: Image.Image) -> np.ndarray:
+    """Return 16-bit grey, uint16 or in the range of it, as uint8 (height, width)."""
+    wide = np.asarray(image).astype(np.int64)
+    if wide.min() < 0 or wide.max() > 65535:
+        raise BadImage(f"grey levels from {wide.min()} to {wide.max()}, which is more than 16 bits")
+    grey = ((wide + 128) // 257).astype(np.uint8)
+    if "transparency" in image.info:
+        grey[wide == image.info["transparency"]] = 255
+    return grey
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image in a known format"
+    if isinstance(error, Image.DecompressionBombError):
+        return "too many pixels"
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,1 @@
+"""How a drawn face is painted: traits are chosen first, then painted back to front."""

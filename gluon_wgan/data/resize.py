@@ -1,0 +1,156 @@
+"""Resize backends by name: who resizes a picture, and with which filter.
+
+A name is `library-filter`. Pillow widens its filter when it shrinks a picture, so every
+source pixel counts; OpenCV and MXNet (which calls OpenCV) do so only for `area`, and sample
+a few pixels otherwise. `Backend.antialiases` says which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Callable
+
+import numpy as np
+import PIL
+from PIL import Image
+
+from gluon_wgan.errors import UserError
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One way to resize.
+
+    Attributes
+    ----------
+    name
+        As users write it, for example ``cv2-area``.
+    library
+        ``pillow``, ``cv2`` or ``mxnet``.
+    filter
+        The filter's name in that library.
+    antialiases
+        Whether every source pixel has a say when a picture is shrunk.
+    function
+        Takes uint8 (height, width, channels) and the new (height, width).
+    """
+
+    name: str
+    library: str
+    filter: str
+    antialiases: bool
+    function: Callable[[np.ndarray, tuple[int, int]], np.ndarray]
+
+
+def resize(image: np.ndarray, size: tuple[int, int], backend: str) -> np.ndarray:
+    """Resize a picture exactly as a direct call of the named library does.
+
+    Parameters
+    ----------
+    image
+        uint8 (height, width, channels) with 1 or 3 channels, or (height, width).
+    size
+        The new (height, width) in pixels, each 1 or more.
+    backend
+        A name in `BACKENDS`, or ``pil`` or ``cv2``.
+
+    Returns
+    -------
+    uint8 of the new size, with the dimensions and channels of `image`.
+
+    Raises
+    ------
+    UserError
+        If there is no such backend, or `image` or `size` is not as above.
+    """
+    chosen = BACKENDS[canonical_name(backend)]
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,), (3,)) or not image.size:
+        raise UserError(
+            f"Cannot resize an array of {image.dtype} with shape {image.shape}: "
+            "give uint8 of shape (height, width, channels) with 1 or 3 channels."
+        )
+    if min(size) < 1:
+        raise UserError(f"Cannot resize to {size}: give a (height, width) of 1 or more.")
+    channels = image if image.ndim == 3 else image[:, :, None]
+    return chosen.function(channels, size).reshape(*size, *image.shape[2:])
+
+
+def canonical_name(name: str) -> str:
+    """Return the full name of the backend that `name`, a full name or an alias, stands for.
+
+    Raises
+    ------
+    UserError
+        If there is none; the message lists the nearest names.
+    """
+    full = ALIASES.get(name, name)
+    if full not in BACKENDS:
+        near = get_close_matches(name, [*ALIASES, *BACKENDS], n=4, cutoff=0.4) or [*ALIASES, *BACKENDS]
+        raise UserError(f"There is no resize backend {name!r}: choose {', '.join(near)}.")
+    return full
+
+
+def library_versions(backend: str) -> dict[str, str]:
+    """Return the version of each library that touches the pixels: Pillow, which decodes, and the backend's own."""
+    versions = {"pillow": PIL.__version__}
+    library = BACKENDS[canonical_name(backend)].library
+    if library == "cv2":
+        import cv2
+
+        versions["cv2"] = cv2.__version__
+    if library == "mxnet":
+        import mxnet
+
+        versions["mxnet"] = mxnet.__version__
+    return versions
+
+
+def _pillow(code: Image.Resampling) -> Callable[[np.ndarray, tuple[int, int]], np.ndarray]:
+    def function(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        picture = Image.fromarray(image if image.shape[2] == 3 else image[:, :, 0])
+        return np.asarray(picture.resize((size[1], size[0]), code))
+
+    return function
+
+
+def _cv2(code: str) -> Callable[[np.ndarray, tuple[int, int]], np.ndarray]:
+    def function(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        import cv2
+
+        return cv2.resize(image, (size[1], size[0]), interpolation=getattr(cv2, code))
+
+    return function
+
+
+def _mxnet(code: int) -> Callable[[np.ndarray, tuple[int, int]], np.ndarray]:
+    def function(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        import mxnet
+
+        source = mxnet.nd.array(image, ctx=mxnet.cpu(), dtype=np.uint8)
+        return mxnet.image.imresize(source, size[1], size[0], interp=code).asnumpy()
+
+    return function
+
+
+_TABLE = (
+    Backend("pil-nearest", "pillow", "NEAREST", False, _pillow(Image.Resampling.NEAREST)),
+    Backend("pil-box", "pillow", "BOX", True, _pillow(Image.Resampling.BOX)),
+    Backend("pil-bilinear", "pillow", "BILINEAR", True, _pillow(Image.Resampling.BILINEAR)),
+    Backend("pil-hamming", "pillow", "HAMMING", True, _pillow(Image.Resampling.HAMMING)),
+    Backend("pil-bicubic", "pillow", "BICUBIC", True, _pillow(Image.Resampling.BICUBIC)),
+    Backend("pil-lanczos", "pillow", "LANCZOS", True, _pillow(Image.Resampling.LANCZOS)),
+    Backend("cv2-nearest", "cv2", "INTER_NEAREST", False, _cv2("INTER_NEAREST")),
+    Backend("cv2-bilinear", "cv2", "INTER_LINEAR", False, _cv2("INTER_LINEAR")),
+    Backend("cv2-bicubic", "cv2", "INTER_CUBIC", False, _cv2("INTER_CUBIC")),
+    Backend("cv2-area", "cv2", "INTER_AREA", True, _cv2("INTER_AREA")),
+    Backend("cv2-lanczos4", "cv2", "INTER_LANCZOS4", False, _cv2("INTER_LANCZOS4")),
+    # MXNet passes its number on to OpenCV: 2 is cubic and 3 is area, whatever its old documentation says.
+    Backend("mxnet-nearest", "mxnet", "interp 0", False, _mxnet(0)),
+    Backend("mxnet-bilinear", "mxnet", "interp 1", False, _mxnet(1)),
+    Backend("mxnet-bicubic", "mxnet", "interp 2", False, _mxnet(2)),
+    Backend("mxnet-area", "mxnet", "interp 3", True, _mxnet(3)),
+    Backend("mxnet-lanczos", "mxnet", "interp 4", False, _mxnet(4)),
+)
+BACKENDS = {backend.name: backend for backend in _TABLE}
+ALIASES = {"pil": "pil-bilinear", "cv2": "cv2-bicubic"}

@@ -1,0 +1,174 @@
+"""From ``--gpus 0,1`` to MXNet contexts, with the reason in words where that cannot be."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import re
+from typing import TYPE_CHECKING
+
+from gluon_wgan.errors import UserError
+
+if TYPE_CHECKING:
+    import mxnet as mx
+
+_LOGGER = logging.getLogger("gluon_wgan")
+
+# What mxnet-cu112 1.9.1 is compiled for. It holds no PTX, so a driver cannot compile it for anything newer.
+_MACHINE_CODE = ((5, 0), (6, 0), (7, 0), (8, 0), (8, 6))
+
+# CUdevice_attribute in cuda.h: CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR.
+_CAPABILITY_ATTRIBUTES = (75, 76)
+
+
+def parse_gpus(text: str) -> tuple[int, ...]:
+    """Return the GPU numbers that a ``--gpus`` value names.
+
+    Parameters
+    ----------
+    text
+        Numbers separated by commas, such as ``0`` or ``0,1``; empty for the CPU.
+
+    Returns
+    -------
+    tuple of int
+        The numbers in the order given.
+
+    Raises
+    ------
+    UserError
+        If the text is anything else, or names a GPU twice.
+    """
+    if not text:
+        return ()
+    if not re.fullmatch(r"[0-9]+(,[0-9]+)*", text):
+        raise UserError(f"{text!r} is no list of GPUs: give numbers separated by commas, such as 0 or 0,1.")
+    gpus = tuple(int(number) for number in text.split(","))
+    if len(set(gpus)) < len(gpus):
+        raise UserError(f"{text!r} names a GPU twice: give each number once.")
+    return gpus
+
+
+def choose_contexts(gpus: tuple[int, ...], require_gpu: bool) -> list[mx.Context]:
+    """Return the contexts to work on, before any work starts.
+
+    Where GPUs are asked for and MXNet sees none, the work goes to the CPU with one line of
+    warning.
+
+    Parameters
+    ----------
+    gpus
+        The GPU numbers that were asked for; none means the CPU.
+    require_gpu
+        Whether going to the CPU is an error instead.
+
+    Returns
+    -------
+    list of mxnet.Context
+        One context for each GPU, or the CPU alone.
+
+    Raises
+    ------
+    UserError
+        If a GPU does not exist or this MXNet cannot run on it, or a required one is missing.
+    """
+    import mxnet as mx
+
+    if not gpus:
+        if require_gpu:
+            raise UserError("--require-gpu is given but no GPU is named: add --gpus 0.")
+        return [mx.cpu()]
+    count = _count_gpus()
+    if count == 0:
+        reason = _why_no_gpu()
+        if require_gpu:
+            raise UserError(reason)
+        _LOGGER.warning("%s This run uses the CPU.", reason)
+        return [mx.cpu()]
+    for gpu in gpus:
+        _check_gpu(gpu, count)
+    return [mx.gpu(gpu) for gpu in gpus]
+
+
+def wheel_supports(capability: tuple[int, int]) -> bool:
+    """Return whether the mxnet-cu112 wheel has machine code for a GPU.
+
+    Parameters
+    ----------
+    capability
+        The GPU's compute capability, major and minor.
+
+    Returns
+    -------
+    bool
+        True if the wheel was compiled for the same major version and no higher minor one,
+        which is the code that a GPU runs.
+    """
+    major, minor = capability
+    return any(built[0] == major and built[1] <= minor for built in _MACHINE_CODE)
+
+
+def compute_capability(gpu: int) -> tuple[int, int] | None:
+    """Ask the driver for a GPU's compute capability.
+
+    The driver numbers the GPUs as MXNet does, CUDA_VISIBLE_DEVICES included.
+
+    Parameters
+    ----------
+    gpu
+        The GPU's number.
+
+    Returns
+    -------
+    tuple of int or None
+        Major and minor version, or None if there is no driver or it does not know that GPU.
+    """
+    try:
+        cuda = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return None
+    device, value = ctypes.c_int(), ctypes.c_int()
+    if cuda.cuInit(0) or cuda.cuDeviceGet(ctypes.byref(device), gpu):
+        return None
+    answers = []
+    for attribute in _CAPABILITY_ATTRIBUTES:
+        if cuda.cuDeviceGetAttribute(ctypes.byref(value), attribute, device):
+            return None
+        answers.append(value.value)
+    return answers[0], answers[1]
+
+
+def _has_cuda() -> bool:
+    import mxnet as mx
+
+    return bool(mx.runtime.Features().is_enabled("CUDA"))
+
+
+def _count_gpus() -> int:
+    import mxnet as mx
+
+    try:
+        return int(mx.context.num_gpus())
+    except mx.MXNetError:  # CUDA's answer when the driver is too old or does not respond
+        return 0
+
+
+def _why_no_gpu() -> str:
+    if _has_cuda():
+        return "NVIDIA's driver shows no GPU: check nvidia-smi and CUDA_VISIBLE_DEVICES, or leave --gpus out."
+    return (
+        "The installed MXNet has no CUDA: run `pip uninstall -y mxnet && pip install 'gluon-wgan[cu112]'`, "
+        "or leave --gpus out."
+    )
+
+
+def _check_gpu(gpu: int, count: int) -> None:
+    if gpu >= count:
+        raise UserError(f"GPU {gpu} does not exist: MXNet sees {count}, numbered from 0.")
+    capability = compute_capability(gpu)
+    if capability is not None and not wheel_supports(capability):
+        built = ", ".join(f"{major}.{minor}" for major, minor in _MACHINE_CODE)
+        raise UserError(
+            f"GPU {gpu} has compute capability {capability[0]}.{capability[1]}, for which MXNet 1.9.1 has no "
+            f"machine code (it has {built}): choose another GPU, or leave --gpus out."
+        )

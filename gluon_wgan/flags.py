@@ -1,0 +1,179 @@
+"""The command line's flags, made from the fields of :class:`gluon_wgan.config.TrainConfig`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from typing import Any, NoReturn, get_type_hints
+
+from gluon_wgan.config import PRESETS, RUN, TrainConfig, flag_of
+from gluon_wgan.devices import parse_gpus
+from gluon_wgan.errors import UserError
+
+# Spellings of the reference's main.py, so that published commands paste over: spelling -> field.
+REFERENCE_VALUES = {
+    "--dataroot": "data_root",
+    "--workers": "jobs",
+    "--batchSize": "batch_size",
+    "--imageSize": "image_size",
+    "--niter": "epochs",
+    "--lrD": "lr_d",
+    "--lrG": "lr_g",
+    "--Diters": "n_critic",
+    "--n_extra_layers": "n_extra_layers",
+    "--experiment": "out",
+    "--netG": "net_g",
+    "--netD": "net_d",
+}
+REFERENCE_SWITCHES: dict[str, tuple[str, Any]] = {
+    "--noBN": ("no_bn", True),
+    "--mlp_G": ("mlp_g", True),
+    "--mlp_D": ("mlp_d", True),
+    "--adam": ("optimizer", "adam"),
+    "--cuda": ("gpus", (0,)),
+}
+EXAMPLES = """examples:
+  python train_wgan.py --gpus 0 --resize pil                  drawn faces, on GPU 0 if there is one
+  python train_wgan.py --preset demo                          faces within minutes on two CPU cores
+  python train_wgan.py --dataset folder --data-root PICTURES  your own pictures
+  python train_wgan.py --resume runs/0001                        go on where a run stopped
+
+exit status: 0 done; 1 a loss is not finite; 2 bad input; 130 Ctrl-C; 143 SIGTERM
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says one sentence instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message[0].upper()}{message[1:]}; --help lists the options.", file=sys.stderr)
+        sys.exit(2)
+
+
+def build_parser(version: str) -> argparse.ArgumentParser:
+    """Return the parser: one flag for each option, and the reference's spellings, hidden.
+
+    An option that is not given stays out of the namespace, so that presets and resumed runs can tell.
+    """
+    parser = _Parser(
+        prog="train_wgan.py",
+        description="Train a Wasserstein GAN in MXNet Gluon.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    groups: dict[str, Any] = {}
+    types = get_type_hints(TrainConfig)
+    for field in dataclasses.fields(TrainConfig):
+        name = field.metadata["group"]
+        group = groups.setdefault(name, None) or parser.add_argument_group(name)
+        groups[name] = group
+        _add_flag(group, field, types[field.name])
+    groups[RUN].add_argument(
+        "--resume",
+        default=None,
+        metavar="RUN_DIR",
+        help="continue this run, bit for bit; how long to train and how often to save may change",
+    )
+    other = parser.add_argument_group("other")
+    other.add_argument(
+        "--dry-run",
+        action="store_true",
+        default=False,
+        help="print the options, the networks' sizes, the data found and the time it would take, and stop",
+    )
+    other.add_argument("--version", action="version", version=version, help="print the version and stop")
+    other.add_argument("-h", "--help", action="help", help="print this and stop")
+    _add_reference_spellings(parser)
+    return parser
+
+
+def _add_flag(group: Any, field: dataclasses.Field[Any], of_type: Any) -> None:
+    flag, metadata = flag_of(field.name), field.metadata
+    help_text = metadata["help"].replace("%", "%%")
+    if field.name == "preset":
+        help_text += f": {', '.join(PRESETS)} (default: {field.default})"
+        group.add_argument(flag, metavar="NAME", help=help_text)
+    elif isinstance(field.default, bool):
+        # A double negation (--no-no-bn) helps nobody.
+        action: Any = "store_true" if field.name.startswith("no_") else argparse.BooleanOptionalAction
+        group.add_argument(flag, action=action, help=help_text)
+    else:
+        if field.default not in (None, ()):
+            help_text += f" (default: {field.default})"
+        group.add_argument(
+            flag,
+            type=_converter(field.name, of_type),
+            choices=metadata["choices"] or None,
+            metavar=metadata["metavar"] or (None if metadata["choices"] else _metavar(of_type)),
+            help=help_text,
+        )
+
+
+def _converter(name: str, of_type: Any) -> Any:
+    if name == "gpus":
+        return str  # parsed later, where one sentence can say what is wrong
+    if name == "crop":
+        return parse_crop
+    for candidate in (int, float):
+        if candidate in (of_type, *getattr(of_type, "__args__", ())):
+            return candidate
+    return str
+
+
+def _metavar(of_type: Any) -> str:
+    return {int: "N", float: "X"}.get(_converter("", of_type), "TEXT")
+
+
+def parse_crop(text: str) -> tuple[int, ...]:
+    """Parse ``LEFT,TOP,RIGHT,BOTTOM`` into four whole numbers."""
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != 4:
+        raise argparse.ArgumentTypeError(f"{text!r} is not LEFT,TOP,RIGHT,BOTTOM in pixels")
+    return numbers
+
+
+def _add_reference_spellings(parser: argparse.ArgumentParser) -> None:
+    by_flag = {action.dest: action for action in parser._actions}
+    for spelling, name in REFERENCE_VALUES.items():
+        if spelling != flag_of(name):
+            parser.add_argument(spelling, dest=name, type=by_flag[name].type, help=argparse.SUPPRESS)
+    for spelling, (name, value) in REFERENCE_SWITCHES.items():
+        parser.add_argument(spelling, dest=name, action="store_const", const=value, help=argparse.SUPPRESS)
+    parser.add_argument("--ngpu", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--clamp_lower", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--clamp_upper", type=float, help=argparse.SUPPRESS)
+
+
+def chosen_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that the command line gave, by field name.
+
+    Raises
+    ------
+    UserError
+        When a value is malformed, or the reference's clamp bounds are not symmetric.
+    """
+    names = {field.name for field in dataclasses.fields(TrainConfig)}
+    given = vars(arguments)
+    options = {name: value for name, value in given.items() if name in names}
+    if isinstance(options.get("gpus"), str):
+        options["gpus"] = parse_gpus(options["gpus"])
+    if "ngpu" in given and options.get("gpus"):
+        options["gpus"] = tuple(range(given["ngpu"]))
+    lower, upper = given.get("clamp_lower"), given.get("clamp_upper")
+    if lower is not None or upper is not None:
+        default = options.get("clip", TrainConfig.clip)
+        upper = default if upper is None else upper
+        lower = -default if lower is None else lower
+        if lower != -upper:
+            raise UserError(
+                f"--clamp_lower {lower:g} and --clamp_upper {upper:g} are not symmetric: use --clip for both."
+            )
+        options["clip"] = upper
+    return options

@@ -1,0 +1,94 @@
+"""The optimisers of a run, and their state as plain arrays.
+
+``gluon.Trainer.save_states`` pickles the whole optimiser, learning rate included, and loading it would
+override the configuration; here the state is only what the update rule accumulates.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mxnet import nd
+from mxnet.gluon import ParameterDict, Trainer
+
+from gluon_wgan.config import TrainConfig
+
+
+def build_optimizer(parameters: ParameterDict, config: TrainConfig, lr: float, eps: float) -> Trainer:
+    """Return a trainer for one network.
+
+    MXNet's RMSProp keeps epsilon inside the root: w -= lr * g / sqrt(n + eps) (``optimizer_op-inl.h``).
+    There is no kvstore, so that parameters can be clipped in place without resetting the optimiser's
+    state (``set_data`` under ``update_on_kvstore`` does reset it).
+
+    Parameters
+    ----------
+    parameters
+        The network's parameters, initialised.
+    config
+        Which optimiser, with which constants.
+    lr, eps
+        Learning rate and RMSProp epsilon of this network.
+    """
+    if config.optimizer == "adam":
+        options = {"beta1": config.beta1, "beta2": config.beta2, "epsilon": config.eps_adam}
+    else:
+        options = {"gamma1": config.gamma1, "epsilon": eps}
+    return Trainer(
+        parameters,
+        config.optimizer,
+        {"learning_rate": lr, **options},
+        kvstore=None,
+    )
+
+
+def step(optimizer: Trainer) -> None:
+    """Update the parameters from their gradients, summed over the devices.
+
+    The sum is taken here: a kvstore would draw numbers for the parameters that two trainers share
+    (apache/mxnet#13054), and on one device there is nothing to sum.
+    """
+    for parameter in optimizer._params:
+        gradients = parameter.list_grad() if parameter.grad_req != "null" else []
+        if len(gradients) > 1:
+            first = gradients[0]
+            for other in gradients[1:]:
+                first += other.as_in_context(first.context)
+            for other in gradients[1:]:
+                first.copyto(other)
+    optimizer.update(1)
+
+
+def optimizer_arrays(trainer: Trainer) -> dict[str, nd.NDArray]:
+    """Return what the optimiser has accumulated: ``"<parameter>.<slot>"`` -> array.
+
+    Every device holds the same values, since each applies the same summed gradient; the first is read.
+    """
+    return {
+        f"{index}.{slot}": array
+        for index, state in trainer._updaters[0].states.items()
+        for slot, array in enumerate(state)
+    }
+
+
+def optimizer_counts(trainer: Trainer) -> dict[str, Any]:
+    """Return how often each parameter was updated, which Adam's bias correction needs."""
+    counts = trainer._optimizer._all_index_update_counts
+    return {str(device): {str(index): n for index, n in of.items()} for device, of in counts.items()}
+
+
+def restore_optimizer(trainer: Trainer, arrays: dict[str, nd.NDArray], counts: dict[str, Any]) -> None:
+    """Put a fresh trainer into the state that the two functions above described."""
+    states: dict[int, dict[int, nd.NDArray]] = {}
+    for name, array in arrays.items():
+        index, slot = map(int, name.split("."))
+        states.setdefault(index, {})[slot] = array
+    for updater, context in zip(trainer._updaters, trainer._contexts):
+        for index, slots in states.items():
+            updater.states[index] = tuple(slots[slot].copyto(context) for slot in sorted(slots))
+            updater.states_synced[index] = True
+    optimizer = trainer._optimizer
+    for device, of in counts.items():
+        restored = {int(index): n for index, n in of.items()}
+        optimizer._all_index_update_counts[int(device)] = restored
+        optimizer.num_update = max([optimizer.num_update, *restored.values()])

@@ -1,0 +1,24 @@
+"""Between bytes and the range that the networks see."""
+
+from __future__ import annotations
+
+import numpy as np
+from mxnet import Context, nd
+
+
+def to_network(batch: np.ndarray, context: Context) -> nd.NDArray:
+    """Move uint8 pixels (N, C, H, W) to a device as float32 in [-1, 1].
+
+    The bytes travel and the device converts, in the reference's order: ``ToTensor`` divides by 255 and
+    ``Normalize`` subtracts 0.5 and divides by 0.5.
+    """
+    pixels = nd.array(batch, ctx=context, dtype=np.uint8).astype(np.float32)
+    pixels /= 255
+    pixels -= 0.5
+    pixels /= 0.5
+    return pixels
+
+
+def to_bytes(images: np.ndarray) -> np.ndarray:
+    """Convert float images in [-1, 1] to uint8 of the same shape, rounded, values outside clipped."""
+    return np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype(np.uint8)

@@ -1,0 +1,273 @@
+"""One session of a run: the training loop, and what it writes on the way."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+from mxnet import Context
+from tqdm import tqdm
+
+from gluon_wgan import schedule, streams
+from gluon_wgan.config import PIXELS, TrainConfig, changed_fields, flag_of, overridden_fields
+from gluon_wgan.data.batches import BatchStream
+from gluon_wgan.data.store import Store
+from gluon_wgan.errors import UserError
+from gluon_wgan.interrupt import Interrupted, InterruptWatch
+from gluon_wgan.pixels import to_bytes
+from gluon_wgan.run import atomic, checkpoint, figures
+from gluon_wgan.run.directory import RunDirectory
+from gluon_wgan.run.environment import describe_environment
+from gluon_wgan.run.metrics import MetricsFile, make_row
+from gluon_wgan.run.tensorboard import TensorBoard
+from gluon_wgan.wgan import WGAN, CriticScores
+
+log = logging.getLogger("gluon_wgan")
+
+# Images in a sample grid.
+GRID = 64
+
+
+class Diverged(Exception):
+    """A loss is no longer a finite number; the message names the iteration and the saved state."""
+
+
+class Session:
+    """One session of a run: from its beginning, or from its newest checkpoint, to its end.
+
+    Parameters
+    ----------
+    config, run, store, contexts
+        What to train, where to, on which pixels, on which devices.
+    resumed
+        Whether the run directory holds earlier work.
+    watch
+        Says when to stop early.
+    progress
+        Whether to show a progress bar.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        run: RunDirectory,
+        store: Store,
+        contexts: list[Context],
+        resumed: bool,
+        watch: InterruptWatch,
+        progress: bool,
+    ) -> None:
+        self.config, self.run, self.watch = config, run, watch
+        self.wgan = WGAN(config, contexts)
+        self.state = checkpoint.Progress(0, 0, [], 0, 0.0, {"epoch": 0, "position": 0}, store.content_sha256)
+        newest = checkpoint.newest_whole_checkpoint(run.checkpoints) if resumed else None
+        if newest is not None:
+            self.state = checkpoint.restore_checkpoint(newest, self.wgan)
+            self._refuse_other_pixels(store)
+        checkpoint.remove_leftovers(run.checkpoints)
+        self.batches = BatchStream(
+            store,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            keep_last=not config.drop_last,
+            state=self.state.data,
+        )
+        self.metrics = MetricsFile(run.metrics_file, self.state.gen_iter)
+        self.tensorboard = TensorBoard(run.tensorboard, self.state.gen_iter) if config.tensorboard else None
+        sampling = streams.generator_for(config.seed, streams.SAMPLING)
+        self.fixed_latents = streams.draw_latents(sampling, GRID, config.nz)
+        self.bar = tqdm(
+            total=self._critic_steps_in_all(),
+            initial=self.state.critic_steps,
+            unit="critic step",
+            disable=not progress,
+            dynamic_ncols=True,
+            smoothing=0.05,
+        )
+        self._announce(store, newest)
+
+    def loop(self) -> None:
+        """Train until the configured end: critic steps, a generator step, and again."""
+        if self.state.gen_iter == 0:
+            self.draw()
+        while not self.finished():
+            started = time.perf_counter()
+            self.train_critic(started)
+            loss_g = self.wgan.generator_step().read()
+            self.refuse_non_finite(loss_g, "loss_g")
+            self.record(loss_g, started)
+            if self.state.gen_iter % self.config.sample_every == 0:
+                self.draw()
+            if self.state.gen_iter % self.config.checkpoint_every == 0:
+                self.save()
+            if self.watch.signum is not None and not self.finished():
+                self.interrupt()
+        self.draw()
+        self.save()
+        log.info("Finished %d generator iterations. Look at:", self.state.gen_iter)
+        for picture in (self._fake_file(), self.run.samples / "real.png", self.run.curves_file):
+            log.info("  %s", picture)
+
+    def train_critic(self, started: float) -> None:
+        """Take the critic steps that this generator iteration still lacks."""
+        wanted = schedule.critic_steps(self.state.gen_iter, self.config)
+        taken = len(self.state.scores)
+        unread: Optional[CriticScores] = None
+        while taken < wanted and not (taken and self._data_ended()) and self.watch.signum is None:
+            real = next(self.batches)
+            scores = self.wgan.critic_step(real)
+            self.state.images += len(real)
+            taken += 1
+            # Reading a step's scores only after the next step is under way keeps the device busy.
+            if unread is not None:
+                self.note(unread)
+            unread = scores
+        if unread is not None:
+            self.note(unread)
+        if self.watch.signum is not None:
+            self.state.seconds += time.perf_counter() - started
+            self.interrupt()
+
+    def note(self, scores: CriticScores) -> None:
+        """Take a finished critic step into the books."""
+        d_real, d_fake = scores.read()
+        self.state.scores.append((d_real, d_fake))
+        self.state.critic_steps += 1
+        self.refuse_non_finite(d_real - d_fake, "loss_d")
+        self.bar.update()
+        self.bar.set_description(f"iteration {self.state.gen_iter}", refresh=False)
+
+    def record(self, loss_g: float, started: float) -> None:
+        """Write the metrics row of the generator iteration that has just ended."""
+        self.state.gen_iter += 1
+        row = make_row(
+            self.state.gen_iter,
+            (self._batches_taken() - 1) // self.batches.batches_per_epoch,
+            self.state.scores,
+            loss_g,
+            self.state.seconds + time.perf_counter() - started,
+            self.state.images,
+        )
+        self.metrics.append(row)
+        if self.tensorboard is not None:
+            self.tensorboard.append(row)
+        self.state.scores, self.state.images, self.state.seconds = [], 0, 0.0
+        self.bar.set_postfix_str(
+            f"loss_d {row.loss_d:.4f}, loss_g {row.loss_g:.4f}, {row.images_per_second:.0f} images/s",
+            refresh=False,
+        )
+
+    def draw(self) -> None:
+        """Draw the fixed latents' images and the curves so far."""
+        figures.save_grid(self._fake_file(), to_bytes(self.wgan.sample(self.fixed_latents)))
+        if self.state.gen_iter > 0:
+            figures.save_curves(self.run.curves_file, self.run.metrics_file)
+
+    def save(self) -> Path:
+        """Save a checkpoint of this very moment."""
+        self.metrics.sync()
+        self.state.data = self.batches.state()
+        name = checkpoint.checkpoint_name(self.state)
+        path = checkpoint.save_checkpoint(self.run.checkpoints, name, self.wgan, self.state)
+        checkpoint.prune_checkpoints(self.run.checkpoints, self.config.keep_checkpoints)
+        return path
+
+    def interrupt(self) -> None:
+        """Save, and stop as the signal asks."""
+        assert self.watch.signum is not None
+        path = self.save()
+        raise Interrupted(
+            f"Stopped at generator iteration {self.state.gen_iter} and saved {path}. Continue with: "
+            f"python train_wgan.py --resume {self.run.path}",
+            self.watch.signum,
+        )
+
+    def refuse_non_finite(self, loss: float, name: str) -> None:
+        """Stop the run, with its state saved, when a loss is NaN or infinite."""
+        if math.isfinite(loss):
+            return
+        self.state.data = self.batches.state()
+        path = checkpoint.save_checkpoint(
+            self.run.checkpoints, f"nonfinite_{self.state.gen_iter:06d}", self.wgan, self.state
+        )
+        last = ", ".join(f"{real - fake:.6g}" for real, fake in self.state.scores[-5:])
+        raise Diverged(
+            f"{name} is {loss} at generator iteration {self.state.gen_iter}, critic step "
+            f"{len(self.state.scores)} (last loss_d of this iteration: {last or 'none'}); the state is saved in "
+            f"{path}: lower the learning rates or the clip."
+        )
+
+    def finished(self) -> bool:
+        """Whether the configured end is reached."""
+        if self.config.gen_iters is not None:
+            return self.state.gen_iter >= self.config.gen_iters
+        assert self.config.epochs is not None  # TrainConfig has seen to it
+        return self._batches_taken() >= self.config.epochs * self.batches.batches_per_epoch
+
+    def close(self) -> None:
+        """Let go of files, threads and the terminal."""
+        self.bar.close()
+        self.batches.close()
+        self.metrics.close()
+        if self.tensorboard is not None:
+            self.tensorboard.close()
+
+    def _data_ended(self) -> bool:
+        """Whether this iteration's critic steps end here for want of data."""
+        at_epoch_end = self._batches_taken() % self.batches.batches_per_epoch == 0
+        return (self.config.stop_at_epoch_end and at_epoch_end) or (
+            self.config.gen_iters is None and self.finished()
+        )
+
+    def _batches_taken(self) -> int:
+        state = self.batches.state()
+        return state["epoch"] * self.batches.batches_per_epoch + state["position"]
+
+    def _critic_steps_in_all(self) -> int:
+        if self.config.gen_iters is not None:
+            return schedule.critic_steps_until(self.config.gen_iters, self.config)
+        assert self.config.epochs is not None
+        return self.config.epochs * self.batches.batches_per_epoch
+
+    def _fake_file(self) -> Path:
+        return self.run.samples / f"fake_{self.state.gen_iter:06d}.png"
+
+    def _refuse_other_pixels(self, store: Store) -> None:
+        if store.content_sha256 != self.state.store_sha256:
+            changed = changed_fields(self.run.config(), self.config, [PIXELS])
+            reason = (
+                f"{', '.join(map(flag_of, changed))} changed"
+                if changed
+                else "the images or a library changed"
+            )
+            raise UserError(
+                f"This run was trained on other pixels ({reason}): put the data back as it was, or start a new "
+                "run."
+            )
+
+    def _announce(self, store: Store, newest: Optional[Path]) -> None:
+        environment = describe_environment(self.wgan.contexts)
+        config = self.config
+        if newest is None:
+            atomic.write_json(self.run.environment_file, environment)
+            figures.save_grid(self.run.samples / "real.png", np.asarray(store.images[:GRID]))
+        else:
+            atomic.write_json(self.run.path / f"environment_{newest.name}.json", environment)
+            log.info("Continuing from %s.", newest)
+        changed = overridden_fields(config)
+        beside = ", ".join(f"{flag_of(name)} {getattr(config, name)}" for name in changed)
+        log.info("Preset %s%s.", config.preset, f" with {beside}" if beside else "")
+        log.info(
+            "%d images of %dx%d, batches of %d, on %s with %s threads.",
+            len(store),
+            config.image_size,
+            config.image_size,
+            config.batch_size,
+            ", ".join(map(str, self.wgan.contexts)),
+            environment["threads"],
+        )
+        log.info("Run directory: %s", self.run.path)

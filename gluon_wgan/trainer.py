@@ -1,0 +1,92 @@
+"""From a configuration to a finished run directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional
+
+from mxnet import Context
+
+from gluon_wgan.config import MATHS, TrainConfig, changed_fields, flag_of
+from gluon_wgan.data.load import prepare_data
+from gluon_wgan.devices import choose_contexts
+from gluon_wgan.errors import UserError
+from gluon_wgan.interrupt import InterruptWatch
+from gluon_wgan.run import atomic
+from gluon_wgan.run.directory import RunDirectory
+from gluon_wgan.run.log import log_to_file
+from gluon_wgan.session import Session
+
+
+def train(
+    config: TrainConfig,
+    *,
+    resume: str | os.PathLike[str] | None = None,
+    contexts: Optional[Sequence[Context]] = None,
+    progress: bool = True,
+) -> Path:
+    """Train a WGAN and return its run directory.
+
+    Parameters
+    ----------
+    config
+        Everything that decides the run.
+    resume
+        A run directory to continue, bit for bit; ``config`` may then differ from that run's own in how
+        long to train and how often to save and draw, and in the machine's options, but in nothing else.
+    contexts
+        Devices to use instead of those that ``config.gpus`` names.
+    progress
+        Whether to show progress bars on stderr.
+
+    Raises
+    ------
+    UserError
+        For bad input, a full disk, a run directory in use.
+    Diverged
+        When a loss is not finite; the state is saved under ``checkpoints/nonfinite_*``.
+    Interrupted
+        After Ctrl-C or SIGTERM, once everything is saved.
+    """
+    run = RunDirectory.open(Path(resume)) if resume is not None else None
+    if run is not None:
+        refuse_other_maths(run.config(), config)
+    devices = list(contexts) if contexts is not None else choose_contexts(config.gpus, config.require_gpu)
+    store = prepare_data(config, progress=progress)
+    resumed = run is not None
+    if run is None:
+        run = RunDirectory.create(config)
+    with run.locked(), log_to_file(run.log_file), InterruptWatch() as watch:
+        # How long to train and how often to save may have changed.
+        atomic.write_json(run.config_file, config.to_json())
+        session = Session(config, run, store, devices, resumed, watch, progress)
+        try:
+            session.loop()
+        except OSError as error:
+            raise UserError(
+                f"Cannot write into {run.path} ({error}): make room or mend its permissions, then continue "
+                f"with --resume {run.path}."
+            ) from None
+        finally:
+            session.close()
+    return run.path
+
+
+def refuse_other_maths(old: TrainConfig, new: TrainConfig) -> None:
+    """Refuse to resume a run with options that would make it another run.
+
+    Options of the data are left to the hash of the pixels, so that a folder may move.
+
+    Raises
+    ------
+    UserError
+        With the names of the changed options.
+    """
+    changed = changed_fields(old, new, [MATHS])
+    if changed:
+        raise UserError(
+            f"This run cannot be resumed with another {', '.join(map(flag_of, changed))}, which changes its "
+            "mathematics: leave that out, or start a new run."
+        )

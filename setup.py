@@ -1,0 +1,84 @@
+"""Packaging of gluon-wgan: what it needs, and why each bound is there."""
+
+import re
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SUITABLE_PYTHON = (3, 9) <= sys.version_info[:2] < (3, 13)
+
+# pip answers for python_requires in a sentence of its own; who calls this file directly has only this one,
+# and needs it before the import below, since Python 3.12 and later come without setuptools.
+if not SUITABLE_PYTHON and Path(sys.argv[0]).resolve() == HERE / "setup.py":
+    print(
+        f"gluon-wgan needs Python 3.9 to 3.12, not {sys.version_info[0]}.{sys.version_info[1]}, because "
+        "MXNet 1.9.1 needs NumPy 1.x: run this with one of those, for example python3.11.",
+        file=sys.stderr,
+    )
+    sys.exit(2)
+
+from setuptools import find_packages, setup  # noqa: E402
+
+# Read, not imported: importing the package needs MXNet, which is not installed yet.
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "gluon_wgan/__init__.py").read_text(), re.MULTILINE)[1]
+
+REQUIREMENTS = [
+    "gluoncv",
+    # 5 drops CascadeClassifier, with which the face metric finds faces.
+    "opencv-python<5",
+    "pillow",
+    # 2 removes names that MXNet 1.9.1 uses; 1.23 is the oldest that has wheels for all of Python 3.9 to 3.11.
+    "numpy>=1.23,<2",
+    "matplotlib",
+    "scipy",
+    "tqdm",
+    "tensorboardX",
+    # MXNet and gluoncv import distutils, which left the standard library with Python 3.12. setuptools still
+    # carries a copy, on which its later releases promise nothing.
+    'setuptools<81; python_version >= "3.12"',
+]
+EXTRAS = {}
+
+# MXNet's last release, and the only one these patches are tested with. The two wheels are one Python
+# module: installed together they overwrite each other, so each is an extra and neither a requirement.
+EXTRAS["cpu"] = ["mxnet==1.9.1"]
+EXTRAS["cu112"] = [
+    "mxnet-cu112==1.9.1",
+    # The wheel brings no CUDA of its own and asks for these library names: CUDA 11, and cuDNN 8, not 9.
+    "nvidia-cublas-cu11==11.11.3.6",
+    "nvidia-cuda-nvrtc-cu11==11.8.89",
+    "nvidia-cuda-runtime-cu11==11.8.89",
+    "nvidia-cudnn-cu11==8.9.6.50",
+    "nvidia-cufft-cu11==10.9.0.58",
+    "nvidia-curand-cu11==10.3.0.86",
+    "nvidia-cusolver-cu11==11.4.1.48",
+    "nvidia-nccl-cu11==2.21.5",
+    "nvidia-nvtx-cu11==11.8.86",
+]
+EXTRAS["test"] = [
+    "pytest",
+    "pytest-timeout",
+    "hypothesis",
+    "ruff",
+    "mypy",
+    "psutil",
+    # The independent reference implementation: golden values were made with this release.
+    'torch==2.13.0; python_version >= "3.10"',
+]
+
+if not SUITABLE_PYTHON:
+    # pip would first try to build NumPy and SciPy from source, and fail at that with a hundred lines.
+    REQUIREMENTS, EXTRAS = [], {name: [] for name in EXTRAS}
+
+setup(
+    name="gluon-wgan",
+    version=VERSION,
+    description="A reproduction toolkit for the Wasserstein GAN in Apache MXNet Gluon",
+    license="Apache-2.0",
+    packages=find_packages(include=["gluon_wgan", "gluon_wgan.*"]),
+    # MXNet 1.9.1 stops at NumPy 1.26, which has no wheel for Python 3.13.
+    python_requires=">=3.9,<3.13",
+    install_requires=REQUIREMENTS,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["train-wgan = gluon_wgan.cli:main"]},
+)

@@ -1,0 +1,99 @@
+"""What several tests need: the shared pictures, torch, a fresh interpreter, a compiled stub library."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def skip_unless_ci(reason: str) -> NoReturn:
+    """Skip the test, or fail it where CI is set: what CI does not find, nobody has tested."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def repository() -> Path:
+    """Return the root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """Return a function from the name of a shared data set, `portraits` or `photos`, to its folder."""
+
+    def find(name: str) -> Path:
+        folder = Path(os.environ.get("GLUON_WGAN_SHARED", REPOSITORY.parent / "shared")) / "data" / name
+        if not folder.is_dir():
+            skip_unless_ci(f"{folder} is missing: set GLUON_WGAN_SHARED to the folder that holds data/{name}")
+        return folder
+
+    return find
+
+
+@pytest.fixture
+def require_torch() -> Callable[[], ModuleType]:
+    """Return a function that imports torch, the independent reference."""
+
+    def load() -> ModuleType:
+        try:
+            import torch
+        except ImportError:
+            skip_unless_ci("torch is missing: install the test extra")
+        return torch
+
+    return load
+
+
+@pytest.fixture
+def run_python(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs code in a fresh interpreter that sees the checkout.
+
+    Folders given as `path` come before the checkout; with `bare` there are no site-packages,
+    only the standard library and those folders. Other keywords are environment variables.
+    """
+
+    def run(
+        code: str, *, path: tuple[Path, ...] = (), bare: bool = False, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        inherited = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+        python_path = os.pathsep.join(map(str, [*path, REPOSITORY]))
+        return subprocess.run(
+            [sys.executable, *(["-S"] if bare else []), "-c", code],
+            env={**inherited, "PYTHONPATH": python_path, **environment},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture
+def compile_library(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that compiles C source into a shared library at the given path."""
+
+    def build(target: Path, source: str, *flags: str) -> Path:
+        compiler = shutil.which("gcc")
+        if compiler is None:
+            pytest.skip("gcc is missing")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        code = tmp_path / f"{target.name}.c"
+        code.write_text(source)
+        options = ["-shared", "-fPIC", f"-Wl,-soname,{target.name}"]
+        subprocess.run([compiler, *options, "-o", str(target), str(code), *flags], check=True)
+        return target
+
+    return build

@@ -1,0 +1,87 @@
+"""Write docs/configuration.md from the options themselves.
+
+    python tools/document_options.py [--check]
+
+With --check nothing is written, and the exit status is 1 when the page is out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from gluon_wgan.config import CADENCE, LENGTH, MACHINE, MATHS, PIXELS, PRESETS, TrainConfig, flag_of  # noqa: E402
+from gluon_wgan.flags import REFERENCE_SWITCHES, REFERENCE_VALUES  # noqa: E402
+
+PAGE = ROOT / "docs" / "configuration.md"
+ON_RESUME = {
+    MATHS: "refused",
+    PIXELS: "allowed if the pixels stay the same",
+    LENGTH: "allowed",
+    CADENCE: "allowed",
+    MACHINE: "allowed",
+}
+INTRODUCTION = """# Options
+
+Made by `python tools/document_options.py` from `gluon_wgan/config.py`; change the options there.
+
+`--resume RUN_DIR` continues a run. The last column says whether an option may then differ from the run's own:
+what decides the numbers may not.
+"""
+
+
+def page() -> str:
+    """Return the whole page as Markdown."""
+    fields = dataclasses.fields(TrainConfig)
+    parts = [INTRODUCTION]
+    for group in dict.fromkeys(field.metadata["group"] for field in fields):
+        parts.append(f"\n## {group.capitalize()}\n\n| flag | default | meaning | changed on resume |\n|---|---|---|---|\n")
+        parts += [_row(field) for field in fields if field.metadata["group"] == group]
+    parts.append("\n## Presets\n\nWhat each preset changes; every other option keeps its default.\n\n")
+    parts.append("| preset | options |\n|---|---|\n")
+    for name, values in PRESETS.items():
+        listed = ", ".join(f"`{flag_of(key)} {value}`" for key, value in values.items())
+        parts.append(f"| `{name}` | {listed or 'the defaults'} |\n")
+    parts.append("\n## Spellings of the authors' code\n\n`main.py`'s flags work as they stand in published commands.\n\n")
+    parts.append("| theirs | ours |\n|---|---|\n")
+    parts += [f"| `{spelling}` | `{flag_of(name)}` |\n" for spelling, name in REFERENCE_VALUES.items()]
+    for spelling, (name, value) in REFERENCE_SWITCHES.items():
+        shown = flag_of(name) if value is True else f"{flag_of(name)} {_shown(value)}"
+        parts.append(f"| `{spelling}` | `{shown}` |\n")
+    parts.append("| `--ngpu N` | with `--cuda`: `--gpus 0,...,N-1` |\n")
+    parts.append("| `--clamp_lower -X --clamp_upper X` | `--clip X` |\n")
+    return "".join(parts)
+
+
+def _row(field: dataclasses.Field) -> str:
+    metadata = field.metadata
+    choices = f" ({', '.join(metadata['choices'])})" if metadata["choices"] else ""
+    default = "" if field.default is None or field.default == () else f"`{_shown(field.default)}`"
+    return f"| `{flag_of(field.name)}` | {default} | {metadata['help']}{choices} | {ON_RESUME[metadata['kind']]} |\n"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def main() -> int:
+    """Write or check the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
+    if not parser.parse_args().check:
+        PAGE.write_text(page(), encoding="utf-8")
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
+        print(f"{PAGE} is out of date: run python tools/document_options.py.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

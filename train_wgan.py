@@ -1,0 +1,11 @@
+"""Train a Wasserstein GAN: ``python train_wgan.py --gpus 0 --resize pil``; ``--help`` lists the options."""
+
+import sys
+
+if __name__ == "__main__":
+    try:
+        from gluon_wgan.cli import main
+    except ImportError as error:
+        print(f"train_wgan.py: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(main())
