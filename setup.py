@@ -80,5 +80,4 @@ setup(
     python_requires=">=3.9,<3.13",
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["train-wgan = gluon_wgan.cli:main"]},
 )

@@ -44,8 +44,10 @@ class Contender:
         if threads is not None:
             environment["OMP_NUM_THREADS"] = str(threads)
         command = [sys.executable, "-m", "benchmarks.contenders.worker", module]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes)  # type: ignore
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self._name = module
         self.results: list[dict[str, float]] = []
         self._read()
 
@@ -70,7 +72,7 @@ class Contender:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            sys.exit(f"A contender ended early: {' '.join(map(str, self._process.args))}")  # type: ignore
+            sys.exit(f"A contender ended early: {self._name}")
         return json.loads(line)
 
 

@@ -43,7 +43,7 @@ _CUDA_LIBRARIES = (
 class IncompatibleEnvironment(ImportError):
     """Python, or what is installed in it, cannot run MXNet 1.9.1.
 
-    The message is one sentence that ends in the command that mends it. Scripts print it on
+    The message is one sentence that says what mends it, mostly a command. Scripts print it on
     stderr and exit with status 2.
     """
 

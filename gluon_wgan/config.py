@@ -322,9 +322,11 @@ def changed_fields(old: TrainConfig, new: TrainConfig, kinds: Sequence[str]) -> 
 
 
 def overridden_fields(config: TrainConfig) -> list[str]:
-    """Return the names of the options in which a configuration differs from its own preset."""
-    preset = preset_config(config.preset)
-    return [f.name for f in dataclasses.fields(config) if getattr(config, f.name) != getattr(preset, f.name)]
+    """Return the names of the options in which a configuration differs from its own preset.
+
+    The machine's options, which change no result, are left out.
+    """
+    return changed_fields(preset_config(config.preset), config, [MATHS, PIXELS, LENGTH, CADENCE])
 
 
 def flag_of(name: str) -> str:

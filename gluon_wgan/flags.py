@@ -140,10 +140,10 @@ def parse_crop(text: str) -> tuple[int, ...]:
 
 
 def _add_reference_spellings(parser: argparse.ArgumentParser) -> None:
-    by_flag = {action.dest: action for action in parser._actions}
+    types: dict[str, Any] = {action.dest: action.type for action in parser._actions}
     for spelling, name in REFERENCE_VALUES.items():
         if spelling != flag_of(name):
-            parser.add_argument(spelling, dest=name, type=by_flag[name].type, help=argparse.SUPPRESS)
+            parser.add_argument(spelling, dest=name, type=types[name], help=argparse.SUPPRESS)
     for spelling, (name, value) in REFERENCE_SWITCHES.items():
         parser.add_argument(spelling, dest=name, action="store_const", const=value, help=argparse.SUPPRESS)
     parser.add_argument("--ngpu", type=int, help=argparse.SUPPRESS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 import time
 from pathlib import Path
 from typing import Optional
@@ -87,6 +88,8 @@ class Session:
             disable=not progress,
             dynamic_ncols=True,
             smoothing=0.05,
+            # A log file that the bar is written into should not fill up with it.
+            mininterval=0.1 if sys.stderr.isatty() else 5,
         )
         self._announce(store, newest)
 
@@ -197,8 +200,8 @@ class Session:
         last = ", ".join(f"{real - fake:.6g}" for real, fake in self.state.scores[-5:])
         raise Diverged(
             f"{name} is {loss} at generator iteration {self.state.gen_iter}, critic step "
-            f"{len(self.state.scores)} (last loss_d of this iteration: {last or 'none'}); the state is saved in "
-            f"{path}: lower the learning rates or the clip."
+            f"{len(self.state.scores)} (last loss_d of this iteration: {last or 'none'}); the state is saved "
+            f"in {path}: lower the learning rates or the clip."
         )
 
     def finished(self) -> bool:
@@ -245,8 +248,8 @@ class Session:
                 else "the images or a library changed"
             )
             raise UserError(
-                f"This run was trained on other pixels ({reason}): put the data back as it was, or start a new "
-                "run."
+                f"This run was trained on other pixels ({reason}): put the data back as it was, or start "
+                "a new run."
             )
 
     def _announce(self, store: Store, newest: Optional[Path]) -> None:

@@ -59,10 +59,10 @@ def train(
     if run is None:
         run = RunDirectory.create(config)
     with run.locked(), log_to_file(run.log_file), InterruptWatch() as watch:
-        # How long to train and how often to save may have changed.
-        atomic.write_json(run.config_file, config.to_json())
         session = Session(config, run, store, devices, resumed, watch, progress)
         try:
+            # How long to train and how often to save may have changed.
+            atomic.write_json(run.config_file, config.to_json())
             session.loop()
         except OSError as error:
             raise UserError(

@@ -54,6 +54,8 @@ class WGAN:
         self.generator, self.critic = build_generator(config), build_critic(config)
         for net, weights in ((self.generator, config.net_g), (self.critic, config.net_d)):
             initialise(net, initial, contexts)
+            if net is self.critic:
+                accumulate_gradients(net)
             if weights is not None:
                 load_weights(net, weights, contexts)
             # With static_shape, two CPU contexts of two OpenMP threads each wait for one another for ever.
@@ -85,13 +87,16 @@ class WGAN:
         # Without record() nothing is kept for a backward pass that the generator does not take here.
         with autograd.train_mode():
             fakes = [self.generator(z) for z in self._draw_latents()]
+        self.critic.collect_params().zero_grad()
+        # Reals and fakes pass apart, as in the reference, so that batch norm sees them apart. Each backward
+        # pass comes before the next forward pass: otherwise two of them would update the running statistics
+        # at once, in an order that changes from run to run.
         with autograd.record():
-            # Two forward passes, as in the reference: batch norm sees reals and fakes apart.
             d_real = [self.critic(x).sum() / len(real) for x in reals]
+        autograd.backward(d_real)
+        with autograd.record():
             d_fake = [self.critic(x).sum() / self.config.batch_size for x in fakes]
-        autograd.backward(
-            d_real + d_fake, [nd.ones_like(d) for d in d_real] + [-nd.ones_like(d) for d in d_fake]
-        )
+        autograd.backward(d_fake, [-nd.ones_like(d) for d in d_fake])
         step(self.critic_optimizer)
         if self.config.clip_when == "after":
             self.clip_critic()
@@ -154,6 +159,13 @@ class WGAN:
         return [(part, context) for part, context in zip(parts, self.contexts) if len(part)]
 
 
+def accumulate_gradients(net: HybridBlock) -> None:
+    """Let every backward pass add to the gradients, until ``zero_grad`` is called."""
+    for parameter in net.collect_params().values():
+        if parameter.grad_req != "null":
+            parameter.grad_req = "add"
+
+
 class CriticScores:
     """The critic's mean scores in one step, still on the devices.
 
@@ -207,7 +219,9 @@ def sample(generator: HybridBlock, latents: np.ndarray, context: Context, batch_
         float32 (n, nc, image_size, image_size).
     """
     statistics = [p for p in generator.collect_params().values() if p.grad_req == "null"]
-    # On a GPU the forward pass itself updates them (on the CPU the backward pass does).
+    # On a GPU the forward pass itself updates them. On the CPU the backward pass does, which MXNet's engine
+    # does not know: a read that does not wait for everything may come too early.
+    nd.waitall()
     before = [p.data(context).copy() for p in statistics]
     with autograd.train_mode() if batch_norm == "batch" else autograd.predict_mode():
         images = generator(nd.array(latents, ctx=context)).asnumpy()

@@ -240,7 +240,7 @@ def test_only_the_cuda_wheel_finds_its_libraries_loaded(
 
 GLUONCV_THAT_REFUSES_TORCH = """
 try:
-    import torch.nn
+    from torch.nn import Linear
 except ImportError:
     pass
 else:
@@ -256,7 +256,7 @@ def test_gluoncv_does_not_see_torch_and_everyone_else_does(
     run_python: Runner, tmp_path: Path, before: str
 ) -> None:
     fake_packages(tmp_path, "mxnet", **HEALTHY, gluoncv=GLUONCV_THAT_REFUSES_TORCH, torch="")
-    (tmp_path / "torch" / "nn.py").write_text("")
+    (tmp_path / "torch" / "nn.py").write_text("Linear = object")
     code = (
         "import sys, gluon_wgan\nfinders = list(sys.meta_path)\n"
         f"{before}gluoncv = gluon_wgan.compat.import_gluoncv()\n"

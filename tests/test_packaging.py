@@ -164,15 +164,22 @@ def call(folder: Path, *command: str, path: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, cwd=folder, env={"PATH": path}, capture_output=True, text=True)
 
 
+def pretend_python(minor: int) -> str:
+    """Return a shell script that runs this Python's `-c CODE` as if it were another version."""
+    code = f"import sys; sys.version_info = (3, {minor}, 0); exec(sys.argv[2])"
+    return f"exec '{sys.executable}' -c '{code}' \"$@\""
+
+
+@pytest.mark.parametrize("minor", [8, 13])
 def test_make_refuses_a_wrong_python_in_one_sentence(
-    checkout: Path, stub_command: Callable[[str, str], str]
+    checkout: Path, stub_command: Callable[[str, str], str], minor: int
 ) -> None:
-    path = stub_command("python3.13", "exit 0")
-    run = call(checkout, "make", "PYTHON=python3.13", "test", path=path)
+    path = stub_command("other-python", pretend_python(minor))
+    run = call(checkout, "make", "PYTHON=other-python", "test", path=path)
     assert (run.returncode, run.stdout) == (2, "")
     assert len(run.stderr.splitlines()) == 1
     assert "Python 3.9 to 3.12" in run.stderr
-    assert "python3.13" in run.stderr
+    assert "other-python" in run.stderr
     assert not (checkout / ".venv").exists()
 
 
@@ -180,7 +187,7 @@ def test_make_takes_the_first_python_that_really_runs(
     checkout: Path, stub_command: Callable[[str, str], str]
 ) -> None:
     stub_command("python3.11", "echo 'python3.11: command not found' >&2; exit 127")
-    path = stub_command("python3.12", "echo yes")
+    path = stub_command("python3.12", pretend_python(12))
     run = call(checkout, "make", "--dry-run", "venv", path=path)
     assert "python3.12 -m venv .venv" in run.stdout, run.stderr
 
@@ -203,3 +210,9 @@ def test_ci_passes_the_status_on_and_ends_with_what_pytest_said(
     run = call(checkout, ".ci/run", path=path)
     assert run.returncode == status
     assert run.stdout.splitlines()[-1] == "3 passed in 1.25s"
+
+
+def test_ci_passes_the_status_on_where_pytest_said_nothing(
+    checkout: Path, stub_command: Callable[[str, str], str]
+) -> None:
+    assert call(checkout, ".ci/run", path=stub_command("make", "exit 3")).returncode == 3

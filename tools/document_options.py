@@ -34,21 +34,30 @@ Made by `python tools/document_options.py` from `gluon_wgan/config.py`; change t
 what decides the numbers may not.
 """
 
+TABLE_HEAD = "| flag | default | meaning | changed on resume |\n|---|---|---|---|\n"
+SPELLINGS = """
+## Spellings of the authors' code
+
+`main.py`'s flags work as they stand in published commands.
+
+| theirs | ours |
+|---|---|
+"""
+
 
 def page() -> str:
     """Return the whole page as Markdown."""
     fields = dataclasses.fields(TrainConfig)
     parts = [INTRODUCTION]
     for group in dict.fromkeys(field.metadata["group"] for field in fields):
-        parts.append(f"\n## {group.capitalize()}\n\n| flag | default | meaning | changed on resume |\n|---|---|---|---|\n")
+        parts.append(f"\n## {group.capitalize()}\n\n{TABLE_HEAD}")
         parts += [_row(field) for field in fields if field.metadata["group"] == group]
     parts.append("\n## Presets\n\nWhat each preset changes; every other option keeps its default.\n\n")
     parts.append("| preset | options |\n|---|---|\n")
     for name, values in PRESETS.items():
         listed = ", ".join(f"`{flag_of(key)} {value}`" for key, value in values.items())
         parts.append(f"| `{name}` | {listed or 'the defaults'} |\n")
-    parts.append("\n## Spellings of the authors' code\n\n`main.py`'s flags work as they stand in published commands.\n\n")
-    parts.append("| theirs | ours |\n|---|---|\n")
+    parts.append(SPELLINGS)
     parts += [f"| `{spelling}` | `{flag_of(name)}` |\n" for spelling, name in REFERENCE_VALUES.items()]
     for spelling, (name, value) in REFERENCE_SWITCHES.items():
         shown = flag_of(name) if value is True else f"{flag_of(name)} {_shown(value)}"
@@ -62,7 +71,8 @@ def _row(field: dataclasses.Field) -> str:
     metadata = field.metadata
     choices = f" ({', '.join(metadata['choices'])})" if metadata["choices"] else ""
     default = "" if field.default is None or field.default == () else f"`{_shown(field.default)}`"
-    return f"| `{flag_of(field.name)}` | {default} | {metadata['help']}{choices} | {ON_RESUME[metadata['kind']]} |\n"
+    cells = [f"`{flag_of(field.name)}`", default, metadata["help"] + choices, ON_RESUME[metadata["kind"]]]
+    return f"| {' | '.join(cells)} |\n"
 
 
 def _shown(value: object) -> str:
@@ -73,7 +83,9 @@ def _shown(value: object) -> str:
 
 def main() -> int:
     """Write or check the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
     if not parser.parse_args().check:
         PAGE.write_text(page(), encoding="utf-8")

@@ -9,12 +9,14 @@ plain 8-bit colour:
 - 16-bit grey is divided by 257 and rounded, so that 65535 becomes 255; it is never clipped.
   16-bit colour keeps its upper 8 bits, which is how Pillow reads it.
 - Of an animation or a file of several pages, the first is taken.
-- For one channel, colour becomes luma by ITU-R 601 (0.299 R + 0.587 G + 0.114 B); for three, grey is repeated.
+- For one channel, colour becomes luma by ITU-R 601 (0.299 R + 0.587 G + 0.114 B).
+- For three channels, grey is repeated.
 """
 
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from io import BytesIO
 from os import PathLike
 from typing import BinaryIO, Union
@@ -60,18 +62,13 @@ def decode(source: Union[str, PathLike[str], bytes, BinaryIO], nc: int) -> np.nd
             warnings.simplefilter("ignore")
             with Image.open(opened, formats=_FORMATS) as image:
                 image.load()
-                return to_channels(_flattened(_upright(image)), nc)
+                with suppress(Exception):  # a damaged EXIF block does not spoil the pixels
+                    ImageOps.exif_transpose(image, in_place=True)
+                return to_channels(_flattened(image), nc)
     except BadImage:
         raise
     except Exception as error:  # damaged files raise nearly everything, from struct.error to MemoryError
         raise BadImage(_reason(error)) from error
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # a damaged EXIF block does not spoil the pixels
-        return image
 
 
 def to_channels(image: Image.Image, nc: int) -> np.ndarray:

@@ -42,7 +42,7 @@ def fit(image: np.ndarray, size: int, crop: Optional[Box], backend: str) -> np.n
         image = cut(image, crop)
     height, width = resized_shape(image.shape[0], image.shape[1], size)
     if height * width > _MOST_RESIZED_PIXELS:
-        raise BadImage(f"too elongated ({image.shape[1]}x{image.shape[0]}): it would be resized to {width}x{height}")
+        raise BadImage(f"too elongated: it would be resized to {width}x{height} pixels")
     return centre_square(resize(image, (height, width), backend), size)
 
 
@@ -51,7 +51,7 @@ def cut(image: np.ndarray, crop: Box) -> np.ndarray:
     left, top, right, bottom = crop
     height, width = image.shape[:2]
     if left < 0 or top < 0 or right > width or bottom > height:
-        raise BadImage(f"the crop box {left},{top},{right},{bottom} reaches outside its {width}x{height} pixels")
+        raise BadImage(f"its {width}x{height} pixels do not hold the crop box {left},{top},{right},{bottom}")
     return image[top:bottom, left:right]
 
 
@@ -67,5 +67,5 @@ def centre_square(image: np.ndarray, size: int) -> np.ndarray:
 
     Python rounds halves to even, so a margin of 21 starts at 10, but one of 23 at 12.
     """
-    top, left = (int(round((side - size) / 2.0)) for side in image.shape[:2])
+    top, left = (round((side - size) / 2.0) for side in image.shape[:2])
     return image[top : top + size, left : left + size]

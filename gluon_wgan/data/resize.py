@@ -65,7 +65,8 @@ def resize(image: np.ndarray, size: tuple[int, int], backend: str) -> np.ndarray
         If there is no such backend, or `image` or `size` is not as above.
     """
     chosen = BACKENDS[canonical_name(backend)]
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,), (3,)) or not image.size:
+    plain = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3))
+    if image.dtype != np.uint8 or not plain or not image.size:
         raise UserError(
             f"Cannot resize an array of {image.dtype} with shape {image.shape}: "
             "give uint8 of shape (height, width, channels) with 1 or 3 channels."
@@ -92,7 +93,7 @@ def canonical_name(name: str) -> str:
 
 
 def library_versions(backend: str) -> dict[str, str]:
-    """Return the version of each library that touches the pixels: Pillow, which decodes, and the backend's own."""
+    """Return the version of each library that touches pixels: Pillow, which decodes, and the backend's."""
     versions = {"pillow": PIL.__version__}
     library = BACKENDS[canonical_name(backend)].library
     if library == "cv2":

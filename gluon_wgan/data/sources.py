@@ -21,7 +21,8 @@ from gluon_wgan.data.decode import BadImage, decode, to_channels
 from gluon_wgan.errors import UserError
 
 IMAGE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .bmp .gif .tif .tiff .ppm .pgm .pbm .pnm .jp2".split()
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+    + (".ppm", ".pgm", ".pbm", ".pnm", ".jp2")
 )
 
 
@@ -70,7 +71,7 @@ class _FileSource:
     def read(self, index: int, nc: int) -> np.ndarray:
         """Return image number `index` as uint8 (height, width, nc), or raise BadImage."""
         path = os.path.join(self.root, self.names[index])
-        if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would wait for ever
+        if not os.path.isfile(path) and os.path.exists(path):  # opening a pipe would wait for ever
             raise BadImage("not a file")
         return decode(path, nc)
 
@@ -98,7 +99,7 @@ class FolderSource(_FileSource):
             raise UserError(f"{folder} is a file, not a folder: give the folder that holds the images.")
         names = sorted(_image_names(folder, "", frozenset()))
         if not names:
-            raise UserError(f"No image was found in {folder} or below it: give a folder with JPEG or PNG files.")
+            raise UserError(f"{folder} holds no image: give a folder with JPEG, PNG or other image files.")
         super().__init__("folder", folder, names, folder.resolve().name)
 
 
@@ -153,7 +154,7 @@ class DrawnFacesSource:
 
     def __init__(self, count: int, seed: int) -> None:
         if count < 1 or seed < 0:
-            raise UserError(f"Cannot draw {count} faces with seed {seed}: give at least 1 face and a seed from 0 up.")
+            raise UserError(f"Cannot draw {count} faces with seed {seed}: draw at least 1, seed from 0 up.")
         self.count, self.seed = count, seed
 
     @property
@@ -188,6 +189,10 @@ def _existing(path: Union[str, PathLike[str]]) -> Path:
     return found
 
 
+def _unreadable(path: Path, error: OSError) -> UserError:
+    return UserError(f"Cannot read {path} ({error.strerror}): check its permissions.")
+
+
 def _image_names(folder: Path, prefix: str, holders: frozenset[tuple[int, int]]) -> Iterator[str]:
     """Yield the images below `folder`, unsorted, each name starting with `prefix`.
 
@@ -197,7 +202,7 @@ def _image_names(folder: Path, prefix: str, holders: frozenset[tuple[int, int]])
         here = folder.stat()
         entries = list(os.scandir(folder))
     except OSError as error:
-        raise UserError(f"Cannot read the folder {folder} ({error.strerror}): check its permissions.") from error
+        raise _unreadable(folder, error) from error
     if (here.st_dev, here.st_ino) in holders:
         return
     for entry in entries:
@@ -223,7 +228,7 @@ def _first_cells(path: Path) -> Iterator[tuple[int, str]]:
     except csv.Error as error:
         raise UserError(f"{path}, line {rows.line_num}, is not CSV ({error}): mend that line.") from error
     except OSError as error:
-        raise UserError(f"Cannot read {path} ({error.strerror}): check its permissions.") from error
+        raise _unreadable(path, error) from error
 
 
 def _looks_like_image(folder: Path, cell: str) -> bool:
@@ -233,7 +238,7 @@ def _looks_like_image(folder: Path, cell: str) -> bool:
 def _checked_name(path: Path, line: int, cell: str) -> str:
     inside = PurePosixPath(os.path.normpath(cell))
     if not cell.strip() or "\0" in cell:
-        raise UserError(f"{path}, line {line}, has no file name in its first column: add one or remove the line.")
+        raise UserError(f"{path}, line {line}, names no file in its first column: add it or remove the line.")
     if inside.is_absolute() or inside.parts[:1] == ("..",):
-        raise UserError(f"{path}, line {line}, names {cell}, outside the CSV's folder: use paths relative to it.")
+        raise UserError(f"{path}, line {line}, names {cell}, outside its folder: use paths relative to it.")
     return cell

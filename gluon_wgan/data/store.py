@@ -83,8 +83,7 @@ def open_store(path: Union[str, PathLike[str]]) -> Store:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
         size = (folder / PIXELS).stat().st_size
     except OSError as error:
-        name = os.path.basename(error.filename)
-        raise UserError(f"{folder} is no complete image store ({name}: {error.strerror}): prepare it again.") from error
+        raise _unusable(folder, f"{os.path.basename(error.filename)}: {error.strerror}") from error
     except ValueError as error:
         raise _unusable(folder, f"{META} is not readable as JSON") from error
     if not isinstance(meta, dict) or meta.get("format_version") != FORMAT_VERSION:
@@ -116,4 +115,4 @@ def file_sha256(path: Path) -> str:
 
 
 def _unusable(folder: Path, reason: str) -> UserError:
-    return UserError(f"The image store {folder} is damaged ({reason}): delete it and prepare it again.")
+    return UserError(f"{folder} is no usable image store ({reason}): delete it and prepare the images again.")

@@ -1,9 +1,9 @@
 """Decode and resize many images at once, in this process and in helper processes.
 
-Helpers are started as ``python -m gluon_wgan.data.workers`` instead of through multiprocessing:
-nothing is forked from a process that may have loaded MXNet, and the main script is not
-imported again, so this works from a script without a main guard, a notebook or stdin. The
-calling process takes its share of the work, which hides the helpers' start.
+Helpers are plain subprocesses instead of multiprocessing's: nothing is forked from a process
+that may have loaded MXNet, and the main script is not imported again, so this works from a
+script without a main guard, from a notebook and from stdin. The calling process takes its
+share of the work, which hides how long the helpers take to start.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import os
 import pickle
 import subprocess
 import sys
-from collections import deque
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Callable, Optional
+from typing import Callable, Optional
 
 import numpy as np
 
@@ -28,16 +29,17 @@ from gluon_wgan.data.sources import Source
 from gluon_wgan.errors import UserError
 
 Failures = list[tuple[int, str]]
-"""Number of and reason for each image that could not be used."""
+"""Number of each image that could not be used, and why."""
+Helper = subprocess.Popen[bytes]
 
 _CHUNK = 16
-# Below this many images for each helper, starting it costs more than it saves.
+# With fewer images for each helper, starting it costs more time than it saves.
 _WORTH_A_HELPER = 100
 
 
 @dataclass(frozen=True)
 class Task:
-    """What to do with every image, and the file of rows to write them into."""
+    """What to do with every image of a source, and the file to write the rows of pixels into."""
 
     source: Source
     size: int
@@ -47,68 +49,140 @@ class Task:
     pixels: Path
 
     def run(self, chunk: range) -> Failures:
-        """Write the rows of a chunk; those of failed images are left as they are."""
+        """Write the rows of the images in `chunk`, and return those that failed; their rows become zeros."""
+        rows = np.zeros((len(chunk), self.nc, self.size, self.size), np.uint8)
         failures: Failures = []
-        with self.pixels.open("r+b", buffering=0) as file:
-            for index in chunk:
-                try:
-                    image = fit(self.source.read(index, self.nc), self.size, self.crop, self.backend)
-                except BadImage as error:
-                    failures.append((index, str(error)))
-                    continue
-                row = np.ascontiguousarray(image.transpose(2, 0, 1))
-                os.pwrite(file.fileno(), row, index * row.nbytes)
+        for row, index in zip(rows, chunk):
+            try:
+                image = fit(self.source.read(index, self.nc), self.size, self.crop, self.backend)
+                row[...] = image.transpose(2, 0, 1)
+            except BadImage as error:
+                failures.append((index, str(error)))
+        with self.pixels.open("r+b") as file:
+            file.seek(chunk.start * rows[0].size)
+            file.write(rows.data)
         return failures
 
 
 def run_task(task: Task, jobs: int, stop_at_failure: bool, advance: Callable[[int], object]) -> Failures:
-    """Write the rows of all images of a task with up to `jobs` processes.
+    """Write the rows of all images of a task.
 
     Parameters
     ----------
     task
-        The work; its file of rows must exist.
+        The work. Its file must exist.
     jobs
-        Processes, this one included; fewer are used for few images.
+        How many processes may work, this one included; few images get fewer.
     stop_at_failure
-        Whether to hand out no more work once an image has failed.
+        Whether to begin no more work once an image has failed.
     advance
-        Called, from several threads, with the number of images just finished.
+        Called with the number of images just finished, never twice at the same time.
 
     Returns
     -------
     list of (number, reason)
-        Sorted. With `stop_at_failure` the first is the first bad image of all, whoever found it.
+        Sorted. With `stop_at_failure`, too, the first is the first bad image of the source.
 
     Raises
     ------
     OSError
-        If rows cannot be written.
+        If the rows cannot be written.
     UserError
-        If a helper dies.
+        If a helper process dies.
     """
     count = len(task.source)
-    chunks = deque(range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK))
+    starts = iter(range(0, count, _CHUNK))
     failures: Failures = []
+    stop, lock = threading.Event(), threading.Lock()
 
     def work(run: Callable[[range], Failures]) -> None:
         try:
-            while chunks:
-                chunk = chunks.popleft()
-                failures.extend(run(chunk))
-                advance(len(chunk))
-                if failures and stop_at_failure:
-                    chunks.clear()
-        except IndexError:  # another thread took the last chunk in between
-            pass
+            while not stop.is_set() and (start := next(starts, None)) is not None:
+                chunk = range(start, min(start + _CHUNK, count))
+                found = run(chunk)
+                with lock:
+                    failures.extend(found)
+                    advance(len(chunk))
+                if found and stop_at_failure:
+                    stop.set()
         except BaseException:
-            chunks.clear()
+            stop.set()
             raise
 
-    helpers = min(jobs - 1, count // _WORTH_A_HELPER)
-    with _helpers(task, helpers) as runs, ThreadPoolExecutor(max(1, helpers)) as threads:
-        others = [threads.submit(work, run) for run in runs]
+    def delegate(helper: Helper) -> None:
+        try:
+            _send(helper, task)  # waits, with many names, until the helper has started and reads them
+            work(partial(_run_in, helper))
+        except (EOFError, BrokenPipeError) as error:
+            stop.set()
+            raise UserError(
+                f"A helper process died with exit status {helper.wait()}: use fewer jobs if memory is short."
+            ) from error
+
+    # The main script is not imported by helpers, so a source that it defines can only be read here.
+    helpers = 0 if type(task.source).__module__ == "__main__" else min(jobs - 1, count // _WORTH_A_HELPER)
+    with ThreadPoolExecutor(helpers + 1) as threads, _started(helpers) as started:
+        others = [threads.submit(delegate, helper) for helper in started]
         work(task.run)
         for other in others:
             other.result()
     return sorted(failures)
+
+
+def serve() -> None:
+    """Be a helper: read a task and then chunks from stdin, and answer each chunk on stdout."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not get between the answers
+    try:
+        task = pickle.load(sys.stdin.buffer)
+        while True:
+            chunk = pickle.load(sys.stdin.buffer)
+            try:
+                answer = task.run(chunk)
+            except Exception as error:
+                answer = error
+            pickle.dump(answer, answers)
+            answers.flush()
+    except (EOFError, BrokenPipeError):  # the caller has finished, or has died
+        pass
+
+
+@contextmanager
+def _started(count: int) -> Iterator[list[Helper]]:
+    """Lend running helpers, and end them."""
+    helpers: list[Helper] = []
+    try:
+        for _ in range(count):
+            helpers.append(_start())
+        yield helpers
+    finally:
+        for helper in helpers:
+            helper.kill()
+            helper.communicate()
+
+
+def _start() -> Helper:
+    one_thread = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")}
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    return subprocess.Popen(
+        [sys.executable, "-c", "from gluon_wgan.data.workers import serve; serve()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **one_thread, "PYTHONPATH": path},
+        start_new_session=True,  # Ctrl-C is for the caller, which then ends its helpers
+    )
+
+
+def _run_in(helper: Helper, chunk: range) -> Failures:
+    _send(helper, chunk)
+    assert helper.stdout is not None
+    answer = pickle.load(helper.stdout)
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _send(helper: Helper, message: object) -> None:
+    assert helper.stdin is not None
+    pickle.dump(message, helper.stdin)
+    helper.stdin.flush()

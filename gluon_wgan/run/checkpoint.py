@@ -98,6 +98,8 @@ def save_checkpoint(parent: Path, name: str, wgan: WGAN, progress: Progress) -> 
 
 
 def _write_files(directory: Path, wgan: WGAN, progress: Progress) -> None:
+    # MXNet's engine does not know that a backward pass on the CPU writes batch norm's running statistics.
+    nd.waitall()
     wgan.generator.save_parameters(str(directory / GENERATOR))
     wgan.critic.save_parameters(str(directory / CRITIC))
     optimizers = {"generator": wgan.generator_optimizer, "critic": wgan.critic_optimizer}

@@ -7,17 +7,19 @@ right and v downwards, and one unit is one pixel of a face at scale 1. A mask is
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, wraps
-from typing import Callable, Iterable, Iterator, List, Sequence, Tuple, Union
+from functools import cache, cached_property, wraps
+from typing import Union
 
 import cv2
 import numpy as np
 
 from gluon_wgan.data.drawing.traits import Pose, Traits
 
-Outline = Union[np.ndarray, Sequence[Tuple[float, float]]]
+Outline = Union[np.ndarray, Sequence[tuple[float, float]], Sequence[Sequence[tuple[float, float]]]]
+Bump = tuple[float, float, float, float, float]
 Painter = Callable[["Canvas", Traits], None]
 
 _SUBPIXEL_BITS = 4
@@ -39,12 +41,12 @@ class Canvas:
     top: int = 0
 
     @property
-    def shape(self) -> Tuple[int, int]:
+    def shape(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.pixels.shape[1], self.pixels.shape[2]
 
     @contextmanager
-    def window(self, corner: Tuple[float, float], opposite: Tuple[float, float]) -> Iterator[Canvas]:
+    def window(self, corner: tuple[float, float], opposite: tuple[float, float]) -> Iterator[Canvas]:
         """Lend the part around the box between two points in face units, and lay it back when done.
 
         Most features are painted in a window because the cost of a mask is its area. The
@@ -52,14 +54,15 @@ class Canvas:
         """
         (u0, v0), (u1, v1) = corner, opposite
         around = self._place([(u0, v0), (u0, v1), (u1, v0), (u1, v1)], 0.0)
-        (left, top), (right, bottom) = np.maximum(around.min(axis=0), 0).astype(int), around.max(axis=0).astype(int) + 1
+        left, top = np.maximum(around.min(axis=0), 0).astype(int)
+        right, bottom = around.max(axis=0).astype(int) + 1
         part = self.pixels[:, top:bottom, left:right]
         lent = Canvas(part.copy(), self.pose, self.rng, self.left + left, self.top + top)
         yield lent
         part[...] = lent.pixels
 
     @cached_property
-    def _affine(self) -> Tuple[np.ndarray, np.ndarray]:
+    def _affine(self) -> tuple[np.ndarray, np.ndarray]:
         cos, sin = self.pose.scale * np.cos(self.pose.tilt), self.pose.scale * np.sin(self.pose.tilt)
         origin = (self.pose.x - self.left, self.pose.y - self.top)
         return np.array([[cos, sin], [-sin, cos]], np.float32), np.array(origin, np.float32)
@@ -69,12 +72,12 @@ class Canvas:
         turn, origin = self._affine
         return np.asarray(points, np.float32) @ turn + (origin + np.float32(self.pose.yaw * depth) * turn[0])
 
-    def _lines(self, outline: Outline, depth: float) -> List[np.ndarray]:
+    def _lines(self, outline: Outline, depth: float) -> list[np.ndarray]:
         fixed = np.rint(self._place(outline, depth) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
         return list(fixed) if fixed.ndim == 3 else [fixed]
 
     @cached_property
-    def fields(self) -> Tuple[np.ndarray, np.ndarray]:
+    def fields(self) -> tuple[np.ndarray, np.ndarray]:
         """The face coordinates u and v of every pixel, each float32 (height, width)."""
         pose, (height, width) = self.pose, self.shape
         cos, sin = np.float32(np.cos(pose.tilt) / pose.scale), np.float32(np.sin(pose.tilt) / pose.scale)
@@ -90,13 +93,13 @@ class Canvas:
         return mask * np.float32(1 / 255)
 
     def strokes(self, *paths: Outline, thickness: int = 1, depth: float = 0.0) -> np.ndarray:
-        """Return the mask of open lines, each (n, 2) or several at once (k, n, 2), `thickness` pixels wide."""
+        """Return the mask of open lines, each (n, 2) or several at once (k, n, 2), `thickness` wide."""
         mask = np.zeros(self.shape, np.uint8)
         lines = [line for path in paths for line in self._lines(path, depth)]
         cv2.polylines(mask, lines, False, 255, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
         return mask * np.float32(1 / 255)
 
-    def bumps(self, table: Sequence[Tuple[float, float, float, float, float]]) -> np.ndarray:
+    def bumps(self, table: Sequence[Bump]) -> np.ndarray:
         """Return the sum of Gaussians given as rows (u, v, width, height, peak).
 
         They stay upright when the head tilts, which lets each be a product of a row and a column.
@@ -122,10 +125,11 @@ class Canvas:
         A strand is one unit of the field `across` wide and one unit of the field `along` long.
         """
         start = np.float32(self.rng.random() * _TABLE_SIZE)
-        return cv2.remap(_strand_table(), across + start, along + start, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        at = across + start, along + start
+        return cv2.remap(_strand_table(), *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
     def paint(self, mask: np.ndarray, colour: Iterable[Union[float, np.ndarray]]) -> None:
-        """Lay `colour`, three levels or three planes (height, width), over the canvas where `mask` is not 0."""
+        """Lay `colour`, three levels or three planes (height, width), over the canvas through `mask`."""
         for plane, level in zip(self.pixels, colour):
             plane += mask * (level - plane)
 
@@ -136,7 +140,7 @@ class Canvas:
         return table[row : row + height, column : column + width]
 
 
-def within(corner: Tuple[float, float], opposite: Tuple[float, float]) -> Callable[[Painter], Painter]:
+def within(corner: tuple[float, float], opposite: tuple[float, float]) -> Callable[[Painter], Painter]:
     """Let a painter, a function of a canvas and traits, paint in `Canvas.window(corner, opposite)` only."""
 
     def decorate(painter: Painter) -> Painter:
@@ -148,6 +152,11 @@ def within(corner: Tuple[float, float], opposite: Tuple[float, float]) -> Callab
         return paint
 
     return decorate
+
+
+def floats(values: object) -> np.ndarray:
+    """Return `values` as float32, which keeps whole pictures from becoming float64."""
+    return np.asarray(values, np.float32)
 
 
 def soften(mask: np.ndarray, deviation: float) -> np.ndarray:
@@ -163,7 +172,7 @@ def curve(points: Outline, closed: bool = False, steps: int = 6) -> np.ndarray:
 def both(points: Outline) -> np.ndarray:
     """Return `points` (..., 2) and their mirror image on the other side of the face, (2, ..., 2)."""
     right = np.asarray(points, np.float32)
-    return np.stack([right, right * np.float32([-1, 1])])
+    return np.stack([right, right * floats([-1, 1])])
 
 
 def mirrored(half: Outline) -> np.ndarray:
@@ -172,12 +181,12 @@ def mirrored(half: Outline) -> np.ndarray:
     return np.concatenate([right, left[-2:0:-1]])
 
 
-def tinted(colour: Iterable[float], tone: np.ndarray) -> List[np.ndarray]:
+def tinted(colour: Iterable[float], tone: np.ndarray) -> list[np.ndarray]:
     """Return the three planes of `colour` under a light that varies as `tone` (height, width)."""
     return [level * tone for level in colour]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _spline(nodes: int, closed: bool, steps: int) -> np.ndarray:
     """Return the matrix that turns `nodes` points into the points of a Catmull-Rom curve."""
     t = np.arange(steps)[:, None] / steps
@@ -194,7 +203,7 @@ def _spline(nodes: int, closed: bool, steps: int) -> np.ndarray:
     return matrix
 
 
-@lru_cache(maxsize=None)
+@cache
 def _noise_table(deviation: int) -> np.ndarray:
     table = np.random.default_rng(1701).standard_normal((_TABLE_SIZE, _TABLE_SIZE), np.float32)
     if deviation:
@@ -202,7 +211,7 @@ def _noise_table(deviation: int) -> np.ndarray:
     return table / table.std()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _strand_table() -> np.ndarray:
     strands = _noise_table(0)
     locks = cv2.GaussianBlur(strands, (15, 1), 2)

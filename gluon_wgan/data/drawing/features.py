@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon_wgan.data.drawing.canvas import Canvas, both, curve, soften, tinted, within
+from gluon_wgan.data.drawing.canvas import Canvas, both, curve, floats, soften, tinted, within
 from gluon_wgan.data.drawing.traits import Traits
 
-_LASH = np.float32([40, 26, 24])
+_LASH = floats([40, 26, 24])
+_SPARK = floats([(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)])
 _CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 20)), np.sin(np.linspace(0, 2 * np.pi, 20))], axis=1)
 
 
@@ -16,17 +17,17 @@ def paint_eyes(eyes: Canvas, traits: Traits) -> None:
     """Paint both eyes with lids and lashes."""
     half, opening = traits.eye_width, traits.eye_opening
     squint = 0.25 * max(traits.smile, traits.grin)
-    middle = np.float32([traits.eye_spacing, 0])
-    slant = np.float32([[1, -traits.eye_slant / half], [0, 1]])
+    middle = floats([traits.eye_spacing, 0])
+    slant = floats([[1, -traits.eye_slant / half], [0, 1]])
 
     def at(points: np.ndarray) -> np.ndarray:
         return points @ slant + middle
 
-    upper = curve([(-half, 1.6), (-half * 0.5, -opening * 0.75), (0.5, -opening), (half * 0.6, -opening * 0.6), (half, 0)])
-    low = opening * (0.62 - squint)
+    high, low = (-half * 0.5, -opening * 0.75), opening * (0.62 - squint)
+    upper = curve([(-half, 1.6), high, (0.5, -opening), (half * 0.6, -opening * 0.6), (half, 0)])
     lower = curve([(half, 0), (half * 0.45, low), (-half * 0.3, low), (-half, 1.6)])
     opened = eyes.fill(both(at(np.concatenate([upper, lower]))), depth=0.6)
-    eyes.paint(opened, np.float32([222, 214, 208]) * (0.78 + 0.2 * traits.light[2]))
+    eyes.paint(opened, floats([222, 214, 208]) * (0.78 + 0.2 * traits.light[2]))
     _paint_irises(eyes, traits, opened)
     eyes.paint(0.45 * opened * eyes.strokes(both(at(upper + (0, 1.3))), thickness=2, depth=0.6), _LASH)
     eyes.paint(0.35 * eyes.strokes(both(at(lower)), depth=0.6), traits.skin * 0.4)
@@ -39,15 +40,18 @@ def paint_eyes(eyes: Canvas, traits: Traits) -> None:
 
 
 def _paint_irises(eyes: Canvas, traits: Traits, opened: np.ndarray) -> None:
-    gaze = np.float32([0.25 * traits.pose.yaw, -0.5])
+    gaze = floats([0.25 * traits.pose.yaw, -0.5])
     centres = [gaze + (side * traits.eye_spacing, 0) for side in (1, -1)]
     radius = traits.eye_opening * 1.02
-    rings = [opened * eyes.fill(*(c + _CIRCLE * radius * r for c in centres), depth=0.6) for r in (1, 0.78, 0.42)]
-    eyes.paint(rings[0], traits.iris * 0.5)
-    eyes.paint(rings[1], tinted(traits.iris, 1 + 0.25 * eyes.grain()))
-    eyes.paint(rings[2], (14, 10, 10))
-    spark = np.float32([(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)]) + (np.sign(traits.light[0]) * 1.6, -1.7)
-    eyes.paint(0.9 * opened * eyes.fill(*(c + spark for c in centres), depth=0.6), (250, 250, 250))
+
+    def both_eyes(outline: np.ndarray) -> np.ndarray:
+        return opened * eyes.fill(*(centre + outline for centre in centres), depth=0.6)
+
+    eyes.paint(both_eyes(_CIRCLE * radius), traits.iris * 0.5)
+    eyes.paint(both_eyes(_CIRCLE * radius * 0.78), tinted(traits.iris, 1 + 0.25 * eyes.grain()))
+    eyes.paint(both_eyes(_CIRCLE * radius * 0.42), (14, 10, 10))
+    toward_light = (1.6 * np.sign(traits.light[0]), -1.7)
+    eyes.paint(0.9 * both_eyes(_SPARK + toward_light), (250, 250, 250))
 
 
 @within((-44, -28), (44, -4))
@@ -91,6 +95,6 @@ def paint_folds(cheeks: Canvas, traits: Traits) -> None:
 def paint_wrinkles(face: Canvas, traits: Traits) -> None:
     """Paint the lines that age draws on the forehead and beside the eyes."""
     forehead = [curve([(-20, v + 1), (0, v - 1), (20, v + 1)]) for v in (-34, -28)]
-    crow_feet = both([[(35, v * 0.5), (39, v)] for v in (-2, 2, 6)])
+    crow_feet = both([[(35, v * 0.5), (39, v)] for v in (-2.0, 2.0, 6.0)])
     lines = soften(face.strokes(*forehead, *crow_feet, depth=0.4), 0.6)
     face.paint(0.5 * (traits.age - 0.3) * lines, traits.skin * 0.4)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List, Tuple
-
 import numpy as np
 
 from gluon_wgan.data.drawing.canvas import Canvas, both, curve, mirrored, soften, tinted, within
@@ -44,7 +42,7 @@ def _paint_shadow(face: Canvas, traits: Traits) -> None:
     face.paint(0.3 * soften(face.fill(_front(traits), depth=0.1), 3), traits.skin * 0.3)
 
 
-def _strands(canvas: Canvas, traits: Traits) -> Tuple[np.ndarray, np.ndarray]:
+def _strands(canvas: Canvas, traits: Traits) -> tuple[np.ndarray, np.ndarray]:
     """Return light and dark strands, noise of deviation about 1, and the way along them in face units."""
     across, along = _flow(canvas, traits)
     waves = np.sin(along * np.float32(0.2) + 2 * canvas.clouds(20)) + canvas.clouds(8)
@@ -52,7 +50,7 @@ def _strands(canvas: Canvas, traits: Traits) -> Tuple[np.ndarray, np.ndarray]:
     return canvas.streaks(across * np.float32(1.3), along * np.float32(0.03)), along
 
 
-def _flow(canvas: Canvas, traits: Traits) -> Tuple[np.ndarray, np.ndarray]:
+def _flow(canvas: Canvas, traits: Traits) -> tuple[np.ndarray, np.ndarray]:
     """Return the coordinates across and along the strands, in face units.
 
     Swept hair runs outwards from the face, a fringe falls from the crown, and parted hair
@@ -75,7 +73,7 @@ def _torn(mask: np.ndarray, texture: np.ndarray) -> np.ndarray:
     return np.clip(1.6 * mask - 0.3 + 2 * edge * texture, 0, 1)
 
 
-def _outer_half(traits: Traits) -> List[Tuple[float, float]]:
+def _outer_half(traits: Traits) -> list[tuple[float, float]]:
     """Return the right half of the silhouette from the crown down."""
     cheek, volume, length = traits.cheek, traits.hair.volume, traits.hair.length
     crown = [
@@ -97,7 +95,7 @@ def _front(traits: Traits) -> np.ndarray:
     return np.concatenate([outer, curve(hairline)])
 
 
-def _hairline(traits: Traits, side: int) -> List[Tuple[float, float]]:
+def _hairline(traits: Traits, side: int) -> list[tuple[float, float]]:
     """Return one side of the hairline from its lower end up to the peak."""
     cheek, length = traits.cheek, traits.hair.length
     if traits.hair.hangs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon_wgan.data.drawing.canvas import Canvas, curve, soften, tinted, within
+from gluon_wgan.data.drawing.canvas import Canvas, curve, floats, soften, tinted, within
 from gluon_wgan.data.drawing.traits import Traits
 
 
@@ -22,11 +22,12 @@ def paint_mouth(mouth: Canvas, traits: Traits) -> None:
 
     top, upper = arc(-lip * 0.7, -lip * 0.55, lip * 0.3), arc(0.8, 0.6)
     lower, bottom = arc(0.8 + gap, 0.6 + gap * 0.75), arc(lip * 1.3 + gap, lip * 0.85 + gap * 0.8)
-    red = np.float32([180, 62, 68]) if traits.feminine else np.float32([164, 86, 80])
-    tone = 0.5 * red + 0.5 * traits.skin * np.float32([0.92, 0.64, 0.62])
+    red = floats([180, 62, 68]) if traits.feminine else floats([164, 86, 80])
+    tone = 0.5 * red + 0.5 * traits.skin * floats([0.92, 0.64, 0.62])
     wrinkled = 1 + 0.1 * mouth.grain()
-    mouth.paint(soften(mouth.fill(np.concatenate([top, upper[::-1]]), depth=1), 0.5), tinted(tone * 0.8, wrinkled))
-    mouth.paint(soften(mouth.fill(np.concatenate([lower, bottom[::-1]]), depth=1), 0.5), tinted(tone * 1.04, wrinkled))
+    for edge, other, brightness in ((top, upper, 0.8), (lower, bottom, 1.04)):
+        shape = soften(mouth.fill(np.concatenate([edge, other[::-1]]), depth=1), 0.5)
+        mouth.paint(shape, tinted(tone * brightness, wrinkled))
     if gap:
         _paint_teeth(mouth, upper, lower, gap)
     else:
@@ -38,7 +39,7 @@ def paint_mouth(mouth: Canvas, traits: Traits) -> None:
 def _paint_teeth(mouth: Canvas, upper: np.ndarray, lower: np.ndarray, gap: float) -> None:
     inside = mouth.fill(np.concatenate([upper, lower[::-1]]), depth=1)
     mouth.paint(inside, (60, 24, 26))
-    row = np.concatenate([upper, lower[::-1] - (0, 0.16 * gap + 0.4)]) * np.float32([0.88, 1])
+    row = np.concatenate([upper, lower[::-1] - (0, 0.16 * gap + 0.4)]) * floats([0.88, 1])
     mouth.paint(inside * mouth.fill(row, depth=1), (238, 232, 222))
     x = np.arange(-14.4, 15, 3.6)
     middle = float(upper[:, 1].max())
@@ -51,13 +52,15 @@ def paint_beard(face: Canvas, traits: Traits) -> None:
     """Paint the beard, from stubble to full, and the moustache."""
     full, lip_hair, m = traits.beard, traits.moustache, traits.mouth
     region = face.bumps([
-        (0, traits.chin - 1, 17, 10, 1.25 * full), (-27, m + 10, 9, 14, 1.2 * full), (27, m + 10, 9, 14, 1.2 * full),
-        (-41, 22, 4, 18, full), (41, 22, 4, 18, full), (0, m + 3, 13, 5, -0.8 * full),
+        (0, traits.chin - 1, 17, 10, 1.25 * full), (0, m + 3, 13, 5, -0.8 * full),
+        (-27, m + 10, 9, 14, 1.2 * full), (27, m + 10, 9, 14, 1.2 * full),
+        (-41, 22, 4, 18, full), (41, 22, 4, 18, full),
         (-9, m - 8, 9, 3.6, 1.15 * lip_hair), (9, m - 8, 9, 3.6, 1.15 * lip_hair),
     ])  # fmt: skip
     u, v = face.fields
     hairs = face.streaks(u + np.abs(v) * 0.2 * np.sign(u), v * np.float32(0.16))
-    inside = np.clip((traits.cheek + 1 - np.abs(u)) * 0.4, 0, 1) * np.clip((traits.chin + 4 + hairs - v) * 0.3, 0, 1)
+    inside = np.clip((traits.cheek + 1 - np.abs(u)) * 0.4, 0, 1)
+    inside *= np.clip((traits.chin + 4 + hairs - v) * 0.3, 0, 1)
     edge = np.clip(2.4 * (region - 0.45 + 0.12 * hairs), 0, 1)
     thick = max(full, lip_hair)
     mask = inside * edge * np.clip((0.3 + 0.65 * thick**2) * (1 + 0.35 * (1.2 - thick) * face.grain()), 0, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def paint_clothes(chest: Canvas, traits: Traits) -> None:
     chest.paint(0.5 * chest.strokes(both(curve(neckline)), thickness=2, depth=-0.5), traits.cloth * 0.45)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _threads(weave: str) -> np.ndarray:
     """Return how much lighter or darker than its colour a cloth is at each pixel."""
     y, x = np.mgrid[:218, :178].astype(np.float32)
@@ -54,11 +54,12 @@ def paint_glasses(face: Canvas, traits: Traits) -> None:
     """Paint glasses: lenses, frames, arms and a gleam."""
     power, centre = (1.0 if traits.glasses == "round" else 0.4), traits.eye_spacing + 0.5
     ring = np.stack([_power(np.cos(_TURN), power) * 15, _power(np.sin(_TURN), power) * 12.5], axis=1)
-    lens = ring + (centre, 2)
+    lens = ring + (centre, 2.0)
     bridge = curve([(-centre + 15, 0), (0, -2.5), (centre - 15, 0)])
     arm = [(centre + 15, -2), (traits.cheek + 2, -4)]
     face.paint(0.1 * face.fill(both(lens), depth=0.9), (225, 235, 245))
-    face.paint(0.92 * face.strokes(both(lens), bridge, both(arm), thickness=2, depth=0.9), traits.cloth * 0.25)
+    frame = face.strokes(both(lens), bridge, both(arm), thickness=2, depth=0.9)
+    face.paint(0.92 * frame, traits.cloth * 0.25)
     gleams = [[(s * centre - 7, -4), (s * centre - 2, -8)] for s in (-1, 1)]
     face.paint(0.4 * face.strokes(*gleams, depth=0.9), (255, 255, 255))
 

@@ -6,21 +6,28 @@ Lengths are in face units (see `canvas`), colours RGB in 0..255, fractions in 0.
 from __future__ import annotations
 
 from bisect import bisect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Dict, Sequence, Tuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-Palette = Sequence[Tuple[int, int, int]]
+Palette = Sequence[tuple[int, int, int]]
 Choice = TypeVar("Choice")
 
-SKINS: Palette = ((250, 218, 196), (242, 200, 170), (230, 184, 146), (204, 152, 112), (156, 106, 76), (112, 74, 54))
+LIGHT_SKINS: Palette = ((250, 218, 196), (242, 200, 170), (230, 184, 146))
+DARK_SKINS: Palette = ((204, 152, 112), (156, 106, 76), (112, 74, 54))
 DARK_HAIRS: Palette = ((26, 22, 22), (48, 34, 28), (78, 52, 36))
 FAIR_HAIRS: Palette = ((104, 70, 44), (142, 64, 32), (182, 138, 86), (226, 192, 134))
-IRISES: Palette = ((56, 36, 24), (88, 58, 34), (96, 94, 60), (70, 100, 78), (76, 108, 136), (104, 118, 128))
-CLOTHS: Palette = ((190, 56, 54), (40, 68, 120), (62, 64, 72), (230, 226, 216), (44, 110, 96), (208, 160, 66), (120, 72, 124))
-BACKDROPS: Palette = ((120, 164, 200), (196, 204, 204), (226, 214, 192), (150, 176, 140), (204, 154, 132), (150, 136, 176))
+DARK_IRISES: Palette = ((56, 36, 24), (88, 58, 34))
+LIGHT_IRISES: Palette = ((96, 94, 60), (70, 100, 78), (76, 108, 136), (104, 118, 128))
+CLOTHS: Palette = (
+    (190, 56, 54), (40, 68, 120), (62, 64, 72), (230, 226, 216), (44, 110, 96), (208, 160, 66), (120, 72, 124)
+)  # fmt: skip
+BACKDROPS: Palette = (
+    (120, 164, 200), (196, 204, 204), (226, 214, 192), (150, 176, 140), (204, 154, 132), (150, 136, 176)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ class Traits:
     """Everything about one face that is decided before painting."""
 
     pose: Pose
-    light: Tuple[float, float, float]
+    light: tuple[float, float, float]
     feminine: bool
     age: float
     skin: np.ndarray
@@ -109,14 +116,14 @@ class Traits:
     cloth: np.ndarray
     weave: str
     collar: float
-    backdrop: Tuple[np.ndarray, np.ndarray]
+    backdrop: tuple[np.ndarray, np.ndarray]
 
 
 def choose_traits(rng: np.random.Generator) -> Traits:
     """Choose one face with `rng`; features keep to places near those of an average face."""
     feminine = bool(rng.random() < 0.5)
     age = float(rng.random() ** 1.5)
-    skin = _between(rng, SKINS)
+    skin = _between(rng, (*LIGHT_SKINS, *DARK_SKINS))
     hair = _style(rng, feminine, age)
     beard = 0.0 if feminine or rng.random() < 0.55 else _pick(rng, {0.4: 1, 0.75: 1, 1.0: 1})
     light = np.array([rng.uniform(-0.8, 0.8), rng.uniform(-0.7, -0.2), 0.8])
@@ -133,7 +140,7 @@ def choose_traits(rng: np.random.Generator) -> Traits:
         eye_width=rng.uniform(10, 11.8),
         eye_opening=rng.uniform(4.2, 5.4) + 0.6 * feminine,
         eye_slant=rng.uniform(-0.6, 1.6),
-        iris=_between(rng, IRISES[:2] if skin[0] < 190 else IRISES),
+        iris=_between(rng, DARK_IRISES if skin[0] < 190 else (*DARK_IRISES, *LIGHT_IRISES)),
         brow_lift=rng.uniform(-1.5, 2) + 1.5 * feminine,
         brow_weight=rng.uniform(0.5, 0.75) if feminine else rng.uniform(0.8, 1.25),
         nose_width=rng.uniform(6.3, 8.3) + (0 if feminine else 1.2),
@@ -183,7 +190,7 @@ def _hair_colour(rng: np.random.Generator, skin: np.ndarray, age: float) -> np.n
     return colour + np.float32(grey) * (np.float32(rng.uniform(140, 205)) - colour)
 
 
-def _pick(rng: np.random.Generator, weights: Dict[Choice, float]) -> Choice:
+def _pick(rng: np.random.Generator, weights: dict[Choice, float]) -> Choice:
     """Return one of the keys, each as likely as its weight."""
     limits = list(accumulate(weights.values()))
     return list(weights)[bisect(limits, rng.random() * limits[-1])]
@@ -193,5 +200,5 @@ def _between(rng: np.random.Generator, palette: Palette) -> np.ndarray:
     """Return a colour between two neighbours of `palette`, float32 (3,)."""
     place = rng.uniform(0, len(palette) - 1)
     first = int(place)
-    near, far = np.float32(palette[first : first + 2])
+    near, far = np.array(palette[first : first + 2], np.float32)
     return near + np.float32(place - first) * (far - near)
