@@ -10,3 +10,9 @@ class UserError(Exception):
     to do. The command line prints it on stderr and exits with status 2; it never becomes
     a traceback.
     """
+
+
+def last_line(error: BaseException) -> str:
+    """Return what an error says, in one line: MXNet puts a stack trace before its reason."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:200] if lines else type(error).__name__

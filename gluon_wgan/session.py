@@ -111,6 +111,7 @@ class Session:
                 self.interrupt()
         self.draw()
         self.save()
+        self.bar.close()
         log.info("Finished %d generator iterations. Look at:", self.state.gen_iter)
         for picture in (self._fake_file(), self.run.samples / "real.png", self.run.curves_file):
             log.info("  %s", picture)

@@ -15,7 +15,7 @@ from gluon_wgan.devices import choose_contexts
 from gluon_wgan.errors import UserError
 from gluon_wgan.interrupt import InterruptWatch
 from gluon_wgan.run import atomic
-from gluon_wgan.run.directory import RunDirectory
+from gluon_wgan.run.directory import RunDirectory, refuse_taken
 from gluon_wgan.run.log import log_to_file
 from gluon_wgan.session import Session
 
@@ -53,6 +53,8 @@ def train(
     run = RunDirectory.open(Path(resume)) if resume is not None else None
     if run is not None:
         refuse_other_maths(run.config(), config)
+    else:
+        refuse_taken(config.out)
     devices = list(contexts) if contexts is not None else choose_contexts(config.gpus, config.require_gpu)
     store = prepare_data(config, progress=progress)
     resumed = run is not None

@@ -16,7 +16,7 @@ from mxnet.gluon import HybridBlock
 
 from gluon_wgan import streams
 from gluon_wgan.config import TrainConfig
-from gluon_wgan.errors import UserError
+from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.initializers import initialise
 from gluon_wgan.models import build_critic, build_generator
 from gluon_wgan.optimizers import build_optimizer, step
@@ -242,5 +242,4 @@ def load_weights(net: HybridBlock, path: str, contexts: Optional[list[Context]])
         net.load_parameters(path, ctx=contexts or cpu())
     # MXNet raises its own error for a damaged file and AssertionError for other names or shapes.
     except (OSError, RuntimeError, AssertionError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise UserError(f"Cannot load the weights {path} into this network ({reason}).") from None
+        raise UserError(f"Cannot load the weights {path} into this network ({last_line(error)}).") from None

@@ -364,3 +364,11 @@ def test_dry_run_tells_and_writes_nothing(tiny, capfd, tmp_path):
     for words in ("image_size           16", "27 images", "parameters", "critic step", "whole run"):
         assert words in out
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_refused_leaves_no_run_directory(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for fields in ({"batch_size": 28}, {"dataset": "folder", "data_root": str(tmp_path)}):
+        with pytest.raises(UserError):
+            run(tiny(out=None, **fields))
+    assert list(tmp_path.iterdir()) == []

@@ -56,6 +56,11 @@ def decode(source: Union[str, PathLike[str], bytes, BinaryIO], nc: int) -> np.nd
     BadImage
         If the source is missing, not an image, cut off, damaged or too large.
     """
+    return pixels_of(open_image(source, nc))
+
+
+def open_image(source: Union[str, PathLike[str], bytes, BinaryIO], nc: int) -> Image.Image:
+    """Decode one image like `decode`, but return it in Pillow's hands, in mode RGB or L."""
     opened = BytesIO(source) if isinstance(source, bytes) else source
     try:
         with warnings.catch_warnings():
@@ -71,12 +76,15 @@ def decode(source: Union[str, PathLike[str], bytes, BinaryIO], nc: int) -> np.nd
         raise BadImage(_reason(error)) from error
 
 
-def to_channels(image: Image.Image, nc: int) -> np.ndarray:
-    """Return an image without transparency as uint8 (height, width, nc)."""
+def to_channels(image: Image.Image, nc: int) -> Image.Image:
+    """Return an image without transparency in mode RGB for three channels, or L for one."""
     mode = "RGB" if nc == 3 else "L"
-    if image.mode != mode:
-        image = image.convert(mode)
-    return np.asarray(image).reshape(image.height, image.width, nc)
+    return image if image.mode == mode else image.convert(mode)
+
+
+def pixels_of(image: Image.Image) -> np.ndarray:
+    """Return an image in mode RGB or L as uint8 (height, width, channels)."""
+    return np.asarray(image).reshape(image.height, image.width, -1)
 
 
 def _flattened(image: Image.Image) -> Image.Image:

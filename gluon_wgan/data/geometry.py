@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Optional
 
 import numpy as np
+from PIL import Image
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.resize import resize
+from gluon_wgan.data.resize import Backend
 
 Box = tuple[int, int, int, int]
 
@@ -15,19 +16,19 @@ Box = tuple[int, int, int, int]
 _MOST_RESIZED_PIXELS = 1 << 27
 
 
-def fit(image: np.ndarray, size: int, crop: Optional[Box], backend: str) -> np.ndarray:
+def fit(image: Image.Image, size: int, crop: Optional[Box], backend: Backend) -> np.ndarray:
     """Crop a picture to a box, resize its short side and cut out the central square.
 
     Parameters
     ----------
     image
-        uint8 (height, width, channels).
+        The picture, in mode RGB or L.
     size
         Side of the square, in pixels.
     crop
         (left, top, right, bottom) in pixels, right and bottom exclusive, or None.
     backend
-        Name of the resize backend.
+        Who resizes.
 
     Returns
     -------
@@ -40,19 +41,20 @@ def fit(image: np.ndarray, size: int, crop: Optional[Box], backend: str) -> np.n
     """
     if crop is not None:
         image = cut(image, crop)
-    height, width = resized_shape(image.shape[0], image.shape[1], size)
+    height, width = resized_shape(image.height, image.width, size)
     if height * width > _MOST_RESIZED_PIXELS:
         raise BadImage(f"too elongated: it would be resized to {width}x{height} pixels")
-    return centre_square(resize(image, (height, width), backend), size)
+    square = centre_square(backend.function(image, (height, width)), size)
+    return square.reshape(size, size, -1)
 
 
-def cut(image: np.ndarray, crop: Box) -> np.ndarray:
+def cut(image: Image.Image, crop: Box) -> Image.Image:
     """Return the part of `image` in the box, or raise BadImage if it is not all inside."""
     left, top, right, bottom = crop
-    height, width = image.shape[:2]
-    if left < 0 or top < 0 or right > width or bottom > height:
-        raise BadImage(f"its {width}x{height} pixels do not hold the crop box {left},{top},{right},{bottom}")
-    return image[top:bottom, left:right]
+    if left < 0 or top < 0 or right > image.width or bottom > image.height:
+        size = f"{image.width}x{image.height}"
+        raise BadImage(f"its {size} pixels do not hold the crop box {left},{top},{right},{bottom}")
+    return image.crop(crop)
 
 
 def resized_shape(height: int, width: int, size: int) -> tuple[int, int]:

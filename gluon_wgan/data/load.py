@@ -10,6 +10,7 @@ from gluon_wgan.config import TrainConfig
 from gluon_wgan.data.prepare import prepare
 from gluon_wgan.data.sources import CsvSource, DrawnFacesSource, FolderSource, Source
 from gluon_wgan.data.store import Store
+from gluon_wgan.errors import UserError
 
 
 def find_source(config: TrainConfig) -> Source:
@@ -33,9 +34,9 @@ def prepare_data(config: TrainConfig, *, progress: bool) -> Store:
     Raises
     ------
     UserError
-        When there are no usable images, or the cache cannot be written.
+        When there are no usable images, fewer than a batch, or the cache cannot be written.
     """
-    return prepare(
+    store = prepare(
         find_source(config),
         size=config.image_size,
         resize=config.resize,
@@ -46,6 +47,12 @@ def prepare_data(config: TrainConfig, *, progress: bool) -> Store:
         jobs=config.jobs or compat.usable_cores(),
         progress=progress,
     )
+    if len(store) < config.batch_size:
+        raise UserError(
+            f"There are {len(store)} usable images but --batch-size is {config.batch_size}: give more images "
+            "or a smaller batch."
+        )
+    return store
 
 
 def cache_directory(config: TrainConfig) -> Path:

@@ -15,6 +15,7 @@ import numpy as np
 import PIL
 from PIL import Image
 
+from gluon_wgan.data.decode import pixels_of
 from gluon_wgan.errors import UserError
 
 
@@ -33,14 +34,15 @@ class Backend:
     antialiases
         Whether every source pixel has a say when a picture is shrunk.
     function
-        Takes uint8 (height, width, channels) and the new (height, width).
+        Takes a Pillow image in mode RGB or L and the new (height, width), and returns uint8 of
+        that size, with 3 channels or none.
     """
 
     name: str
     library: str
     filter: str
     antialiases: bool
-    function: Callable[[np.ndarray, tuple[int, int]], np.ndarray]
+    function: Callable[[Image.Image, tuple[int, int]], np.ndarray]
 
 
 def resize(image: np.ndarray, size: tuple[int, int], backend: str) -> np.ndarray:
@@ -73,8 +75,8 @@ def resize(image: np.ndarray, size: tuple[int, int], backend: str) -> np.ndarray
         )
     if min(size) < 1:
         raise UserError(f"Cannot resize to {size}: give a (height, width) of 1 or more.")
-    channels = image if image.ndim == 3 else image[:, :, None]
-    return chosen.function(channels, size).reshape(*size, *image.shape[2:])
+    picture = Image.fromarray(image if image.shape[2:] == (3,) else image.reshape(image.shape[:2]))
+    return chosen.function(picture, size).reshape(*size, *image.shape[2:])
 
 
 def canonical_name(name: str) -> str:
@@ -107,28 +109,27 @@ def library_versions(backend: str) -> dict[str, str]:
     return versions
 
 
-def _pillow(code: Image.Resampling) -> Callable[[np.ndarray, tuple[int, int]], np.ndarray]:
-    def function(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        picture = Image.fromarray(image if image.shape[2] == 3 else image[:, :, 0])
-        return np.asarray(picture.resize((size[1], size[0]), code))
+def _pillow(code: Image.Resampling) -> Callable[[Image.Image, tuple[int, int]], np.ndarray]:
+    def function(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+        return np.asarray(image.resize((size[1], size[0]), code))
 
     return function
 
 
-def _cv2(code: str) -> Callable[[np.ndarray, tuple[int, int]], np.ndarray]:
-    def function(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _cv2(code: str) -> Callable[[Image.Image, tuple[int, int]], np.ndarray]:
+    def function(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
         import cv2
 
-        return cv2.resize(image, (size[1], size[0]), interpolation=getattr(cv2, code))
+        return cv2.resize(np.asarray(image), (size[1], size[0]), interpolation=getattr(cv2, code))
 
     return function
 
 
-def _mxnet(code: int) -> Callable[[np.ndarray, tuple[int, int]], np.ndarray]:
-    def function(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _mxnet(code: int) -> Callable[[Image.Image, tuple[int, int]], np.ndarray]:
+    def function(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
         import mxnet
 
-        source = mxnet.nd.array(image, ctx=mxnet.cpu(), dtype=np.uint8)
+        source = mxnet.nd.array(pixels_of(image), ctx=mxnet.cpu(), dtype=np.uint8)
         return mxnet.image.imresize(source, size[1], size[0], interp=code).asnumpy()
 
     return function

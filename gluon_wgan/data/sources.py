@@ -17,7 +17,7 @@ from typing import Any, Protocol, Union
 import numpy as np
 from PIL import Image
 
-from gluon_wgan.data.decode import BadImage, decode, to_channels
+from gluon_wgan.data.decode import BadImage, open_image, pixels_of, to_channels
 from gluon_wgan.errors import UserError
 
 IMAGE_SUFFIXES = frozenset(
@@ -42,6 +42,9 @@ class Source(Protocol):
 
     def identity(self) -> dict[str, Any]:
         """Return JSON-able facts that differ whenever any pixel might."""
+
+    def open(self, index: int, nc: int) -> Image.Image:
+        """Return image number `index` in mode RGB (`nc` 3) or L (`nc` 1), or raise BadImage."""
 
     def read(self, index: int, nc: int) -> np.ndarray:
         """Return image number `index` as uint8 (height, width, nc), or raise BadImage."""
@@ -68,12 +71,16 @@ class _FileSource:
             digest.update(os.fsencode(name) + b"\0" + facts.encode() + b"\n")
         return {"kind": self.kind, "images": len(self.names), "sha256": digest.hexdigest()}
 
-    def read(self, index: int, nc: int) -> np.ndarray:
-        """Return image number `index` as uint8 (height, width, nc), or raise BadImage."""
+    def open(self, index: int, nc: int) -> Image.Image:
+        """Return image number `index` in mode RGB (`nc` 3) or L (`nc` 1), or raise BadImage."""
         path = os.path.join(self.root, self.names[index])
         if not os.path.isfile(path) and os.path.exists(path):  # opening a pipe would wait for ever
             raise BadImage("not a file")
-        return decode(path, nc)
+        return open_image(path, nc)
+
+    def read(self, index: int, nc: int) -> np.ndarray:
+        """Return image number `index` as uint8 (height, width, nc), or raise BadImage."""
+        return pixels_of(self.open(index, nc))
 
 
 class FolderSource(_FileSource):
@@ -174,12 +181,15 @@ class DrawnFacesSource:
         versions = {"drawing": DRAWING_VERSION, "numpy": np.__version__, "cv2": cv2.__version__}
         return {"kind": self.label, "count": self.count, "seed": self.seed, "versions": versions}
 
-    def read(self, index: int, nc: int) -> np.ndarray:
-        """Return face number `index` as uint8 (218, 178, nc)."""
+    def open(self, index: int, nc: int) -> Image.Image:
+        """Return face number `index`, 178 pixels wide and 218 high, in mode RGB (`nc` 3) or L (`nc` 1)."""
         from gluon_wgan.data.drawn_faces import draw_face
 
-        face = draw_face(self.seed, index)
-        return to_channels(Image.fromarray(face), nc)
+        return to_channels(Image.fromarray(draw_face(self.seed, index)), nc)
+
+    def read(self, index: int, nc: int) -> np.ndarray:
+        """Return face number `index` as uint8 (218, 178, nc)."""
+        return pixels_of(self.open(index, nc))
 
 
 def _existing(path: Union[str, PathLike[str]]) -> Path:

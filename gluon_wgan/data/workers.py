@@ -25,6 +25,7 @@ import numpy as np
 
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.geometry import Box, fit
+from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.data.sources import Source
 from gluon_wgan.errors import UserError
 
@@ -52,9 +53,10 @@ class Task:
         """Write the rows of the images in `chunk`, and return those that failed; their rows become zeros."""
         rows = np.zeros((len(chunk), self.nc, self.size, self.size), np.uint8)
         failures: Failures = []
+        backend = BACKENDS[self.backend]
         for row, index in zip(rows, chunk):
             try:
-                image = fit(self.source.read(index, self.nc), self.size, self.crop, self.backend)
+                image = fit(self.source.open(index, self.nc), self.size, self.crop, backend)
                 row[...] = image.transpose(2, 0, 1)
             except BadImage as error:
                 failures.append((index, str(error)))

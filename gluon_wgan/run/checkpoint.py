@@ -16,7 +16,7 @@ from mxnet.base import MXNetError
 from mxnet.gluon import HybridBlock
 
 from gluon_wgan import streams
-from gluon_wgan.errors import UserError
+from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.models import generator_description, generator_from_description
 from gluon_wgan.optimizers import optimizer_arrays, optimizer_counts, restore_optimizer
 from gluon_wgan.run import atomic
@@ -91,7 +91,7 @@ def save_checkpoint(parent: Path, name: str, wgan: WGAN, progress: Progress) -> 
     except (OSError, MXNetError, ValueError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise UserError(
-            f"The checkpoint {final} could not be written ({str(error).splitlines()[0]}): make room on that "
+            f"The checkpoint {final} could not be written ({last_line(error)}): make room on that "
             f"disk, then continue from the one before with --resume {parent.parent}."
         ) from None
     return final
@@ -222,7 +222,7 @@ def restore_checkpoint(path: Path, wgan: WGAN) -> Progress:
         scores = [(real, fake) for real, fake in state.pop("scores")]
         return Progress(scores=scores, **state)
     except (OSError, KeyError, TypeError, ValueError, MXNetError) as error:
-        raise UserError(f"The checkpoint {path} cannot be read ({str(error).splitlines()[0]}).") from None
+        raise UserError(f"The checkpoint {path} cannot be read ({last_line(error)}).") from None
 
 
 def prune_checkpoints(parent: Path, keep: int) -> None:

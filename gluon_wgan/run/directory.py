@@ -94,15 +94,23 @@ class RunDirectory:
             yield
 
 
+def refuse_taken(out: Optional[str]) -> None:
+    """Refuse a new run directory that holds something already.
+
+    Raises
+    ------
+    UserError
+        Naming it.
+    """
+    if out is None or not os.path.lexists(out) or (os.path.isdir(out) and not os.listdir(out)):
+        return
+    raise UserError(f"--out {out} exists already: give another name, or continue that run with --resume {out}.")
+
+
 def _claim(path: Path) -> Path:
     """Make a directory that must not hold anything yet."""
-    if path.is_dir() and not os.listdir(path):
-        return path
-    if path.exists() or path.is_symlink():
-        raise UserError(
-            f"--out {path} exists already: give another name, or continue that run with --resume {path}."
-        )
-    path.mkdir(parents=True)
+    refuse_taken(str(path))
+    path.mkdir(parents=True, exist_ok=True)
     return path
 
 
