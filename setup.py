@@ -31,6 +31,9 @@ REQUIREMENTS = [
     "numpy>=1.23,<2",
     "matplotlib",
     "scipy",
+    # SSIM and PSNR of the resize comparison, and the template of its page.
+    "scikit-image",
+    "jinja2",
     "tqdm",
     "tensorboardX",
     # MXNet and gluoncv import distutils, which left the standard library with Python 3.12. setuptools still
@@ -76,6 +79,7 @@ setup(
     description="A reproduction toolkit for the Wasserstein GAN in Apache MXNet Gluon",
     license="Apache-2.0",
     packages=find_packages(include=["gluon_wgan", "gluon_wgan.*"]),
+    package_data={"gluon_wgan.parity": ["*.html", "*.css"]},
     # MXNet 1.9.1 stops at NumPy 1.26, which has no wheel for Python 3.13.
     python_requires=">=3.9,<3.13",
     install_requires=REQUIREMENTS,

@@ -34,7 +34,7 @@ class Contender:
     Parameters
     ----------
     module
-        A module of ``benchmarks.contenders``.
+        A module of ``benchmarks.contenders``, and after a colon its function if that is not ``build``.
     threads
         OMP_NUM_THREADS for it; None leaves it as the library ships.
     """
@@ -88,7 +88,9 @@ def main() -> None:
         OURS: Contender("ours", cores),
         "plain PyTorch": Contender("plain_torch", cores),
         "plain Gluon": Contender("plain_gluon", cores),
+        "plain Gluon, detached": Contender("plain_gluon:build_detached", cores),
         "plain Gluon as shipped": Contender("plain_gluon", None),
+        "detached, as shipped": Contender("plain_gluon:build_detached", None),
         CONVOLUTION: Contender("convolution", cores),
     }
     for index in range(WARM_UP_ROUNDS + rounds):

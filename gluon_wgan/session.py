@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 import time
 from pathlib import Path
 from typing import Optional
@@ -20,6 +19,7 @@ from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError
 from gluon_wgan.interrupt import Interrupted, InterruptWatch
 from gluon_wgan.pixels import to_bytes
+from gluon_wgan.progress import redraw_seconds
 from gluon_wgan.run import atomic, checkpoint, figures
 from gluon_wgan.run.directory import RunDirectory
 from gluon_wgan.run.environment import describe_environment
@@ -81,6 +81,7 @@ class Session:
         self.tensorboard = TensorBoard(run.tensorboard, self.state.gen_iter) if config.tensorboard else None
         sampling = streams.generator_for(config.seed, streams.SAMPLING)
         self.fixed_latents = streams.draw_latents(sampling, GRID, config.nz)
+        self._announce(store, newest)
         self.bar = tqdm(
             total=self._critic_steps_in_all(),
             initial=self.state.critic_steps,
@@ -88,10 +89,8 @@ class Session:
             disable=not progress,
             dynamic_ncols=True,
             smoothing=0.05,
-            # A log file that the bar is written into should not fill up with it.
-            mininterval=0.1 if sys.stderr.isatty() else 5,
+            mininterval=redraw_seconds(),
         )
-        self._announce(store, newest)
 
     def loop(self) -> None:
         """Train until the configured end: critic steps, a generator step, and again."""

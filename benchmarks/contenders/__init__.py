@@ -1,5 +1,5 @@
 """What benchmarks/train_cycle.py times, each in a process of its own.
 
-each module has ``build() -> (critic_step, generator_step)``, two functions that return when their
+Each module has ``build() -> (critic_step, generator_step)``, two functions that return when their
 work is done.
 """

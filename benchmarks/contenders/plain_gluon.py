@@ -1,7 +1,8 @@
 """The same loop written the plain way in Gluon, as the 2018 port and most tutorials have it.
 
-Layers hybridised one by one, the generator recorded in the critic step, ``set_data`` to clip, and the
-critic's gradients computed in the generator step.
+Layers are hybridised one by one, the generator is recorded in the critic step, ``set_data`` clips, and the
+generator step computes the critic's gradients too. The port at least detaches the fakes, so that the critic
+step does not differentiate the generator; :func:`build_detached` does the same.
 """
 
 from __future__ import annotations
@@ -40,7 +41,16 @@ def _critic() -> nn.Sequential:
 
 
 def build() -> tuple[Callable[[], None], Callable[[], None]]:
-    """Return the two steps at full size."""
+    """Return the two steps at full size, the fakes not detached."""
+    return _build(lambda fake: fake)
+
+
+def build_detached() -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return the two steps at full size, the fakes detached as in the port."""
+    return _build(lambda fake: fake.detach())
+
+
+def _build(pass_on: Callable[[nd.NDArray], nd.NDArray]) -> tuple[Callable[[], None], Callable[[], None]]:
     generator, critic = _generator(), _critic()
     for net in (generator, critic):
         net.initialize(mx.init.Normal(0.02))
@@ -57,7 +67,7 @@ def build() -> tuple[Callable[[], None], Callable[[], None]]:
             parameter.set_data(nd.clip(parameter.data(), -0.01, 0.01))
         noise = nd.random.normal(shape=(BATCH, NZ, 1, 1))
         with autograd.record():
-            loss = critic(real).mean() - critic(generator(noise).detach()).mean()
+            loss = critic(real).mean() - critic(pass_on(generator(noise))).mean()
         loss.backward()
         critic_trainer.step(1)
         loss.asscalar()

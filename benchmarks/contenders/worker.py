@@ -27,7 +27,9 @@ def main(name: str) -> None:
 
 def training_cycle(name: str) -> Callable[[], dict[str, float]]:
     """Return a function that takes N_CRITIC critic steps and a generator step, and times them."""
-    critic_step, generator_step = importlib.import_module(f"benchmarks.contenders.{name}").build()
+    module, _, function = name.partition(":")
+    contender = importlib.import_module(f"benchmarks.contenders.{module}")
+    critic_step, generator_step = getattr(contender, function or "build")()
 
     def cycle() -> dict[str, float]:
         started = time.perf_counter()

@@ -25,6 +25,7 @@ from gluon_wgan.data.sources import Source
 from gluon_wgan.data.store import FORMAT_VERSION, PIXELS, SKIPPED, Store, open_store, write_descriptions
 from gluon_wgan.data.workers import Task, run_task
 from gluon_wgan.errors import UserError
+from gluon_wgan.progress import redraw_seconds
 
 log = logging.getLogger("gluon_wgan.data")
 
@@ -149,7 +150,14 @@ def _write_store(task: Task, meta: dict[str, Any], strict: bool, jobs: int, prog
     with task.pixels.open("wb") as file:
         file.truncate(count * row)
     doing = f"Preparing {task.source.label} at {task.size} px with {task.backend}"
-    with tqdm(total=count, desc=doing, unit="image", disable=not progress, dynamic_ncols=True) as bar:
+    with tqdm(
+        total=count,
+        desc=doing,
+        unit="image",
+        disable=not progress,
+        dynamic_ncols=True,
+        mininterval=redraw_seconds(),
+    ) as bar:
         failures = run_task(task, jobs, strict, bar.update)
     skipped = [(names[index], reason) for index, reason in failures]
     if strict and skipped:
