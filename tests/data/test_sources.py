@@ -82,7 +82,7 @@ def test_folder_errors(tmp_path: Path, write_pictures: WritePictures) -> None:
 )
 def test_csv_layouts(text: str, tmp_path: Path, write_pictures: WritePictures) -> None:
     write_pictures(tmp_path, "a.png", "sub/b.png")
-    (tmp_path / "list.csv").write_text(text, encoding="utf-8", newline="")
+    (tmp_path / "list.csv").write_bytes(text.encode())
     source = CsvSource(tmp_path / "list.csv")
     assert [os.path.normpath(name) for name in source.names] == ["a.png", "sub/b.png"]
     folder = FolderSource(tmp_path)
