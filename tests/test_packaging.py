@@ -47,7 +47,6 @@ def test_metadata(setup_arguments: dict[str, Any]) -> None:
     assert setup_arguments["name"] == "gluon-wgan"
     assert setup_arguments["version"] == gluon_wgan.__version__
     assert setup_arguments["license"] == "Apache-2.0"
-    assert setup_arguments["entry_points"] == {"console_scripts": ["train-wgan = gluon_wgan.cli:main"]}
 
 
 def test_every_package_is_installed(repository: Path, setup_arguments: dict[str, Any]) -> None:

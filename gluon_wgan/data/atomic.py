@@ -44,11 +44,11 @@ def replacing(final: Path) -> Iterator[Path]:
     try:
         yield partial
         for path in (*partial.iterdir(), partial):
-            _flush_to_disk(path)
+            flush_to_disk(path)
         if final.exists():
             shutil.rmtree(final)
         partial.rename(final)
-        _flush_to_disk(final.parent)
+        flush_to_disk(final.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -64,13 +64,14 @@ def remove_litter(folder: Path) -> None:
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _lock_file(final: Path) -> Path:
-    return final.with_name(f".{final.name}.lock")
-
-
-def _flush_to_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
+    """Return once what a file or folder holds is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _lock_file(final: Path) -> Path:
+    return final.with_name(f".{final.name}.lock")

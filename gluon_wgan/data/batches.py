@@ -62,9 +62,7 @@ class BatchStream:
         If there are fewer images than a batch has, or the state fits no such stream.
     """
 
-    def __init__(
-        self, store: Store, batch_size: int, seed: int, keep_last: bool, state: dict[str, int]
-    ) -> None:
+    def __init__(self, store: Store, batch_size: int, seed: int, keep_last: bool, state: dict[str, int]) -> None:
         count = len(store)
         if not 1 <= batch_size <= count:
             raise UserError(
@@ -74,9 +72,7 @@ class BatchStream:
         self.batches_per_epoch = count // batch_size + (1 if keep_last and count % batch_size else 0)
         self._epoch, self._position = _checked(state, self.batches_per_epoch)
         self._pixels = np.asarray(store.images)
-        self._numbers = _batch_numbers(
-            count, batch_size, seed, self.batches_per_epoch, self._epoch, self._position
-        )
+        self._numbers = _batch_numbers(count, batch_size, seed, self.batches_per_epoch, self._epoch, self._position)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gluon_wgan.batches")
         self._ahead: deque[Future[np.ndarray]] = deque()
 

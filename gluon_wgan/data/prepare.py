@@ -11,13 +11,14 @@ import json
 import logging
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from pathlib import Path
 from typing import Any, Optional, Union
 
 from tqdm import tqdm
 
-from gluon_wgan.data.atomic import locked, remove_litter, replacing
+from gluon_wgan.data.atomic import flush_to_disk, locked, remove_litter, replacing
 from gluon_wgan.data.decode import COLOUR_HANDLING
 from gluon_wgan.data.geometry import Box
 from gluon_wgan.data.resize import BACKENDS, canonical_name, library_versions
@@ -168,7 +169,10 @@ def _write_store(task: Task, meta: dict[str, Any], strict: bool, jobs: int, prog
     kept = [index for index in range(count) if index not in failed]
     _close_gaps(task.pixels, kept, row)
     meta = {"shape": [len(kept), task.nc, task.size, task.size], **meta}
-    write_descriptions(task.pixels.parent, meta, [names[index] for index in kept], skipped)
+    with ThreadPoolExecutor(1) as thread:
+        flushed = thread.submit(flush_to_disk, task.pixels)  # waits for the disk while pixels are hashed here
+        write_descriptions(task.pixels.parent, meta, [names[index] for index in kept], skipped)
+        flushed.result()
 
 
 def _close_gaps(pixels: Path, kept: Sequence[int], row: int) -> None:

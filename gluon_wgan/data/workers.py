@@ -127,7 +127,6 @@ def run_task(task: Task, jobs: int, stop_at_failure: bool, advance: Callable[[in
                 f"A helper process died with exit status {helper.wait()}: use fewer jobs if memory is short."
             ) from error
 
-    _keep_freed_memory()
     with ThreadPoolExecutor(helpers + 1) as threads, _started(helpers) as started:
         others = [threads.submit(delegate, helper) for helper in started]
         work(task.run)
@@ -149,7 +148,6 @@ def serve() -> None:
     """Be a helper: read a task and then chunks from stdin, and answer each chunk on stdout."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not get between the answers
-    _keep_freed_memory()
     try:
         task = pickle.load(sys.stdin.buffer)
         while True:
@@ -162,14 +160,6 @@ def serve() -> None:
             answers.flush()
     except (EOFError, BrokenPipeError):  # the caller has finished, or has died
         pass
-
-
-def _keep_freed_memory() -> None:
-    """Stop glibc from giving memory back, and fetching it again, for every image: an eighth of the time.
-
-    When a large block is freed, it takes large blocks to be common and raises its thresholds.
-    """
-    np.empty(24 << 20, np.uint8)
 
 
 @contextmanager

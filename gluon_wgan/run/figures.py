@@ -77,7 +77,7 @@ def save_curves(path: Path, metrics_file: Path) -> None:
             label=f"median filter, width {MEDIAN_WIDTH}",
         )
     axes.set_xlabel("generator iterations")
-    axes.set_ylabel(r"$-$Loss_D  =  mean D(fake) $-$ mean D(real)")
+    axes.set_ylabel("\N{MINUS SIGN}Loss_D  =  mean D(fake) \N{MINUS SIGN} mean D(real)")
     axes.set_title("Wasserstein estimate")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)

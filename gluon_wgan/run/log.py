@@ -25,7 +25,6 @@ def log_to_terminal() -> None:
     if not any(isinstance(handler, _Terminal) for handler in log.handlers):
         log.addHandler(_Terminal())
     log.setLevel(logging.INFO)
-    log.propagate = False
 
 
 @contextlib.contextmanager

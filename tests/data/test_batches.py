@@ -104,9 +104,7 @@ def test_state_counts_what_was_taken_and_survives_json() -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.booleans(), st.integers(0, 30))
-def test_resuming_anywhere_gives_the_same_batches(
-    count: int, batch_size: int, keep_last: bool, taken: int
-) -> None:
+def test_resuming_anywhere_gives_the_same_batches(count: int, batch_size: int, keep_last: bool, taken: int) -> None:
     batch_size = min(batch_size, count)
     with stream(count, batch_size, keep_last=keep_last) as whole:
         for _ in range(taken):

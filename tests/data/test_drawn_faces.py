@@ -23,9 +23,7 @@ def test_shape_and_range(faces: np.ndarray) -> None:
     assert faces.min() < 20 and faces.max() > 235
 
 
-def test_a_face_depends_on_seed_and_number_alone(
-    faces: np.ndarray, run_python: Callable[..., object]
-) -> None:
+def test_a_face_depends_on_seed_and_number_alone(faces: np.ndarray, run_python: Callable[..., object]) -> None:
     for index in (31, 2, 17):
         np.testing.assert_array_equal(draw_face(7, index), faces[index])
     code = (

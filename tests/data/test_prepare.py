@@ -108,9 +108,7 @@ def test_portraits_are_the_same_with_one_and_two_processes(
         prepare_small(FolderSource(tmp_path / "in"), size=64, jobs=jobs, cache_dir=tmp_path / str(jobs))
         for jobs in (1, 2, 3)
     ]
-    contents = [
-        {path.name: path.read_bytes() for path in sorted(store.path.iterdir())} for store in stores
-    ]
+    contents = [{path.name: path.read_bytes() for path in sorted(store.path.iterdir())} for store in stores]
     assert contents[0] == contents[1] == contents[2]
     assert len(stores[0]) == 640 and len(stores[0].skipped) == 1
     image = Image.open(chosen[300]).convert("RGB").resize((64, 64), Image.Resampling.BILINEAR)
@@ -201,9 +199,7 @@ def test_broken_images_are_named_counted_and_left_out(
     assert [message.split(":")[0] for message in messages[:5]] == [f"Skipped bad{index}.png" for index in range(5)]
     assert "8" in messages[5] and "skipped.csv" in messages[5] and len(messages) == 6
     shutil.copy(folder / "good3.png", tmp_path / "one.png")
-    np.testing.assert_array_equal(
-        store.images[3], prepare_small(CsvSource(write_list(tmp_path, "one.png"))).images[0]
-    )
+    np.testing.assert_array_equal(store.images[3], prepare_small(CsvSource(write_list(tmp_path, "one.png"))).images[0])
 
 
 def write_list(folder: Path, *names: str) -> Path:
@@ -222,9 +218,7 @@ def test_strict_names_the_first_file_and_reason_even_from_the_cache(
         prepare_small(source)
 
 
-def test_strict_is_fine_with_good_images(
-    tmp_path: Path, write_pictures: WritePictures, prepare_small: Prepare
-) -> None:
+def test_strict_is_fine_with_good_images(tmp_path: Path, write_pictures: WritePictures, prepare_small: Prepare) -> None:
     assert len(prepare_small(FolderSource(broken_folder(tmp_path, write_pictures, 0)), strict=True)) == 5
 
 
@@ -373,9 +367,7 @@ def test_a_source_of_the_main_script_is_read_in_process(tmp_path: Path, run_pyth
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_progress_says_what_is_done(
-    prepare_small: Prepare, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_progress_says_what_is_done(prepare_small: Prepare, capfd: pytest.CaptureFixture[str]) -> None:
     prepare_small(DrawnFacesSource(3, 0), progress=True)
     shown = capfd.readouterr().err
     assert "Preparing drawn-faces at 8 px with pil-bilinear" in shown
@@ -386,6 +378,8 @@ def test_progress_says_what_is_done(
 
 class Fussy(DrawnFacesSource):
     """Refuses some faces, and is importable by helpers."""
+
+    label = "fussy"
 
     def identity(self) -> dict[str, Any]:
         return {**super().identity(), "kind": "fussy"}
