@@ -292,9 +292,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lr_g": 2e-4,
         "warmup_iters": 5,
         "warmup_critic": 25,
-        "gen_iters": 500,
+        "gen_iters": 400,
         "sample_every": 50,
-        "checkpoint_every": 250,
+        "checkpoint_every": 200,
     },
 }
 
