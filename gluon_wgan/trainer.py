@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Optional
 from mxnet import Context
 
 from gluon_wgan.config import MATHS, TrainConfig, changed_fields, flag_of
-from gluon_wgan.data.load import prepare_data
+from gluon_wgan.data.load import find_source, prepare_data
 from gluon_wgan.devices import choose_contexts
 from gluon_wgan.errors import UserError
 from gluon_wgan.interrupt import InterruptWatch
+from gluon_wgan.parity.warning import aliasing_warning
 from gluon_wgan.run import atomic
 from gluon_wgan.run.directory import RunDirectory, refuse_taken
 from gluon_wgan.run.log import log_to_file
 from gluon_wgan.session import Session
+
+log = logging.getLogger("gluon_wgan")
 
 
 def train(
@@ -56,6 +60,15 @@ def train(
     else:
         refuse_taken(config.out)
     devices = list(contexts) if contexts is not None else choose_contexts(config.gpus, config.require_gpu)
+    warning = aliasing_warning(
+        find_source(config),
+        size=config.image_size,
+        resize=config.resize,
+        crop=config.crop,
+        data_root=config.data_root,
+    )
+    if warning is not None:
+        log.warning("%s", warning)
     store = prepare_data(config, progress=progress)
     resumed = run is not None
     if run is None:

@@ -372,3 +372,10 @@ def test_what_is_refused_leaves_no_run_directory(tiny, tmp_path, monkeypatch):
         with pytest.raises(UserError):
             run(tiny(out=None, **fields))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_training_warns_of_a_backend_that_aliases(tiny, caplog):
+    run(tiny("plain", gen_iters=1))
+    assert "aliases" not in caplog.text
+    run(tiny("aliased", gen_iters=1, resize="cv2-nearest"))
+    assert "--resize cv2-nearest aliases" in caplog.text and "tools/resize_parity.py" in caplog.text

@@ -154,7 +154,7 @@ def _write_store(task: Task, meta: dict[str, Any], strict: bool, jobs: int, prog
     with tqdm(
         total=count,
         desc=doing,
-        unit="image",
+        unit=" images",
         disable=not progress,
         dynamic_ncols=True,
         mininterval=redraw_seconds(),

@@ -20,9 +20,9 @@ from PIL import Image
 from gluon_wgan.data.decode import BadImage, open_image, pixels_of, to_channels
 from gluon_wgan.errors import UserError
 
-IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-    + (".ppm", ".pgm", ".pbm", ".pnm", ".jp2")
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2"),
 )
 
 
@@ -221,7 +221,7 @@ def _image_names(folder: Path, prefix: str, holders: frozenset[tuple[int, int]])
         if entry.is_dir():
             inside = holders | {(here.st_dev, here.st_ino)}
             yield from _image_names(Path(entry.path), f"{prefix}{entry.name}/", inside)
-        elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
+        elif entry.name.lower().endswith(IMAGE_SUFFIXES):
             yield prefix + entry.name
 
 
@@ -242,7 +242,7 @@ def _first_cells(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _looks_like_image(folder: Path, cell: str) -> bool:
-    return os.path.splitext(cell)[1].lower() in IMAGE_SUFFIXES or os.path.isfile(folder / cell)
+    return cell.lower().endswith(IMAGE_SUFFIXES) or os.path.isfile(folder / cell)
 
 
 def _checked_name(path: Path, line: int, cell: str) -> str:

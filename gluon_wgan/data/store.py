@@ -24,6 +24,7 @@ import numpy as np
 from gluon_wgan.errors import UserError
 
 FORMAT_VERSION = 1
+"""Raised when the files change, or the way from a decoded picture to a square does."""
 PIXELS, NAMES, SKIPPED, META = "images.u8", "names.json", "skipped.csv", "store.json"
 
 _BLOCK = 1 << 20

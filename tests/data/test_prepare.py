@@ -11,15 +11,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 
 from gluon_wgan.data import prepare as prepare_module
-from gluon_wgan.data.atomic import locked
+from gluon_wgan.data.atomic import locked, replacing
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.prepare import recipe, recipe_key
 from gluon_wgan.data.sources import CsvSource, DrawnFacesSource, FolderSource
@@ -48,6 +51,7 @@ def start_script(cache: Path, repository: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -90,8 +94,6 @@ def test_grey_and_crop(tmp_path: Path, write_pictures: WritePictures, prepare_sm
     folder = write_pictures(tmp_path / "in", "a.png")
     store = prepare_small(FolderSource(folder), nc=1, crop=(1, 2, 13, 14), resize="cv2-area")
     expected = np.asarray(Image.open(folder / "a.png").convert("L").crop((1, 2, 13, 14)))
-    import cv2
-
     np.testing.assert_array_equal(store.images[0, 0], cv2.resize(expected, (8, 8), interpolation=cv2.INTER_AREA))
 
 
@@ -170,6 +172,8 @@ def test_the_key_changes_with_everything_that_matters(tmp_path: Path, write_pict
         "format_version", "source", "resize", "filter", "libraries", "size", "crop", "nc", "colour"
     }  # fmt: skip
     json.dumps(base)
+    assert base["libraries"] == {"pillow": PIL.__version__}
+    assert recipe(source, **{**options, "resize": "cv2"})["libraries"]["cv2"] == cv2.__version__
 
 
 def test_stores_of_different_options_live_side_by_side(prepare_small: Prepare) -> None:
@@ -306,7 +310,7 @@ def test_ctrl_c_stops_cleanly(tmp_path: Path, repository: Path) -> None:
     wait_until_half_done(tmp_path)
     helpers = helpers_of(process.pid)
     assert len(helpers) == 1
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to everything in the foreground
     _, errors = process.communicate(timeout=20)
     assert process.returncode == -signal.SIGINT
     assert errors.count("Traceback") == 1 and errors.rstrip().endswith("KeyboardInterrupt")
@@ -371,7 +375,7 @@ def test_progress_says_what_is_done(prepare_small: Prepare, capfd: pytest.Captur
     prepare_small(DrawnFacesSource(3, 0), progress=True)
     shown = capfd.readouterr().err
     assert "Preparing drawn-faces at 8 px with pil-bilinear" in shown
-    assert "3/3" in shown and "image/s" in shown
+    assert "3/3" in shown and "images/s" in shown
     prepare_small(DrawnFacesSource(3, 1), progress=False)
     assert capfd.readouterr().err == ""
 
@@ -380,18 +384,21 @@ class Fussy(DrawnFacesSource):
     """Refuses some faces, and is importable by helpers."""
 
     label = "fussy"
+    opened = 0
 
     def identity(self) -> dict[str, Any]:
         return {**super().identity(), "kind": "fussy"}
 
     def open(self, index: int, nc: int) -> Image.Image:
+        os.write(1, b"what a library prints must not disturb helpers")
+        Fussy.opened += 1
         if index % 10 == 7:
             raise BadImage("a seven")
         return super().open(index, nc)
 
 
 def test_strict_names_the_first_bad_image_whoever_found_it(prepare_small: Prepare, tmp_path: Path) -> None:
-    for _ in range(3):
+    for _ in range(2):
         with pytest.raises(UserError, match=r"face-000007 cannot be used \(a seven\)"):
             prepare_small(Fussy(300, 0), strict=True, jobs=3)
     store = prepare_small(Fussy(300, 0), jobs=3)
@@ -400,3 +407,43 @@ def test_strict_names_the_first_bad_image_whoever_found_it(prepare_small: Prepar
     whole = prepare_small(DrawnFacesSource(300, 0), jobs=2)
     kept = [index for index in range(300) if index % 10 != 7]
     np.testing.assert_array_equal(store.images, whole.images[kept])
+
+
+def test_strict_stops_early(prepare_small: Prepare) -> None:
+    Fussy.opened = 0
+    with pytest.raises(UserError):
+        prepare_small(Fussy(10_000, 0), strict=True)
+    assert Fussy.opened < 200
+
+
+def test_the_one_that_waited_uses_what_the_other_made(
+    tmp_path: Path, prepare_small: Prepare, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = prepare_small(DrawnFacesSource(3, 0), cache_dir=tmp_path / "other")
+    monkeypatch.setattr(prepare_module, "run_task", None)  # preparing again would fail
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    with ThreadPoolExecutor(1) as thread, caplog.at_level(logging.INFO, logger="gluon_wgan.data"):
+        with locked(cache / made.path.name):
+            waiting = thread.submit(prepare_small, DrawnFacesSource(3, 0))
+            deadline = time.monotonic() + 20
+            while "Waiting" not in caplog.text and time.monotonic() < deadline:
+                time.sleep(0.01)
+            made.path.rename(cache / made.path.name)
+        assert waiting.result().path == cache / made.path.name
+
+
+def test_a_folder_is_replaced_in_one_step_or_not_at_all(tmp_path: Path) -> None:
+    final = tmp_path / "final"
+    with replacing(final) as partial:
+        (partial / "old").write_text("old")
+        assert not final.exists()
+        before = (partial / "old").stat().st_ino
+    assert (final / "old").stat().st_ino == before  # moved, not copied
+    with pytest.raises(ZeroDivisionError), replacing(final) as partial:
+        (partial / "new").write_text("new")
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.rglob("*")] == ["final", "old"]
+    with replacing(final) as partial:
+        (partial / "new").write_text("new")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["final", "new"]

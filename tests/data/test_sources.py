@@ -145,7 +145,9 @@ FILE_NAMES = st.text(
     st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="/\\"), min_size=1, max_size=12
 ).map(lambda name: f"{name}.png")
 # Python's csv writer leaves a lone carriage return unquoted, and no reader can then tell it from a line's end.
-EXTRA_CELLS = st.lists(st.text(st.characters(blacklist_categories=("Cs", "Co"), blacklist_characters="\0\r"), max_size=9))
+EXTRA_CELLS = st.lists(
+    st.text(st.characters(blacklist_categories=("Cs", "Co"), blacklist_characters="\0\r"), max_size=9)
+)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -180,17 +182,18 @@ def test_identity_changes_with_any_file(tmp_path: Path, write_pictures: WritePic
     seen = {first}
     os.utime(tmp_path / "b.png", ns=(1, 1))
     seen.add(identity())
-    with (tmp_path / "a.png").open("ab") as file:
-        file.write(b"\0")
-    os.utime(tmp_path / "a.png", ns=(2, 2))
-    seen.add(identity())
+    for _ in range(2):  # the second change is of the size alone
+        with (tmp_path / "a.png").open("ab") as file:
+            file.write(b"\0")
+        os.utime(tmp_path / "a.png", ns=(2, 2))
+        seen.add(identity())
     write_pictures(tmp_path, "d.png")
     seen.add(identity())
     (tmp_path / "d.png").rename(tmp_path / "e.png")
     seen.add(identity())
     (tmp_path / "sub" / "c.png").unlink()
     seen.add(identity())
-    assert len(seen) == 6
+    assert len(seen) == 7
 
 
 def test_identity_survives_a_move_and_notices_a_missing_file(tmp_path: Path, write_pictures: WritePictures) -> None:

@@ -22,6 +22,7 @@ Outline = Union[np.ndarray, Sequence[tuple[float, float]], Sequence[Sequence[tup
 Bump = tuple[float, float, float, float, float]
 Painter = Callable[["Canvas", Traits], None]
 
+_SIDES = np.array([[1, 1], [-1, 1]], np.float32)
 _SUBPIXEL_BITS = 4
 _TABLE_SIZE = 512
 
@@ -172,7 +173,7 @@ def curve(points: Outline, closed: bool = False, steps: int = 6) -> np.ndarray:
 def both(points: Outline) -> np.ndarray:
     """Return `points` (..., 2) and their mirror image on the other side of the face, (2, ..., 2)."""
     right = np.asarray(points, np.float32)
-    return np.stack([right, right * floats([-1, 1])])
+    return right * _SIDES.reshape(2, *[1] * (right.ndim - 1), 2)
 
 
 def mirrored(half: Outline) -> np.ndarray:

@@ -1,0 +1,205 @@
+"""``tools/resize_parity.py``: from the words of a command line to a report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Optional
+
+from gluon_wgan import __version__, compat
+from gluon_wgan.data.geometry import Box
+from gluon_wgan.data.resize import BACKENDS, canonical_name, library_versions
+from gluon_wgan.errors import UserError
+from gluon_wgan.parity import console, options
+from gluon_wgan.parity.decoders import DECODERS
+from gluon_wgan.parity.files import write_figures
+from gluon_wgan.parity.images import find_images
+from gluon_wgan.parity.page import write_page
+from gluon_wgan.parity.parallel import compare_all
+from gluon_wgan.parity.plan import Case, Plan
+from gluon_wgan.parity.report import Report, build_report
+from gluon_wgan.parity.save import write_csv, write_json
+
+ALIASES, BAD_INPUT, CTRL_C = 1, 2, 130
+_EPILOG = """The images may be folders, single files, and lists (.csv or .txt, one image a line, relative to
+the list); none at all stands for faces drawn by code. Exit status: 0, 2 for bad input, and with --check 1
+when the backend aliases at one of the sizes."""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Compare as the command line says and return the exit status.
+
+    Parameters
+    ----------
+    argv
+        The words after the program's name; None takes them from ``sys.argv``.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = _parser().parse_args(words)
+    try:
+        plan = make_plan(arguments)
+        return _compare(plan, arguments, shlex.join(["python", "tools/resize_parity.py", *words]))
+    except (UserError, ImportError) as error:
+        print(f"resize_parity.py: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:  # whoever read the table has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except KeyboardInterrupt:
+        print("resize_parity.py: Stopped.", file=sys.stderr)
+        return CTRL_C
+
+
+def make_plan(arguments: argparse.Namespace) -> Plan:
+    """Turn parsed arguments into a plan, or raise UserError."""
+    sizes, more_images = _sizes(arguments.size)
+    names, still_more = _backends(arguments)
+    against = canonical_name(arguments.against)
+    checked = [canonical_name(arguments.check)] if arguments.check else []
+    wanted = {*names, against, *checked}
+    cases = [Case(size) for size in sizes] + [Case(options.ENLARGE_TO, options.ENLARGE_FROM)]
+    if arguments.jobs < 1:
+        raise UserError(f"{arguments.jobs} processes cannot compare images: use 1 or more.")
+    return Plan(
+        images=find_images([*arguments.images, *more_images, *still_more]),
+        cases=tuple(cases),
+        backends=tuple(name for name in BACKENDS if name in wanted),
+        against=against,
+        crop=_crop(arguments.crop),
+        decoders=_decoders(arguments.decoders),
+    )
+
+
+def _compare(plan: Plan, arguments: argparse.Namespace, command: str) -> int:
+    out = Path(arguments.out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        findings = compare_all(plan, min(arguments.jobs, len(plan.images)), not arguments.quiet)
+        if not any(tally.indices for tally in findings.tallies):
+            index, reason = findings.skipped[0]
+            raise UserError(f"No image can be used, {plan.images.names[index]} because: {reason}; check the data.")
+        when = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        report = build_report(plan, findings, command, _versions(plan), when)
+        write_csv(out / "parity.csv", plan, findings)
+        write_json(out / "parity.json", report)
+        write_page(out / "parity.html", report)
+        if arguments.figures:
+            write_figures(out / "figures", report)
+    except OSError as error:
+        raise UserError(
+            f"Cannot write the report into {out} ({error.strerror or error}): choose another --out."
+        ) from error
+    if not arguments.quiet:
+        print(console.as_text(report))
+        print(f"\nReport: {out / 'parity.html'}")
+    return _check(report, canonical_name(arguments.check)) if arguments.check else 0
+
+
+def _check(report: Report, backend: str) -> int:
+    bad = any(found.aliases[backend] for found in report.cases)
+    return ALIASES if bad else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="resize_parity.py",
+        description="Compare how resize backends treat your own images, and whether it matters to a GAN.",
+        epilog=_EPILOG,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    sizes = " ".join(map(str, options.SIZES))
+    add("images", nargs="*", metavar="IMAGES", help="what to compare on (default: faces drawn by code)")
+    add("--size", nargs="+", default=[], metavar="PIXELS", help=f"sizes to resize to (default: {sizes})")
+    add(
+        "--backends",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="all, or names as in --resize (default: all)",
+    )
+    add(
+        "--against",
+        default=options.AGAINST,
+        metavar="NAME",
+        help="the backend to compare with (default: %(default)s)",
+    )
+    add("--crop", metavar="L,T,R,B", help="cut this box of pixels out of each image first, as in training")
+    add(
+        "--decoders",
+        metavar="NAMES",
+        help=f"compare decoders too, of {','.join(DECODERS)}, the first with the others",
+    )
+    add("--check", metavar="NAME", help="exit with status 1 when this backend aliases; compare it alone")
+    add("--out", default=options.OUT, metavar="DIR", help="where the report goes (default: %(default)s)")
+    add("--figures", action="store_true", help="also write every figure and table as a file of its own")
+    add("--jobs", type=int, default=compat.usable_cores(), metavar="N", help="processes (default: one a core)")
+    add("--quiet", action="store_true", help="no progress bar and no table")
+    add("--version", action="version", version=f"gluon_wgan {__version__}")
+    return parser
+
+
+def _sizes(words: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Return the sizes, and what stands behind them: images that argparse could not tell apart."""
+    pieces = [piece for word in words for piece in _pieces(word)]
+    sizes = [int(piece) for piece in pieces if piece.isdecimal()]
+    images = [piece for piece in pieces if not piece.isdecimal()]
+    for image in images:
+        if not os.path.exists(image):
+            raise UserError(f"{image!r} is neither a size in pixels nor an existing path: mend --size.")
+    for size in sizes:
+        if not options.SMALLEST <= size <= options.LARGEST:
+            raise UserError(f"Cannot compare at {size} pixels: use {options.SMALLEST} to {options.LARGEST}.")
+    return list(dict.fromkeys(sizes)) or list(options.SIZES), images
+
+
+def _backends(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """Return the names of the backends, and images that stand behind them."""
+    names, images = [], []
+    for piece in (piece for word in arguments.backends for piece in _pieces(word)):
+        if piece != "all" and piece not in BACKENDS and os.path.exists(piece):
+            images.append(piece)
+        else:
+            names += list(BACKENDS) if piece == "all" else [canonical_name(piece)]
+    return names or ([] if arguments.check else list(BACKENDS)), images
+
+
+def _pieces(word: str) -> list[str]:
+    return [word] if os.path.exists(word) else [piece for piece in word.split(",") if piece]
+
+
+def _crop(words: Optional[str]) -> Optional[Box]:
+    if words is None:
+        return None
+    try:
+        left, top, right, bottom = (int(word) for word in words.split(","))
+    except ValueError:
+        raise UserError(f"--crop {words} is no box: give LEFT,TOP,RIGHT,BOTTOM in pixels.") from None
+    if not (0 <= left < right and 0 <= top < bottom):
+        raise UserError(f"--crop {words} is empty or negative: give LEFT,TOP,RIGHT,BOTTOM in pixels.")
+    return left, top, right, bottom
+
+
+def _decoders(words: Optional[str]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name for name in (words or "").split(",") if name))
+    for name in names:
+        if name not in DECODERS:
+            raise UserError(f"There is no decoder {name!r}: choose {', '.join(DECODERS)}.")
+    if len(names) == 1:
+        raise UserError(f"--decoders {words} compares nothing: name two or more.")
+    return names
+
+
+def _versions(plan: Plan) -> dict[str, str]:
+    versions = {"gluon_wgan": __version__, "python": sys.version.split()[0]}
+    for name in plan.backends:
+        versions.update(library_versions(name))
+    for library in ("numpy", "scipy", "scikit-image"):
+        versions[library] = metadata.version(library)
+    return versions

@@ -1,0 +1,79 @@
+"""The line that training prints when the chosen backend aliases on the chosen images.
+
+Cheap enough to be looked at before every run: a few images, half a second at most.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from typing import Optional
+
+import numpy as np
+
+from gluon_wgan.data.decode import BadImage
+from gluon_wgan.data.geometry import Box, cut
+from gluon_wgan.data.resize import BACKENDS, canonical_name
+from gluon_wgan.data.sources import Source
+from gluon_wgan.parity.aliasing import fold, to_spectrum
+from gluon_wgan.parity.options import AGAINST, ALIASING_LEVELS, ALIASING_SHARE, OUT
+
+_IMAGES = 8
+_SECONDS = 0.5
+
+
+def aliasing_warning(
+    source: Source, *, size: int, resize: str, crop: Optional[Box], data_root: Optional[str]
+) -> Optional[str]:
+    """Say in one line that a backend aliases on a few of the images, or return None if it does not.
+
+    Parameters
+    ----------
+    source
+        The images.
+    size
+        Height and width they are resized to, in pixels.
+    resize
+        Name of the backend.
+    crop
+        Box that is cut out first, or None.
+    data_root
+        What the command that shows the report is to name: a folder, a list, or None for drawn faces.
+    """
+    backend = canonical_name(resize)
+    if BACKENDS[backend].antialiases:
+        return None
+    measured = _measure(source, size, backend, crop)
+    if not len(measured):
+        return None
+    share, levels, ratio = np.median(measured, axis=0)
+    if not (share > ALIASING_SHARE and levels > ALIASING_LEVELS):
+        return None
+    # Both are named, so that the report compares the two without waiting for the others.
+    words = ["python", "tools/resize_parity.py", *([data_root] if data_root else []), "--size", str(size)]
+    words += ["--crop", ",".join(map(str, crop))] if crop is not None else []
+    words += ["--backends", ",".join(dict.fromkeys((backend, AGAINST)))]
+    return (
+        f"--resize {backend} aliases on these images, {ratio:.1f} source pixels to one: {share:.0%} of the "
+        f"detail that is too fine returns as false detail, {levels:.0f} levels strong ({AGAINST} does not); "
+        f"see {OUT}/parity.html after: {shlex.join(words)}"
+    )
+
+
+def _measure(source: Source, size: int, backend: str, crop: Optional[Box]) -> np.ndarray:
+    """Return share, levels and ratio of a few evenly spread images that are shrunk: float (images, 3)."""
+    measured = []
+    until = time.perf_counter() + _SECONDS
+    for index in range(0, len(source), -(-len(source) // _IMAGES)):
+        try:
+            image = source.open(index, 3)
+            image = image if crop is None else cut(image, crop)
+        except BadImage:
+            continue  # preparing the data reports it
+        ratio = min(image.size) / size
+        folded = fold(to_spectrum(image), ratio, [backend]) if ratio > 1 else None
+        if folded is not None and np.isfinite(folded.share[0]):
+            measured.append((folded.share[0], folded.rms[0], ratio))
+        if time.perf_counter() > until:
+            break
+    return np.array(measured).reshape(-1, 3)

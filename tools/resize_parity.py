@@ -1,0 +1,17 @@
+"""Compare resize backends on your own images; ``--help`` lists the options.
+
+python tools/resize_parity.py PHOTOS --size 64
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+if __name__ == "__main__":
+    try:
+        from gluon_wgan.parity.cli import main
+    except ImportError as error:
+        print(f"resize_parity.py: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(main())
