@@ -32,14 +32,10 @@ SIZE, BATCH_SIZE, DRAWN_FACES, BATCHED_IMAGES = 64, 64, 2000, 200_000
 def main() -> None:
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--images", type=Path, metavar="FOLDER", help="images to prepare (default: drawn faces)"
-    )
+    parser.add_argument("--images", type=Path, metavar="FOLDER", help="images to prepare (default: drawn faces)")
     parser.add_argument("--rounds", type=int, default=5, help="how often everything is timed (default: 5)")
     options = parser.parse_args()
-    source: Source = (
-        DrawnFacesSource(DRAWN_FACES, 0) if options.images is None else FolderSource(options.images)
-    )
+    source: Source = DrawnFacesSource(DRAWN_FACES, 0) if options.images is None else FolderSource(options.images)
     plain = partial(plain_loop, options.images, source)
     contestants: dict[str, Callable[[], object]] = {
         "plain loop, 1 process": plain,
@@ -51,9 +47,7 @@ def main() -> None:
     for _ in range(options.rounds):
         for name, contestant in contestants.items():
             times[name].append(seconds(contestant))
-    print(
-        f"{len(source)} images of {source.label} to {SIZE}x{SIZE} with pil-bilinear, {options.rounds} rounds"
-    )
+    print(f"{len(source)} images of {source.label} to {SIZE}x{SIZE} with pil-bilinear, {options.rounds} rounds")
     baseline = median(times["plain loop, 1 process"])
     for name, taken in times.items():
         print(f"  {name:22} {describe(taken, len(source))}  {baseline / median(taken):5.2f}x the plain loop")

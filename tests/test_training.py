@@ -317,7 +317,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_whole(tiny, monkeypatch):
     def no_space(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.atomic, "sync_file", no_space)
+    monkeypatch.setattr(checkpoint, "flush_to_disk", no_space)
     with pytest.raises(UserError, match="No space left"):
         run(tiny(), resume=path)
     assert [entry.name for entry in (path / "checkpoints").iterdir()] == ["iter_000002"]

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from gluon_wgan.data.atomic import flush_to_disk
+
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace a file in one step: a kill at any instant leaves the old file or the new one."""
@@ -20,30 +22,12 @@ def write_bytes(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    sync_directory(path.parent)
+    flush_to_disk(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, in one step."""
     write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
-
-
-def sync_directory(path: Path) -> None:
-    """Make a rename inside a directory survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_file(path: Path) -> None:
-    """Make a file's content survive a power cut; also where a full disk shows itself."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def sha256_of(path: Path) -> str:

@@ -16,6 +16,7 @@ from mxnet.base import MXNetError
 from mxnet.gluon import HybridBlock
 
 from gluon_wgan import streams
+from gluon_wgan.data.atomic import flush_to_disk
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.models import generator_description, generator_from_description
 from gluon_wgan.optimizers import optimizer_arrays, optimizer_counts, restore_optimizer
@@ -87,7 +88,7 @@ def save_checkpoint(parent: Path, name: str, wgan: WGAN, progress: Progress) -> 
         temporary.mkdir()
         _write_files(temporary, wgan, progress)
         os.replace(temporary, final)
-        atomic.sync_directory(parent)
+        flush_to_disk(parent)
     except (OSError, MXNetError, ValueError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise UserError(
@@ -120,7 +121,7 @@ def _write_files(directory: Path, wgan: WGAN, progress: Progress) -> None:
         # MXNet does not notice when the last block of a file meets a full disk; reading it back does.
         if path.suffix == ".params":
             nd.load(str(path))
-        atomic.sync_file(path)
+        flush_to_disk(path)
     atomic.write_json(directory / MANIFEST, {path.name: atomic.sha256_of(path) for path in files})
 
 
