@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from gluon_wgan.config_checks import check_preset, check_range, check_together
 from gluon_wgan.errors import UserError
+from gluon_wgan.presets import PRESETS
 
 # How a field may change when a run is resumed. MATHS decides every number of the run; PIXELS decides the
 # data, which the checkpoint identifies by the hash of its bytes; the others change no result.
@@ -109,6 +111,19 @@ class TrainConfig:
     image_size: int = _option(64, "height and width of the images: 16 * 2^k", MODEL, low=16, high=1024)
     nc: int = _option(3, "colour channels: 1 (grey) or 3", MODEL, low=1, high=3)
     nz: int = _option(100, "length of the latent vector", MODEL, low=1, high=65536)
+    arch: str = _option(
+        "dcgan",
+        "dcgan: the authors' 4x4 convolutions; lite: a course note's smaller 3x3 convolutions with biases "
+        "(--mlp-g and --mlp-d come before it)",
+        MODEL,
+        choices=("dcgan", "lite"),
+    )
+    block_order: str = _option(
+        "conv-norm-act",
+        "order within a block; conv-act-norm is that of a fastai variant",
+        MODEL,
+        choices=("conv-norm-act", "conv-act-norm"),
+    )
     ngf: int = _option(64, "width of the generator", MODEL, low=2, high=4096)
     ndf: int = _option(64, "width of the critic", MODEL, low=1, high=4096)
     n_extra_layers: int = _option(
@@ -118,6 +133,9 @@ class TrainConfig:
         False, "no batch norm in the generator (the reference's flag never reached its critic)", MODEL
     )
     no_bn_d: bool = _option(False, "no batch norm in the critic", MODEL)
+    layer_norm_d: bool = _option(
+        False, "layer norm in the critic in place of batch norm (with --no-bn-d)", MODEL
+    )
     mlp_g: bool = _option(False, "use a multilayer perceptron as generator", MODEL)
     mlp_d: bool = _option(False, "use a multilayer perceptron as critic", MODEL)
     net_g: Optional[str] = _option(
@@ -126,7 +144,43 @@ class TrainConfig:
     net_d: Optional[str] = _option(
         None, "start from these critic weights (a .params file)", MODEL, metavar="FILE"
     )
+    init: str = _option(
+        "reference",
+        "initial weights. reference: convolutions N(0, 0.02), batch-norm gamma N(1, 0.02), all else as PyTorch "
+        "does it; port2018: the same, with Xavier of magnitude 0.01 for dense layers; pytorch: its defaults; "
+        "mxnet: its default, U(-0.07, 0.07)",
+        MODEL,
+        choices=("reference", "port2018", "pytorch", "mxnet"),
+    )
+    dtype: str = _option(
+        "float32",
+        "precision of weights and arithmetic; float64 is slow and meant for comparisons",
+        MODEL,
+        choices=("float32", "float64"),
+    )
 
+    objective: str = _option(
+        "wgan",
+        "wgan: Wasserstein distance with a clipped critic; wgan-gp: with a gradient penalty instead of the clip; "
+        "dcgan: sigmoid cross-entropy, the baseline",
+        ALGORITHM,
+        choices=("wgan", "wgan-gp", "dcgan"),
+    )
+    gp_lambda: float = _option(10.0, "weight of the gradient penalty", ALGORITHM, low=0)
+    gp_alpha: str = _option(
+        "per-sample",
+        "between real and fake, the penalty is taken at a uniform random point for each sample; per-batch (one "
+        "for all) and normal (normally distributed) are mistakes seen elsewhere, for comparison",
+        ALGORITHM,
+        choices=("per-sample", "per-batch", "normal"),
+    )
+    gp_norm: str = _option(
+        "all",
+        "the penalty's norm goes over channels, height and width; channels (one norm for each pixel) is a "
+        "mistake seen elsewhere, for comparison",
+        ALGORITHM,
+        choices=("all", "channels"),
+    )
     batch_size: int = _option(64, "images in a batch", ALGORITHM, low=1, high=65536)
     optimizer: str = _option("rmsprop", "how weights are updated", ALGORITHM, choices=("rmsprop", "adam"))
     lr_d: float = _option(5e-5, "learning rate of the critic", ALGORITHM, above=0)
@@ -134,8 +188,15 @@ class TrainConfig:
     gamma1: float = _option(
         0.99, "RMSProp's decay of the squared gradient (PyTorch's alpha)", ALGORITHM, low=0, high=1
     )
-    eps_d: float = _option(1e-12, "RMSProp's epsilon, inside the root, for the critic", ALGORITHM, low=0)
-    eps_g: float = _option(1e-14, "RMSProp's epsilon, inside the root, for the generator", ALGORITHM, low=0)
+    eps_rule: str = _option(
+        "mxnet",
+        "where epsilon stands. mxnet: RMSProp's inside the root, Adam's beside the uncorrected root; torch: "
+        "RMSProp's outside the root, Adam's beside the corrected one",
+        ALGORITHM,
+        choices=("mxnet", "torch"),
+    )
+    eps_d: float = _option(1e-12, "RMSProp's epsilon for the critic", ALGORITHM, low=0)
+    eps_g: float = _option(1e-14, "RMSProp's epsilon for the generator", ALGORITHM, low=0)
     beta1: float = _option(0.5, "Adam's decay of the gradient", ALGORITHM, low=0, high=1)
     beta2: float = _option(0.999, "Adam's decay of the squared gradient", ALGORITHM, low=0, high=1)
     eps_adam: float = _option(1e-8, "Adam's epsilon", ALGORITHM, low=0)
@@ -149,6 +210,32 @@ class TrainConfig:
     )
     clip_running_stats: bool = _option(
         False, "clip the critic's batch-norm running statistics too, as the 2018 port did", ALGORITHM
+    )
+    clip_bn: bool = _option(
+        True, "clip batch norm's gamma and beta too, as the reference's parameters() does", ALGORITHM
+    )
+    critic_batches: str = _option(
+        "apart",
+        "reals and fakes pass through the critic apart, each with its own batch-norm statistics, or joined",
+        ALGORITHM,
+        choices=("apart", "joined"),
+    )
+    latent: str = _option(
+        "normal",
+        "distribution of the latents: N(0, 1), or uniform in [-1, 1]",
+        ALGORITHM,
+        choices=("normal", "uniform"),
+    )
+    short_noise: bool = _option(
+        False,
+        "make only as many fakes as a short last batch has reals (the reference always makes a full batch)",
+        ALGORITHM,
+    )
+    running_var: str = _option(
+        "population",
+        "variance that batch norm's running statistics gather: population, as MXNet, or unbiased, as PyTorch",
+        ALGORITHM,
+        choices=("population", "unbiased"),
     )
     n_critic: int = _option(5, "critic steps for each generator step", ALGORITHM, low=1, high=100_000)
     warmup_iters: int = _option(
@@ -192,6 +279,9 @@ class TrainConfig:
     sample_every: int = _option(
         100, "draw samples and curves every so many generator iterations", RUN, kind=CADENCE, low=1
     )
+    curve_filter: int = _option(
+        101, "width of the median filter over the drawn curve (1: none)", RUN, kind=CADENCE, low=1, high=99_999
+    )
     sample_bn: str = _option(
         "batch",
         "batch-norm statistics used for the pictures: of the batch, as the reference does, or running",
@@ -234,8 +324,8 @@ class TrainConfig:
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
         for field in dataclasses.fields(self):
-            _check_range(field, getattr(self, field.name))
-        _check_together(self)
+            check_range(field, getattr(self, field.name))
+        check_together(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return the options as a JSON-able dict, in the order in which they are declared."""
@@ -263,42 +353,6 @@ class TrainConfig:
         return dataclasses.replace(self, **changes)
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    # The project's own choice: every default above.
-    "gluon": {},
-    # Algorithm 1 of the paper: clip after each update, five critic steps always. It names no epsilon;
-    # PyTorch's 1e-8 outside the root is nearest to 1e-16 inside it.
-    "paper": {
-        "clip_when": "after",
-        "warmup_iters": 0,
-        "boost_every": 0,
-        "eps_d": 1e-16,
-        "eps_g": 1e-16,
-    },
-    # The 2018 port as published: its "bicubic" was INTER_AREA, its clip took in the running statistics, and
-    # its pictures used them.
-    "port2018": {
-        "resize": "mxnet-area",
-        "clip_running_stats": True,
-        "sample_bn": "running",
-        "stop_at_epoch_end": True,
-    },
-    # Faces within minutes on two CPU cores: small nets, small pictures, steps as large as stay stable.
-    "demo": {
-        "image_size": 32,
-        "ngf": 32,
-        "ndf": 32,
-        "lr_d": 2e-4,
-        "lr_g": 2e-4,
-        "warmup_iters": 5,
-        "warmup_critic": 25,
-        "gen_iters": 400,
-        "sample_every": 50,
-        "checkpoint_every": 200,
-    },
-}
-
-
 def preset_config(name: str, **overrides: Any) -> TrainConfig:
     """Return a preset's configuration with some options overridden.
 
@@ -307,8 +361,7 @@ def preset_config(name: str, **overrides: Any) -> TrainConfig:
     UserError
         When there is no such preset, or a value is out of range.
     """
-    if name not in PRESETS:
-        raise UserError(f"There is no preset '{name}': choose one of {', '.join(PRESETS)}.")
+    check_preset(name)
     return TrainConfig(**{**PRESETS[name], "preset": name, **overrides})
 
 
@@ -329,11 +382,6 @@ def overridden_fields(config: TrainConfig) -> list[str]:
     return changed_fields(preset_config(config.preset), config, [MATHS, PIXELS, LENGTH, CADENCE])
 
 
-def flag_of(name: str) -> str:
-    """Return the command-line spelling of an option: ``image_size`` -> ``--image-size``."""
-    return "--" + name.replace("_", "-")
-
-
 def read_config(path: Path) -> TrainConfig:
     """Read a ``config.json``.
 
@@ -349,60 +397,3 @@ def read_config(path: Path) -> TrainConfig:
     if not isinstance(values, dict):
         raise UserError(f"The configuration {path} does not hold an object: name a run directory.")
     return TrainConfig.from_json(values)
-
-
-def _check_range(field: dataclasses.Field[Any], value: Any) -> None:
-    """Refuse a value of the wrong type or outside the range that its field declares."""
-    flag, limits = flag_of(field.name), field.metadata
-    if value is None:
-        if field.default is not None and field.name != "gen_iters":
-            raise UserError(f"{flag} needs a value.")
-        return
-    if limits["choices"] and value not in limits["choices"]:
-        raise UserError(f"{flag} {value!r} is unknown: choose one of {', '.join(limits['choices'])}.")
-    if isinstance(value, bool) != isinstance(field.default, bool):
-        raise UserError(f"{flag} {value!r} is of the wrong type.")
-    number = limits["low"] is not None or limits["above"] is not None
-    if not number:
-        return
-    whole = "int" in str(field.type)
-    if not isinstance(value, int if whole else (int, float)):
-        raise UserError(f"{flag} {value!r} is not a {'whole ' if whole else ''}number.")
-    low, high, above = limits["low"], limits["high"], limits["above"]
-    # Written so that NaN, which compares false with everything, is refused too.
-    inside = (low is None or value >= low) and (high is None or value <= high)
-    inside = inside and (above is None or value > above) and abs(value) != float("inf")
-    if not inside:
-        bounds = [f"above {above:g}" if above is not None else f"at least {low:,}"]
-        if high is not None:
-            bounds.append(f"at most {high:,}")
-        raise UserError(f"{flag} {value} is out of range: it must be {' and '.join(bounds)}.")
-
-
-def _check_together(config: TrainConfig) -> None:
-    """Refuse values that are sound one by one but not together."""
-    if config.preset not in PRESETS:
-        raise UserError(f"There is no preset '{config.preset}': choose one of {', '.join(PRESETS)}.")
-    size = config.image_size
-    if size % 16 or (size // 16) & (size // 16 - 1):
-        raise UserError(
-            f"--image-size {size} is not 16 * 2^k: the networks halve and double, so choose 16, 32, 64, 128, "
-            "256, 512 or 1024."
-        )
-    if config.nc not in (1, 3):
-        raise UserError(f"--nc {config.nc} is neither 1 (grey) nor 3 (colour).")
-    if config.gen_iters is None and config.epochs is None:
-        raise UserError("Nothing says when to stop: give --gen-iters or --epochs.")
-    if config.gen_iters is not None and config.epochs is not None:
-        raise UserError("--gen-iters and --epochs both say when to stop: give one of them.")
-    if config.dataset == "drawn-faces" and config.data_root is not None:
-        raise UserError(
-            f"--data-root {config.data_root} is given, but --dataset drawn-faces reads no files: add "
-            "--dataset folder or --dataset csv."
-        )
-    if config.dataset != "drawn-faces" and config.data_root is None:
-        raise UserError(f"--dataset {config.dataset} needs --data-root: say where the images are.")
-    if config.crop is not None:
-        left, top, right, bottom = config.crop
-        if left < 0 or top < 0 or right <= left or bottom <= top:
-            raise UserError(f"--crop {left},{top},{right},{bottom} is empty: give LEFT,TOP,RIGHT,BOTTOM.")

@@ -7,9 +7,11 @@ import dataclasses
 import sys
 from typing import Any, NoReturn, get_type_hints
 
-from gluon_wgan.config import PRESETS, RUN, TrainConfig, flag_of
+from gluon_wgan.config import RUN, TrainConfig
+from gluon_wgan.config_checks import flag_of
 from gluon_wgan.devices import parse_gpus
 from gluon_wgan.errors import UserError
+from gluon_wgan.presets import PRESETS
 
 # Spellings of the reference's main.py, so that published commands paste over: spelling -> field.
 REFERENCE_VALUES = {

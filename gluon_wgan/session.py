@@ -13,7 +13,8 @@ from mxnet import Context
 from tqdm import tqdm
 
 from gluon_wgan import schedule, streams
-from gluon_wgan.config import PIXELS, TrainConfig, changed_fields, flag_of, overridden_fields
+from gluon_wgan.config import PIXELS, TrainConfig, changed_fields, overridden_fields
+from gluon_wgan.config_checks import flag_of
 from gluon_wgan.data.batches import BatchStream
 from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError

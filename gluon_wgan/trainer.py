@@ -10,7 +10,8 @@ from typing import Optional
 
 from mxnet import Context
 
-from gluon_wgan.config import MATHS, TrainConfig, changed_fields, flag_of
+from gluon_wgan.config import MATHS, TrainConfig, changed_fields
+from gluon_wgan.config_checks import flag_of
 from gluon_wgan.data.load import find_source, prepare_data
 from gluon_wgan.devices import choose_contexts
 from gluon_wgan.errors import UserError

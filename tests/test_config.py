@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from gluon_wgan.cli import main, resolve
 from gluon_wgan.config import (
-    PRESETS,
     TrainConfig,
     changed_fields,
-    flag_of,
     overridden_fields,
     preset_config,
     read_config,
 )
+from gluon_wgan.config_checks import flag_of
 from gluon_wgan.errors import UserError
 from gluon_wgan.flags import build_parser, chosen_options
+from gluon_wgan.presets import PRESETS
 
 
 def parse(line: str) -> TrainConfig:

@@ -15,8 +15,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gluon_wgan.config import CADENCE, LENGTH, MACHINE, MATHS, PIXELS, PRESETS, TrainConfig, flag_of  # noqa: E402
+from gluon_wgan.config import CADENCE, LENGTH, MACHINE, MATHS, PIXELS, TrainConfig  # noqa: E402
+from gluon_wgan.config_checks import flag_of  # noqa: E402
 from gluon_wgan.flags import REFERENCE_SWITCHES, REFERENCE_VALUES  # noqa: E402
+from gluon_wgan.presets import PRESETS  # noqa: E402
 
 PAGE = ROOT / "docs" / "configuration.md"
 ON_RESUME = {

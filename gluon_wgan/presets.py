@@ -1,0 +1,93 @@
+"""Named sets of options: what each published variant does differently from the defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # The project's own choice: every default above.
+    "gluon": {},
+    # The authors' main.py, detail by detail.
+    "reference": {
+        "eps_rule": "torch",
+        "eps_d": 1e-8,
+        "eps_g": 1e-8,
+        "stop_at_epoch_end": True,
+        "running_var": "unbiased",
+    },
+    # Algorithm 1 of the paper: clip after each update, five critic steps always. It names no epsilon, so
+    # PyTorch's default stands, with which its experiments were made.
+    "paper": {
+        "clip_when": "after",
+        "warmup_iters": 0,
+        "boost_every": 0,
+        "eps_rule": "torch",
+        "eps_d": 1e-8,
+        "eps_g": 1e-8,
+    },
+    # The 2018 port as published: its "bicubic" was INTER_AREA, its clip took in the running statistics, and
+    # its pictures used them.
+    "port2018": {
+        "resize": "mxnet-area",
+        "clip_running_stats": True,
+        "sample_bn": "running",
+        "stop_at_epoch_end": True,
+        "init": "port2018",
+        "curve_filter": 1,
+    },
+    # A course note's smaller networks and its training: one critic step, a wider clip, no warm-up.
+    "lite": {
+        "arch": "lite",
+        "ngf": 32,
+        "ndf": 32,
+        "nz": 128,
+        "n_critic": 1,
+        "warmup_iters": 0,
+        "boost_every": 0,
+        "lr_d": 1e-4,
+        "lr_g": 1e-4,
+        "clip": 0.02,
+        "drop_last": True,
+        "eps_rule": "torch",
+        "eps_d": 1e-8,
+        "eps_g": 1e-8,
+    },
+    # Gulrajani et al. 2017, Algorithm 1, with the DCGAN networks; no batch norm in the critic.
+    "wgan-gp": {
+        "objective": "wgan-gp",
+        "no_bn_d": True,
+        "optimizer": "adam",
+        "eps_rule": "torch",
+        "lr_d": 1e-4,
+        "lr_g": 1e-4,
+        "beta1": 0.0,
+        "beta2": 0.9,
+        "warmup_iters": 0,
+        "boost_every": 0,
+    },
+    # Radford et al. 2016: cross-entropy, one step each, Adam 2e-4 with beta1 0.5.
+    "dcgan": {
+        "objective": "dcgan",
+        "optimizer": "adam",
+        "eps_rule": "torch",
+        "lr_d": 2e-4,
+        "lr_g": 2e-4,
+        "beta1": 0.5,
+        "n_critic": 1,
+        "warmup_iters": 0,
+        "boost_every": 0,
+    },
+    # Faces within minutes on two CPU cores: small nets, small pictures, steps as large as stay stable.
+    "demo": {
+        "image_size": 32,
+        "ngf": 32,
+        "ndf": 32,
+        "lr_d": 2e-4,
+        "lr_g": 2e-4,
+        "warmup_iters": 5,
+        "warmup_critic": 25,
+        "gen_iters": 400,
+        "sample_every": 50,
+        "checkpoint_every": 200,
+    },
+}
