@@ -113,6 +113,7 @@ def test_the_losses_are_those_of_the_papers(torch):
     assert generator.loss.item() == pytest.approx(g.mean(), rel=1e-12)
     critic, generator, (r, f, _) = losses(objective="wgan-gp", no_bn_d=True, gp_lambda=7.0)
     assert critic.penalty.item() > 0.1
+    assert critic.loss_d.item() == pytest.approx(r.mean() - f.mean(), rel=1e-12)
     assert critic.loss.item() == pytest.approx(r.mean() - f.mean() + 7 * critic.penalty.item(), rel=1e-12)
     critic, generator, (r, f, g) = losses(objective="dcgan")
     cross_entropy = np.log1p(np.exp(-r)).mean() + np.log1p(np.exp(f)).mean()

@@ -33,15 +33,18 @@ class CriticStep:
         (batch_size, nc, image_size, image_size).
     real_scores, fake_scores
         (n,) and (batch_size,).
+    loss_d
+        The critic's loss without penalty.
     penalty
         Mean squared distance of the norms from 1, without its weight; 0 but for ``wgan-gp``.
     loss
-        All that was minimised.
+        What was minimised: ``loss_d + gp_lambda * penalty``.
     """
 
     fakes: Tensor
     real_scores: Tensor
     fake_scores: Tensor
+    loss_d: Tensor
     penalty: Tensor
     loss: Tensor
 
@@ -94,19 +97,19 @@ class ReferenceWGAN(nn.Module):
         penalty = torch.zeros_like(real_scores[0])
         if self.options.objective == "dcgan":
             # -logsigmoid(-x) is softplus(x) without torch's switch to x above 20.
-            loss = -functional.logsigmoid(real_scores).mean() - functional.logsigmoid(-fake_scores).mean()
+            loss_d = -functional.logsigmoid(real_scores).mean() - functional.logsigmoid(-fake_scores).mean()
         else:
-            loss = real_scores.mean() - fake_scores.mean()
+            loss_d = real_scores.mean() - fake_scores.mean()
         if self.options.objective == "wgan-gp":
             assert alphas is not None
             penalty = self.penalty(real, fakes, self._like_weights(alphas))
-            loss = loss + self.options.gp_lambda * penalty
+        loss = loss_d + self.options.gp_lambda * penalty
         self.critic.zero_grad()
         loss.backward()
         self.critic_optimizer.step()
         if self.options.clip_when == "after":
             self.clip_critic()
-        found = (fakes, real_scores, fake_scores, penalty, loss)
+        found = (fakes, real_scores, fake_scores, loss_d, penalty, loss)
         return CriticStep(*(tensor.detach() for tensor in found))
 
     def generator_step(self, latents: Tensor) -> GeneratorStep:

@@ -24,7 +24,7 @@ BAD_INPUT, CTRL_C = 2, 130
 # Options of the machine that matter here too.
 _MACHINE = ("cache_dir", "jobs", "strict", "threads")
 # What the reference knows one way of: option -> value.
-_ONE_WAY = {"running_var": "unbiased", "gp_alpha": "per-sample", "gpus": ()}
+_ONE_WAY = {"running_var": "unbiased", "gpus": ()}
 _EPILOG = """Every option of train_wgan.py that decides the mathematics or the data works here too, such as --image-size
 --batch-size --ngf --ndf --dataset --data-root --dtype --seed --eps-rule. Running statistics always gather the unbiased
 variance, PyTorch's rule. Exit status: 0, 2 for bad input."""

@@ -107,11 +107,15 @@ def _torch_sides(options: Options, start: GluonSide, dtype: str) -> list[TorchSi
 
 def _noise_of(config: TrainConfig, ours: GluonSide) -> Callable[[Step], Noise]:
     """Return a function that draws again, from streams of its own, what the package will draw."""
-    latents = copy.deepcopy(ours.wgan.noise)
+    latents, alphas = copy.deepcopy(ours.wgan.noise), copy.deepcopy(ours.wgan.alphas)
 
     def draw(step: Step) -> Noise:
-        drawn = streams.draw_latents(latents, config.batch_size, config.nz)
-        return Noise(drawn, None)
+        reals = config.batch_size if step.real is None else len(step.real)
+        count = reals if config.short_noise else config.batch_size
+        drawn = streams.draw_latents(latents, count, config.nz, config.latent)
+        if config.objective != "wgan-gp" or step.real is None:
+            return Noise(drawn)
+        return Noise(drawn, streams.draw_alphas(alphas, reals, config.gp_alpha))
 
     return draw
 

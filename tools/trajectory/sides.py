@@ -56,23 +56,26 @@ class GluonSide:
         self._fakes: list[np.ndarray] = []
         self._scores: list[np.ndarray] = []
         # Copied at once: the buffers of a network with static memory are used again by its next pass.
-        self.wgan.generator.register_forward_hook(lambda net, x, y: self._fakes.append(y.asnumpy()))
-        self.wgan.critic.register_forward_hook(lambda net, x, y: self._scores.append(y.asnumpy().ravel()))
+        self.wgan.generator_pass.register_forward_hook(lambda net, x, y: self._fakes.append(y.asnumpy()))
+        self.wgan.critic_pass.register_forward_hook(lambda net, x, y: self._scores.append(y.asnumpy().ravel()))
 
     def critic_step(self, real: np.ndarray, noise: Noise) -> Snapshot:
         """Take a critic step; the noise is what the package draws for itself."""
         self._forget()
-        d_real, d_fake = self.wgan.critic_step(real).read()
-        # Reals come before fakes, apart or joined; a penalty's pass comes after both.
-        scores = np.concatenate(self._scores)[: len(real) + len(noise.latents)]
+        found = self.wgan.critic_step(real).read()
+        # Reals come before fakes, apart or joined.
+        scores = np.concatenate(self._scores)
         parts = {"real": scores[: len(real)], "fake": scores[len(real) :]}
-        return self._snapshot("critic", parts, d_real - d_fake)
+        losses = {"loss": found.loss_d}
+        if self.wgan.config.objective == "wgan-gp":
+            losses["penalty"] = found.penalty
+        return self._snapshot("critic", parts, losses)
 
     def generator_step(self, noise: Noise) -> Snapshot:
         """Take a generator step; the noise is what the package draws for itself."""
         self._forget()
         loss = self.wgan.generator_step().read()
-        return self._snapshot("generator", {"fake": np.concatenate(self._scores)}, loss)
+        return self._snapshot("generator", {"fake": np.concatenate(self._scores)}, {"loss": loss})
 
     def state(self) -> dict[str, list[np.ndarray]]:
         """Return each network's parameters and running statistics, in order: ``critic`` -> values."""
@@ -85,7 +88,7 @@ class GluonSide:
         self._fakes.clear()
         self._scores.clear()
 
-    def _snapshot(self, updated: str, scores: Mapping[str, np.ndarray], loss: float) -> Snapshot:
+    def _snapshot(self, updated: str, scores: Mapping[str, np.ndarray], losses: Mapping[str, float]) -> Snapshot:
         # Running statistics may be written by a backward pass, for which a read does not wait.
         nd.waitall()
         learnt = [p for p in self._parameters(updated) if p.grad_req != "null"]
@@ -94,7 +97,7 @@ class GluonSide:
         return {
             "fakes": {"fakes": self._fakes[0]},
             "scores": scores,
-            "losses": {"loss": np.array([loss])},
+            "losses": {name: np.array([value]) for name, value in losses.items()},
             "gradients": _named(names, [p.grad() for p in learnt]),
             "weights": _named(names, [p.data() for p in learnt]),
             "statistics": _named(_running(self._template), [p.data() for p in running]),
@@ -140,20 +143,25 @@ class TorchSide:
         alphas = None if noise.alphas is None else torch.from_numpy(noise.alphas)
         step = self.wgan.critic_step(torch.from_numpy(real), torch.from_numpy(noise.latents), alphas)
         scores = {"real": step.real_scores, "fake": step.fake_scores}
-        return self._snapshot("critic", step.fakes, scores, step.loss)
+        losses = {"loss": step.loss_d}
+        if self.wgan.options.objective == "wgan-gp":
+            losses["penalty"] = step.penalty
+        return self._snapshot("critic", step.fakes, scores, losses)
 
     def generator_step(self, noise: Noise) -> Snapshot:
         """Take a generator step on given noise."""
         torch.set_num_threads(self.threads)
         step = self.wgan.generator_step(torch.from_numpy(noise.latents))
-        return self._snapshot("generator", step.fakes, {"fake": step.fake_scores}, step.loss)
+        return self._snapshot("generator", step.fakes, {"fake": step.fake_scores}, {"loss": step.loss})
 
-    def _snapshot(self, updated: str, fakes: Tensor, scores: Mapping[str, Tensor], loss: Tensor) -> Snapshot:
+    def _snapshot(
+        self, updated: str, fakes: Tensor, scores: Mapping[str, Tensor], losses: Mapping[str, Tensor]
+    ) -> Snapshot:
         learnt = _learnt(self.wgan, updated)
         return {
             "fakes": {"fakes": _copied(fakes)},
             "scores": {name: _copied(values) for name, values in scores.items()},
-            "losses": {"loss": _copied(loss.reshape(1))},
+            "losses": {name: _copied(value.reshape(1)) for name, value in losses.items()},
             "gradients": {name: _copied(p.grad) for name, p in learnt.items()},
             "weights": {name: _copied(p) for name, p in learnt.items()},
             "statistics": {name: _copied(values) for name, values in _running(self.wgan).items()},
