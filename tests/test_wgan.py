@@ -21,6 +21,8 @@ def real_batch(count: int = 8, size: int = 32, seed: int = 3) -> np.ndarray:
 
 
 def weights(net) -> list[np.ndarray]:
+    # A transposed convolution alters its weights' description while it reads them.
+    nd.waitall()
     return [p.data().asnumpy().copy() for p in learnt(net)]
 
 
@@ -84,7 +86,7 @@ def test_first_steps_equal_torch_and_the_formula(bn, require_torch):
 
     d_real, d_fake, wanted = expected.critic_step(real)
     scores = wgan.critic_step(real).read()
-    assert scores == pytest.approx((d_real, d_fake), rel=LOSS, abs=LOSS * abs(d_real))
+    assert scores[:2] == pytest.approx((d_real, d_fake), rel=LOSS, abs=LOSS * abs(d_real))
     assert_same_update(clipped, weights(wgan.critic), wanted)
 
     for yours, mine in zip(expected.critic.parameters(), weights(wgan.critic)):
@@ -99,7 +101,7 @@ def test_first_steps_equal_torch_and_the_formula(bn, require_torch):
 def test_the_critic_learns_to_lower_loss_d_and_the_generator_to_lower_loss_g():
     wgan = WGAN(small(**FIELDS), [cpu()])
     real = real_batch()
-    losses = [real_score - fake for real_score, fake in (wgan.critic_step(real).read() for _ in range(30))]
+    losses = [wgan.critic_step(real).read().loss_d for _ in range(30)]
     assert losses[-1] < losses[0] < 1
     first = wgan.generator_step().read()
     assert min(wgan.generator_step().read() for _ in range(20)) < first
@@ -141,8 +143,7 @@ def test_clipping_keeps_the_optimisers_state():
 def test_a_short_last_batch_meets_a_full_batch_of_fakes(monkeypatch):
     wgan = WGAN(small(**FIELDS), [cpu()])
     seen = []
-    critic = wgan.critic
-    monkeypatch.setattr(wgan, "critic", Spy(critic, seen))
+    monkeypatch.setattr(wgan, "critic_pass", Spy(wgan.critic_pass, seen))
     scores = wgan.critic_step(real_batch(3)).read()
     assert seen == [3, 8]
     assert np.isfinite(scores).all()
