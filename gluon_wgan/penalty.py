@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import Any, Optional
 
-import numpy as np
 from mxnet import autograd, nd
 from mxnet.gluon import HybridBlock, Parameter, nn
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.models.layers import LayerNorm, Reshape, ScoreProjection
+from gluon_wgan.models.layers import ExactLeakyReLU, LayerNorm, Reshape, ScoreProjection
 from gluon_wgan.models.views import View
 
 # Added to the squared norm under the root, whose derivative at zero would otherwise be NaN.
@@ -105,8 +104,8 @@ class _Slopes(View):
     def hybrid_forward(self, F: ModuleType, x):  # type: ignore[no-untyped-def]
         slopes = []
         for layer in self.layers()[:-1]:
-            if _is_activation(layer):
-                leak = _leak(layer)
+            leak = _leak(layer)
+            if leak is not None:
                 slopes.append((x > 0) * (1.0 - leak) + leak)
             x = layer(x)
         return slopes
@@ -137,7 +136,7 @@ class _Penalties(View):
     def hybrid_forward(self, F: ModuleType, x, gradient, slopes, normed):  # type: ignore[no-untyped-def]
         slopes, normed = list(slopes), list(normed)
         for layer in reversed(self.layers()):
-            if _is_activation(layer):
+            if _leak(layer) is not None:
                 gradient = F.broadcast_mul(gradient, slopes.pop())
             elif isinstance(layer, LayerNorm):
                 gradient = _through_layer_norm(F, _value(F, layer.gamma, x), normed.pop(), gradient)
@@ -190,13 +189,13 @@ def _through_layer_norm(F: ModuleType, gamma: Tensor, x: Tensor, gradient: Tenso
     return F.broadcast_mul(F.broadcast_sub(gradient, mean(gradient)) - along, inverse)
 
 
-def _is_activation(layer: HybridBlock) -> bool:
-    return isinstance(layer, nn.LeakyReLU) or (isinstance(layer, nn.Activation) and layer._act_type == "relu")
-
-
-def _leak(layer: HybridBlock) -> float:
-    # The LeakyReLU operator keeps its slope in single precision, whatever the array's.
-    return float(np.float32(layer._alpha)) if isinstance(layer, nn.LeakyReLU) else 0.0
+def _leak(layer: HybridBlock) -> Optional[float]:
+    """Return an activation's slope for negative input, and None for any other layer."""
+    if isinstance(layer, nn.LeakyReLU):
+        return layer._alpha
+    if isinstance(layer, ExactLeakyReLU):
+        return layer.leak
+    return 0.0 if isinstance(layer, nn.Activation) and layer._act_type == "relu" else None
 
 
 def _value(F: ModuleType, parameter: Parameter, x: Tensor) -> Tensor:

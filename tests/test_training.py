@@ -112,6 +112,7 @@ def test_metrics_have_a_row_for_each_generator_iteration(straight):
             "w_estimate",
             "seconds",
             "images_per_second",
+            "penalty",
         )
     )
     assert [int(row["gen_iter"]) for row in table] == [1, 2, 3, 4, 5, 6, 7]

@@ -8,7 +8,7 @@ from typing import Optional
 from mxnet.gluon import HybridBlock, nn
 
 from gluon_wgan.config import TrainConfig
-from gluon_wgan.models.layers import LayerNorm
+from gluon_wgan.models.layers import ExactLeakyReLU, LayerNorm
 
 # Slope of the critic's LeakyReLU for negative input (reference, models/dcgan.py).
 LEAK = 0.2
@@ -26,16 +26,25 @@ class BlockStyle:
         Slope of the activation for negative input; 0 is a ReLU.
     norm_first
         Whether the normalisation comes before the activation, as in the reference, or after it.
+    dtype
+        ``"float32"`` or ``"float64"``.
     """
 
     norm: Optional[str]
     leak: float
     norm_first: bool
+    dtype: str
 
     def add(self, main: nn.HybridSequential, channels: int) -> None:
         """Add the normalisation, if any, and the activation behind a layer with so many channels."""
-        layers = [*self._norm(channels), activation(self.leak)]
+        layers = [*self._norm(channels), self.activation()]
         main.add(*(layers if self.norm_first else reversed(layers)))
+
+    def activation(self) -> HybridBlock:
+        """Return a ReLU, or a LeakyReLU with the slope."""
+        if not self.leak:
+            return nn.Activation("relu")
+        return nn.LeakyReLU(self.leak) if self.dtype == "float32" else ExactLeakyReLU(self.leak)
 
     def _norm(self, channels: int) -> list[HybridBlock]:
         if self.norm == "batch":
@@ -43,21 +52,16 @@ class BlockStyle:
         return [LayerNorm(channels)] if self.norm == "layer" else []
 
 
-def activation(leak: float) -> HybridBlock:
-    """Return a ReLU, or a LeakyReLU with the given slope."""
-    return nn.LeakyReLU(leak) if leak else nn.Activation("relu")
-
-
 def generator_style(config: TrainConfig) -> BlockStyle:
     """Return the style of a configuration's generator."""
     norm = None if config.no_bn else "batch"
-    return BlockStyle(norm, 0.0, config.block_order == "conv-norm-act")
+    return BlockStyle(norm, 0.0, config.block_order == "conv-norm-act", config.dtype)
 
 
 def critic_style(config: TrainConfig) -> BlockStyle:
     """Return the style of a configuration's critic."""
     norm = "layer" if config.layer_norm_d else None if config.no_bn_d else "batch"
-    return BlockStyle(norm, LEAK, config.block_order == "conv-norm-act")
+    return BlockStyle(norm, LEAK, config.block_order == "conv-norm-act", config.dtype)
 
 
 def add_extra_layers(main: nn.HybridSequential, channels: int, count: int, style: BlockStyle) -> None:

@@ -11,8 +11,6 @@ from mxnet.gluon import HybridBlock, nn
 
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.models.blocks import (
-    LEAK,
-    activation,
     add_extra_layers,
     critic_style,
     generator_style,
@@ -70,7 +68,7 @@ class DCGANCritic(HybridBlock):
         with self.name_scope():
             self.main = nn.HybridSequential()
             self.main.add(
-                nn.Conv2D(channels, 4, 2, 1, in_channels=config.nc, use_bias=False), activation(LEAK)
+                nn.Conv2D(channels, 4, 2, 1, in_channels=config.nc, use_bias=False), style.activation()
             )
             add_extra_layers(self.main, channels, config.n_extra_layers, style)
             for _ in range(halvings(config.image_size)):

@@ -112,3 +112,23 @@ class LayerNorm(HybridBlock):
         variance = F.mean(F.square(centred), axis=(1, 2, 3), keepdims=True)
         inverse = F.rsqrt(variance + NORM_EPSILON)
         return F.broadcast_mul(centred, inverse), inverse
+
+
+class ExactLeakyReLU(HybridBlock):
+    """``nn.LeakyReLU`` in the precision of its input.
+
+    MXNet 1.9.1's operator rounds negative values to single precision, in double precision too.
+
+    Parameters
+    ----------
+    leak
+        Slope for negative input, below 1.
+    """
+
+    def __init__(self, leak: float) -> None:
+        super().__init__()
+        self.leak = leak
+
+    def hybrid_forward(self, F: ModuleType, x):  # type: ignore[no-untyped-def]
+        """Return x where it is positive and leak * x elsewhere."""
+        return F.broadcast_maximum(x, x * self.leak)

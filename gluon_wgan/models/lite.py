@@ -12,8 +12,6 @@ from mxnet.gluon import HybridBlock, nn
 
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.models.blocks import (
-    LEAK,
-    activation,
     add_extra_layers,
     critic_style,
     generator_style,
@@ -73,7 +71,7 @@ class LiteCritic(HybridBlock):
         channels = config.ndf * 2
         with self.name_scope():
             self.main = nn.HybridSequential()
-            self.main.add(nn.Conv2D(channels, 3, 2, 1, in_channels=config.nc), activation(LEAK))
+            self.main.add(nn.Conv2D(channels, 3, 2, 1, in_channels=config.nc), style.activation())
             add_extra_layers(self.main, channels, config.n_extra_layers, style)
             for _ in range(halvings(config.image_size)):
                 self.main.add(nn.Conv2D(channels * 2, 3, 2, 1, in_channels=channels))

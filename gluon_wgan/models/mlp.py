@@ -10,7 +10,6 @@ from types import ModuleType
 from mxnet.gluon import HybridBlock, nn
 
 from gluon_wgan.config import TrainConfig
-from gluon_wgan.models.blocks import activation
 from gluon_wgan.models.layers import Reshape
 
 HIDDEN_LAYERS = 3
@@ -18,7 +17,7 @@ HIDDEN_LAYERS = 3
 
 def _add_hidden(main: nn.HybridSequential, inputs: int, width: int) -> None:
     for _ in range(HIDDEN_LAYERS):
-        main.add(nn.Dense(width, in_units=inputs), activation(0.0))
+        main.add(nn.Dense(width, in_units=inputs), nn.Activation("relu"))
         inputs = width
 
 
