@@ -33,8 +33,8 @@ class Options:
     batch_size
         Fakes in a batch.
     leak
-        Slope of the critic's LeakyReLU for negative input. MXNet keeps it as float32 in whatever precision it
-        computes, so that a comparison in float64 has to give ``float(np.float32(0.2))`` here.
+        Slope of the critic's LeakyReLU for negative input. MXNet's own LeakyReLU holds it as float32 whatever the
+        precision: to compare with that in float64, give ``float(np.float32(0.2))``.
     """
 
     image_size: int
