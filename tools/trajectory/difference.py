@@ -41,7 +41,7 @@ def relative(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
 
     Two zeros are 0 apart, whatever differs from a zero is infinitely far from it, and NaN stays NaN.
     """
-    return _quotients(a, largest=_max(b), length=_norm(b), against=b)
+    return _quotients(a, b, _max(b), _norm(b))
 
 
 def compare(ours: Snapshot, theirs: Snapshot, zero_gradients: Collection[str] = ()) -> list[Difference]:
@@ -61,20 +61,20 @@ def compare(ours: Snapshot, theirs: Snapshot, zero_gradients: Collection[str] = 
         a, b = ours.get(group, {}), theirs.get(group, {})
         if list(a) != list(b):
             raise ValueError(f"{group}: {list(a)} cannot be compared with {list(b)}")
-        everything = np.concatenate([b[name].ravel() for name in b]) if group == "gradients" else np.empty(0)
         for name in b:
             if group == "gradients" and name in zero_gradients:
-                apart = _quotients(a[name], _max(everything), _norm(everything), b[name])
+                everything = np.concatenate([values.ravel() for values in b.values()])
+                apart = _quotients(a[name], b[name], _max(everything), _norm(everything))
             else:
                 apart = relative(a[name], b[name])
             found.append(Difference(group, name, *apart))
     return found
 
 
-def _quotients(a: np.ndarray, largest: float, length: float, against: np.ndarray) -> tuple[float, float]:
-    if a.shape != against.shape:
-        raise ValueError(f"shapes {a.shape} and {against.shape} differ")
-    apart = a.astype(np.float64) - against.astype(np.float64)
+def _quotients(a: np.ndarray, b: np.ndarray, largest: float, length: float) -> tuple[float, float]:
+    if a.shape != b.shape:
+        raise ValueError(f"shapes {a.shape} and {b.shape} differ")
+    apart = a.astype(np.float64) - b.astype(np.float64)
     return _quotient(_max(apart), largest), _quotient(_norm(apart), length)
 
 

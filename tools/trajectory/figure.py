@@ -21,7 +21,7 @@ STYLE = """
 LINES = (
     ("threads", "PyTorch with 1 thread, largest", THREADS, "largest"),
     ("layout", "PyTorch with channels last, largest", LAYOUT, "largest"),
-    ("ours-median", "gluon_wgan, median", OURS, "median"),
+    ("ours-median", "gluon_wgan, median tensor", OURS, "median"),
     ("ours", "gluon_wgan, largest tensor", OURS, "largest"),
 )
 TITLES = {
@@ -65,8 +65,7 @@ def _values(trajectory: Trajectory, group: str, who: str, what: str) -> list[flo
 
 def _legend() -> list[str]:
     parts = []
-    for place, (kind, words, _, _) in enumerate(reversed(LINES)):
-        x = 8 + 196 * place
+    for x, (kind, words, _, _) in zip((8, 180, 352, 592), reversed(LINES)):
         parts += [svg.line(x, 34, x + 26, 34, kind), svg.text(x + 31, 38, words, "small")]
     return parts
 
