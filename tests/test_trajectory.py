@@ -10,7 +10,8 @@ import pytest
 from gluon_wgan.config import TrainConfig, preset_config
 from gluon_wgan.data.load import prepare_data
 
-# float64: rounding is 1e-16, and small critics and generators magnify it 1e4-fold at most in so few steps.
+# float64: rounding is 1e-16. RMSProp and Adam divide by a gradient's own size plus epsilon, so that an element whose
+# gradient cancels to nothing moves by up to 1e-16 / epsilon of a step: with epsilons of 1e-8 by 1e-8 of 1e-3.
 DOUBLE = 1e-10
 # float32, before the first update: rounding is 6e-8, and sums of hundreds of terms in another order magnify it up to
 # 100-fold. Gradients pass batch norms that divide by deviations of 1e-2, and losses are differences of means that
@@ -18,6 +19,9 @@ DOUBLE = 1e-10
 SINGLE = {"fakes": 1e-5, "scores": 1e-5, "losses": 1e-3, "gradients": 1e-4, "statistics": 1e-5}
 
 PRESETS = ("gluon", "reference", "paper", "lite", "wgan-gp", "dcgan")
+# The biases before the course note's batch norms have a gradient that is nothing but rounding; there, an epsilon of 1e-8
+# makes 9e-10 of it, in PyTorch against itself too.
+GENTLE = {"eps_d": 1e-5, "eps_g": 1e-5, "eps_adam": 1e-5}
 # What no preset has.
 VARIANTS: list[dict[str, Any]] = [
     {"mlp_g": True, "mlp_d": True},
@@ -59,7 +63,7 @@ def worst(trajectory, group: str, contender: str = "gluon_wgan", steps: slice = 
 def test_presets_equal_the_reference_in_double_precision(preset, trace):
     from tools.trajectory.difference import GROUPS
 
-    found = trace(preset, dtype="float64")
+    found = trace(preset, dtype="float64", **(GENTLE if preset == "lite" else {}))
     assert [step.kind for step in found.steps] == (["critic"] * 4 + ["generator"]) * 2
     assert {group: worst(found, group) for group in GROUPS if worst(found, group) > DOUBLE} == {}
 
@@ -68,7 +72,7 @@ def test_presets_equal_the_reference_in_double_precision(preset, trace):
 def test_variants_equal_the_reference_in_double_precision(fields, trace):
     from tools.trajectory.difference import GROUPS
 
-    found = trace("reference", dtype="float64", **fields)
+    found = trace("reference", dtype="float64", **GENTLE, **fields)
     assert {group: worst(found, group) for group in GROUPS if worst(found, group) > DOUBLE} == {}
 
 
@@ -113,11 +117,10 @@ def test_the_comparison_notices_a_wrong_option(preset, option, value, trace, mon
 def test_the_comparison_notices_other_noise(trace, monkeypatch):
     from tools.trajectory import run
 
-    draw = run.streams.draw_alphas
     monkeypatch.setattr(run, "_noise_of", shifted(run._noise_of))
+    first = slice(1)
     found = trace("wgan-gp", dtype="float64")
-    assert worst(found, "fakes") < DOUBLE < 1e4 * DOUBLE < worst(found, "losses")
-    assert run.streams.draw_alphas is draw
+    assert worst(found, "fakes", steps=first) < DOUBLE < 1e4 * DOUBLE < worst(found, "losses", steps=first)
 
 
 def shifted(noise_of):

@@ -61,11 +61,12 @@ def test_relative_differences_of_float32_are_computed_in_float64():
 
 
 def test_gradients_that_vanish_are_measured_against_their_network():
-    theirs = {"gradients": {"weight": np.array([3.0, 4.0]), "bias": np.array([1e-9])}}
-    ours = {"gradients": {"weight": np.array([3.0, 4.0]), "bias": np.array([5e-9])}}
-    (_, plain), (_, against) = compare(ours, theirs), compare(ours, theirs, {"bias"})
-    assert plain == Difference("gradients", "bias", pytest.approx(4), pytest.approx(4))
-    assert against == Difference("gradients", "bias", pytest.approx(1e-9), pytest.approx(4e-9 / 5))
+    for group in ("gradients", "weights"):
+        theirs = {group: {"weight": np.array([3.0, 4.0]), "bias": np.array([1e-9])}}
+        ours = {group: {"weight": np.array([3.0, 4.0]), "bias": np.array([5e-9])}}
+        (_, plain), (_, against) = compare(ours, theirs), compare(ours, theirs, {"bias"})
+        assert plain == Difference(group, "bias", pytest.approx(4), pytest.approx(4))
+        assert against == Difference(group, "bias", pytest.approx(1e-9), pytest.approx(4e-9 / 5))
 
 
 def test_tensors_that_do_not_correspond_are_refused():

@@ -53,8 +53,8 @@ def compare(ours: Snapshot, theirs: Snapshot, zero_gradients: Collection[str] = 
         a and b of the quotients.
     zero_gradients
         Names of parameters whose gradient is zero in exact arithmetic (:mod:`tools.trajectory.zeros`). What is
-        left of it is rounding, so that it is measured against the largest gradient, and the norm of all
-        gradients, of its network instead of its own.
+        left of it is rounding, and what an optimiser makes of that: gradient and parameter are measured against the
+        largest, and the norm of all, of their network instead of their own.
     """
     found = []
     for group in GROUPS:
@@ -62,7 +62,7 @@ def compare(ours: Snapshot, theirs: Snapshot, zero_gradients: Collection[str] = 
         if list(a) != list(b):
             raise ValueError(f"{group}: {list(a)} cannot be compared with {list(b)}")
         for name in b:
-            if group == "gradients" and name in zero_gradients:
+            if group in ("gradients", "weights") and name in zero_gradients:
                 everything = np.concatenate([values.ravel() for values in b.values()])
                 apart = _quotients(a[name], b[name], _max(everything), _norm(everything))
             else:
