@@ -19,8 +19,8 @@ DOUBLE = 1e-10
 SINGLE = {"fakes": 1e-5, "scores": 1e-5, "losses": 1e-3, "gradients": 1e-4, "statistics": 1e-5}
 
 PRESETS = ("gluon", "reference", "paper", "lite", "wgan-gp", "dcgan")
-# The biases before the course note's batch norms have a gradient that is nothing but rounding; there, an epsilon of 1e-8
-# makes 9e-10 of it, in PyTorch against itself too.
+# The biases before the course note's batch norms have a gradient that is nothing but rounding; an epsilon of 1e-8 makes
+# 9e-10 of it there, in PyTorch against itself too.
 GENTLE = {"eps_d": 1e-5, "eps_g": 1e-5, "eps_adam": 1e-5}
 # What no preset has.
 VARIANTS: list[dict[str, Any]] = [
