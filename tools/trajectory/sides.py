@@ -79,6 +79,7 @@ class GluonSide:
 
     def state(self) -> dict[str, list[np.ndarray]]:
         """Return each network's parameters and running statistics, in order: ``critic`` -> values."""
+        nd.waitall()
         return {name: [p.data().asnumpy() for p in self._parameters(name)] for name in NETWORKS}
 
     def _parameters(self, net: str) -> list[Parameter]:
@@ -89,7 +90,8 @@ class GluonSide:
         self._scores.clear()
 
     def _snapshot(self, updated: str, scores: Mapping[str, np.ndarray], losses: Mapping[str, float]) -> Snapshot:
-        # Running statistics may be written by a backward pass, for which a read does not wait.
+        # Transposed convolutions change the layout of a weight while they read it, which MXNet's engine does not
+        # know: a read that does not wait for everything may find it half changed.
         nd.waitall()
         learnt = [p for p in self._parameters(updated) if p.grad_req != "null"]
         running = [p for net in NETWORKS for p in self._parameters(net) if p.grad_req == "null"]
