@@ -101,13 +101,16 @@ def test_steps_follow_what_was_asked_for(faces):
         # An epoch of nine faces is three batches of four, or two without the short one.
         ("paper", 13, "cccccgcccccgc"),
         ("reference", 9, "cccgcccgc"),
-        ("lite", 5, "cgcgc"),
+        ("lite", 7, "cgcgcgc"),
         ("gluon", 102, "c" * 100 + "gc"),
     ],
 )
 def test_steps_follow_the_presets_own_schedule(preset, total, kinds, faces):
     config = preset_config(preset, batch_size=4, image_size=16, num_faces=9)
-    assert "".join(step.kind[0] for step in steps(config, faces, Length(total))) == kinds
+    found = list(steps(config, faces, Length(total)))
+    assert "".join(step.kind[0] for step in found) == kinds
+    sizes = {len(step.real) for step in found if step.real is not None}
+    assert sizes == ({4} if preset == "lite" else {4, 1})
     assert Length(total).total == total
 
 
@@ -149,6 +152,16 @@ def test_verdicts_compare_with_the_larger_yardstick_of_each_step(made_up):
     assert verdict(trajectory, "statistics", "max_rel").largest == 0
 
 
+def test_the_table_has_a_row_for_each_group(made_up):
+    from tools.trajectory.write import table
+
+    lines = table(made_up((1e-6, 5e-7, 1e-7), (4e-6, 1e-6, 2e-6), (3e-6, 1e-6, 1e-7))).splitlines()
+    rows = {line.split()[0]: line.split()[1:] for line in lines[2:]}
+    assert list(rows) == ["fakes", "scores", "losses", "gradients", "weights", "statistics"]
+    assert rows["weights"] == ["1.0e-06", "3.0e-06", "4.0e-06", "2.0e-06", "2.00", "2.00"]
+    assert rows["statistics"][-1] == "-"
+
+
 def test_the_figure_is_logarithmic_with_zero_at_the_bottom_and_infinity_at_the_top(made_up):
     from tools.trajectory.figure import draw
 
@@ -159,6 +172,7 @@ def test_the_figure_is_logarithmic_with_zero_at_the_bottom_and_infinity_at_the_t
     assert zero > low > middle >= top
     assert [x for x, _ in points] == sorted(x for x, _ in points)
     axis = {text.text: float(text.get("y")) for text in root.iter(f"{SVG}text") if text.get("text-anchor") == "end"}
+    assert zero == pytest.approx(axis["0"] - 3, abs=0.2)
     decade = (axis["1e-6"] - axis["1e-4"]) / 2
     assert middle == pytest.approx(low - 2 * decade, abs=0.2)
     words = {text.text for text in root.iter(f"{SVG}text")}
