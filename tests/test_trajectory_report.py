@@ -201,8 +201,9 @@ def test_the_tool_writes_a_table_json_csv_and_figures_that_agree(require_torch, 
     written = json.loads((out / "trajectory.json").read_text())
     assert written["command"].startswith("python tools/parity_trajectory.py --preset gluon paper --eps-rule mxnet")
     assert set(written["versions"]) == {"gluon_wgan", "mxnet", "torch", "numpy", "python"}
-    paper = written["presets"]["paper"]
-    assert paper["config"]["running_var"] == "unbiased" and paper["reference_options"]["clip_when"] == "after"
+    gluon, paper = (written["presets"][name] for name in ("gluon", "paper"))
+    assert gluon["config"]["running_var"] == "unbiased"
+    assert paper["reference_options"]["clip_when"] == "after"
     with (out / "trajectory.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["preset"] for row in rows} == {"gluon", "paper"}
