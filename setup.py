@@ -58,15 +58,16 @@ EXTRAS["cu112"] = [
     "nvidia-nccl-cu11==2.21.5",
     "nvidia-nvtx-cu11==11.8.86",
 ]
+# Converting weights, and the tests' independent reference: golden values were made with this release.
+EXTRAS["torch"] = ['torch==2.13.0; python_version >= "3.10"']
 EXTRAS["test"] = [
+    *EXTRAS["torch"],
     "pytest",
     "pytest-timeout",
     "hypothesis",
     "ruff",
     "mypy",
     "psutil",
-    # The independent reference implementation: golden values were made with this release.
-    'torch==2.13.0; python_version >= "3.10"',
 ]
 
 if not SUITABLE_PYTHON:

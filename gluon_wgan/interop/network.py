@@ -54,9 +54,9 @@ def role_of(state: Arrays) -> Optional[str]:
     Only generators have transposed convolutions, and an MLP that ends in one number is a critic.
     """
     names = [current_name(name) for name in state]
-    if "main.0.weight" in names:
-        last = state.get("main.6.weight")
-        return None if last is None else CRITIC if len(last) == 1 else GENERATOR
+    last = state.get("main.6.weight")
+    if last is not None:
+        return None if last.ndim != 2 else CRITIC if len(last) == 1 else GENERATOR
     for ending, role in ((":convt.weight", GENERATOR), (":conv.weight", CRITIC)):
         if any(name.startswith("main.initial:") and name.endswith(ending) for name in names):
             return role
@@ -72,7 +72,7 @@ def config_of(role: str, arrays: Arrays, place: str) -> TrainConfig:
         When the shapes are no network's of the authors, or one beyond this package's ranges.
     """
     # The order of a file is its own business; only which layers are first and last matters here.
-    ordered = sorted(arrays, key=lambda name: (":" in name) * (("final:" in name) - ("initial:" in name)))
+    ordered = sorted(arrays, key=lambda name: ("final:" in name) - ("initial:" in name))
     options = read_options(role, {name: arrays[name].shape for name in ordered})
     if options is None:
         raise UserError(
