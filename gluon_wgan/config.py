@@ -378,7 +378,7 @@ class TrainConfig:
     def data_roots(self) -> tuple[str, ...]:
         """Every path of ``data_root``."""
         roots = self.data_root
-        return () if roots is None else (roots,) if isinstance(roots, str) else roots
+        return () if roots is None else roots if isinstance(roots, tuple) else (roots,)
 
     def replace(self, **changes: Any) -> TrainConfig:
         """Return a copy with some options changed, checked again."""

@@ -5,11 +5,11 @@ identity changes whenever any of its images may have changed.
 """
 
 from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, Source
-from gluon_wgan.data.sources.celeba import celeba
 from gluon_wgan.data.sources.cifar import CifarSource
 from gluon_wgan.data.sources.csv_list import CsvSource
 from gluon_wgan.data.sources.detect import recognise, source_of
 from gluon_wgan.data.sources.drawn import DrawnFacesSource
+from gluon_wgan.data.sources.faces import celeba, lfw
 from gluon_wgan.data.sources.folder import FolderSource
 from gluon_wgan.data.sources.idx import IdxSource
 from gluon_wgan.data.sources.lsun import LsunSource
@@ -34,6 +34,7 @@ __all__ = [
     "TarSource",
     "ZipSource",
     "celeba",
+    "lfw",
     "recognise",
     "sample",
     "source_of",

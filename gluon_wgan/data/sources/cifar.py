@@ -14,7 +14,8 @@ from gluon_wgan.data.decode import BadImage, pixels_of, to_channels
 from gluon_wgan.data.sources import members
 from gluon_wgan.data.sources.base import AnyPath, damaged, existing, existing_file, unreadable
 from gluon_wgan.data.sources.cifar_pickle import as_bytes, read_batch
-from gluon_wgan.data.sources.index import DATA, IndexWriter, index_of
+from gluon_wgan.data.sources.index import index_of
+from gluon_wgan.data.sources.index_writer import DATA, IndexWriter
 from gluon_wgan.data.sources.members import SpanReader
 from gluon_wgan.data.sources.tar_archive import decompressed
 from gluon_wgan.data.sources.tar_walk import TarWalk

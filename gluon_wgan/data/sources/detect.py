@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Optional
 
-from gluon_wgan.data.sources import celeba as faces
-from gluon_wgan.data.sources import cifar, idx, lsun
+from gluon_wgan.data.sources import cifar, faces, idx, lsun
 from gluon_wgan.data.sources.base import AnyPath, Source, existing, first_bytes
 from gluon_wgan.data.sources.cifar import CifarSource
 from gluon_wgan.data.sources.csv_list import CsvSource

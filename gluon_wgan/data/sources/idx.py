@@ -12,7 +12,8 @@ from PIL import Image
 from gluon_wgan.data.decode import BadImage, pixels_of, to_channels
 from gluon_wgan.data.sources import members
 from gluon_wgan.data.sources.base import AnyPath, damaged, existing, existing_file, first_bytes
-from gluon_wgan.data.sources.index import DATA, IndexWriter, index_of
+from gluon_wgan.data.sources.index import index_of
+from gluon_wgan.data.sources.index_writer import DATA, IndexWriter
 from gluon_wgan.data.sources.members import SpanReader
 from gluon_wgan.data.sources.names import NumberedNames
 from gluon_wgan.data.sources.tar_archive import decompressed

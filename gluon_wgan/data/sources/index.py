@@ -23,6 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gluon_wgan.data.atomic import flush_to_disk, locked
+from gluon_wgan.data.sources.index_writer import DATA, NAMES, ROWS, IndexWriter
 from gluon_wgan.data.sources.names import LazyNames
 from gluon_wgan.errors import UserError
 from gluon_wgan.progress import redraw_seconds
@@ -30,13 +31,10 @@ from gluon_wgan.progress import redraw_seconds
 log = logging.getLogger("gluon_wgan.data")
 
 FORMAT_VERSION = 1
-NAMES, ROWS, DATA, META = "names.bin", "rows.i64", "data.bin", "index.json"
+META = "index.json"
 INDEX_FOLDER = "indices"
 """Where indices lie in the cache folder."""
 
-# So much is left free on the disk when something is unpacked.
-_SPARE = 256 << 20
-_FLUSH_EVERY = 4096
 _BLOCK = 1 << 20
 
 
@@ -104,88 +102,6 @@ class IndexNames(LazyNames):
         return text if text.isprintable() else key.hex()
 
 
-class IndexWriter:
-    """Appends images to an index that is being made.
-
-    Attributes
-    ----------
-    count
-        How many images there are so far.
-    last
-        The name of the last of them, or None.
-    """
-
-    def __init__(self, folder: Path, columns: int, progress: Optional[tqdm] = None) -> None:
-        self._folder, self._columns, self._bar = folder, columns, progress
-        self._names = (folder / NAMES).open("ab")
-        self._rows = (folder / ROWS).open("ab")
-        self.data = (folder / DATA).open("ab")
-        self._pending: list[int] = []
-        self._unsaved_text = 0
-        self.count, self._end, self.last = self._cut_to_whole_rows()
-
-    def add(self, name: bytes, *numbers: int) -> None:
-        """Append one image."""
-        self._names.write(name)
-        self._end += len(name)
-        self._pending += (self._end, *numbers)
-        self.count += 1
-        if self.count % _FLUSH_EVERY == 0:
-            self.flush()
-
-    def unpack(self, content: bytes) -> int:
-        """Append unpacked bytes, and return where they begin.
-
-        Raises
-        ------
-        UserError
-            If the disk would be full.
-        """
-        start = self.data.tell()
-        free = shutil.disk_usage(self._folder).free
-        if free < len(content) + _SPARE:
-            raise UserError(
-                f"Unpacking into {self._folder} stopped with {free >> 20} MiB free on its disk: free space there or "
-                "choose another cache folder."
-            )
-        self.data.write(content)
-        return start
-
-    def flush(self) -> None:
-        """Write what has been added: names first, so that every written row has its name."""
-        self._names.flush()
-        self._rows.write(np.array(self._pending, np.int64).tobytes())
-        self._rows.flush()
-        if self._bar is not None:
-            self._bar.update(len(self._pending) // (1 + self._columns))
-        self._pending.clear()
-
-    def close(self) -> None:
-        """Write everything and let go of the files."""
-        if self.data.closed:
-            return
-        self.flush()
-        for file in (self._names, self._rows, self.data):
-            file.close()
-
-    def _cut_to_whole_rows(self) -> tuple[int, int, Optional[bytes]]:
-        """Remove what was only half written; return the count, where the last name ends, and the last name."""
-        width = 8 * (1 + self._columns)
-        count = self._rows.tell() // width
-        with (self._folder / ROWS).open("rb") as file:
-            file.seek(max(0, count - 2) * width)
-            tail = np.frombuffer(file.read(min(count, 2) * width), np.int64).reshape(-1, 1 + self._columns)
-        end = int(tail[-1, 0]) if count else 0
-        start = int(tail[0, 0]) if count > 1 else 0
-        if self._names.tell() < end:  # the disk has lost what was never flushed to it: begin anew
-            count, start, end = 0, 0, 0
-        self._rows.truncate(count * width)
-        self._names.truncate(end)
-        with (self._folder / NAMES).open("rb") as file:
-            file.seek(start)
-            return count, end, file.read(end - start) if count else None
-
-
 Fill = Callable[[IndexWriter], None]
 
 
@@ -215,11 +131,11 @@ def index_of(
     columns
         How many numbers are recorded for each image.
     fill
-        Called with an `IndexWriter`, to list everything, or everything after what is listed.
+        Called with an `IndexWriter`, to list everything after the `count` images that it has.
     total
         How many images are expected, for the progress bar.
     resumable
-        Whether `fill` can go on after the writer's last name.
+        Whether `fill` can go on after images that were listed before.
 
     Raises
     ------

@@ -1,13 +1,15 @@
-"""Check the pages of an LMDB file before the library sees them.
+"""List the keys of an LMDB file, and check its pages before the library sees them.
 
-The library trusts its file: a wrong number in a page, or a file cut short, makes it read outside its
-memory map, and the process dies. Here every page of the tree is checked, which are those that hold
-keys; of values that have pages of their own only the place is. The layout is that of LMDB 0.9, with
-little-endian numbers of 64 bits.
+The library looks at every value's first page even when it is asked for keys alone, which are three million
+places of LSUN's 43 GB; the keys themselves lie on fifty thousand pages. And it trusts its file: a wrong
+number in a page, or a file cut short, makes it read outside its memory map, and the process dies. Here
+every page that holds keys is read and checked; of values that have pages of their own only the
+place is. The layout is that of LMDB 0.9, with little-endian numbers of 64 bits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
 
@@ -67,8 +69,8 @@ class LmdbPages:
         if not self.entries or self._root == _NO_PAGE:
             raise UserError(f"{path} holds no image: its LMDB is empty.")
 
-    def check(self) -> None:
-        """Check every page that holds keys, and where each value lies.
+    def keys(self) -> Iterator[bytes]:
+        """Check every page of the tree and where each value lies, and yield the keys in their order.
 
         Raises
         ------
@@ -76,19 +78,20 @@ class LmdbPages:
             At the first page that is damaged or missing.
         """
         seen = entries = 0
-        level = np.array([self._root], np.uint64)
+        level = np.array([self._root])
         for depth in range(self._depth, 0, -1):
-            flags = _LEAF if depth == 1 else _BRANCH
             below = []
             for number in level.tolist():
                 seen += 1
                 if seen > self._tree_pages:
                     raise damaged(self._path, 0, "its tree has more pages than it announces")
-                found = self._checked_page(number, flags)
-                if flags == _LEAF:
-                    entries += len(found)
-                else:
-                    below.append(found)
+                if depth > 1:
+                    below.append(self._checked_page(number, _BRANCH)[0])
+                    continue
+                starts, ends, page = self._checked_page(number, _LEAF)
+                entries += len(starts)
+                for start, end in zip(starts.tolist(), ends.tolist()):
+                    yield page[start:end]
             level = np.concatenate(below) if below else level
         if entries != self.entries:
             raise damaged(self._path, 0, f"it announces {self.entries} entries and has {entries}")
@@ -117,8 +120,11 @@ class LmdbPages:
         _, transaction = _META_END.unpack_from(page, trees + 2 * _TREE.size)
         return transaction, page[trees + _TREE.size : trees + 2 * _TREE.size]
 
-    def _checked_page(self, number: int, flags: int) -> np.ndarray:
-        """Check a page of the tree; return the pages below it, or for a leaf the places of its entries."""
+    def _checked_page(self, number: int, flags: int) -> tuple[np.ndarray, np.ndarray, bytes]:
+        """Check a page of the tree; return where its keys begin and end, and its bytes.
+
+        For a branch, the pages that it leads to stand in place of where its keys begin.
+        """
         at = number * self._page_size
         if number < 2 or at + self._page_size > self._length:
             raise damaged(self._path, min(self._length, at), f"page {number} is not there")
@@ -141,9 +147,11 @@ class LmdbPages:
         if flags == _BRANCH:
             if count < 2:
                 raise damaged(self._path, at, "a page leads to fewer than two others")
-            return low | high << 16 | more << 32
+            return low | high << 16 | more << 32, ends, page
+        if not key_size.min():
+            raise damaged(self._path, at, "an entry has no key")
         self._check_values(page, at, low | high << 16, more, ends)
-        return places
+        return places + _NODE_BYTES, ends, page
 
     def _check_values(self, page: bytes, at: int, sizes: np.ndarray, flags: np.ndarray, ends: np.ndarray) -> None:
         """Check that the values of a leaf lie in it, or on pages of their own within the file."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any, Optional
 
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.sources import members
-from gluon_wgan.data.sources.base import AnyPath, EncodedSource, damaged, existing, first_bytes
-from gluon_wgan.data.sources.index import IndexWriter, index_of
+from gluon_wgan.data.sources.base import AnyPath, EncodedSource, existing, first_bytes
+from gluon_wgan.data.sources.index import index_of
+from gluon_wgan.data.sources.index_writer import IndexWriter
 from gluon_wgan.data.sources.lmdb_pages import LmdbPages
 from gluon_wgan.errors import UserError
 
@@ -52,7 +54,7 @@ class LsunSource(EncodedSource):
             "lsun",
             self.facts,
             0,
-            lambda writer: _list_keys(path, pages, writer),
+            lambda writer: _list_keys(pages, writer),
             total=pages.entries,
             resumable=True,
         )
@@ -122,22 +124,12 @@ def _opened(path: str) -> Any:
     try:
         opened = lmdb.open(path, subdir=False, readonly=True, lock=False, readahead=False, create=False)
     except (lmdb.Error, OSError) as error:
-        raise damaged(path, 0, f"the LMDB library says: {error}") from error
+        raise UserError(f"Cannot open {path} ({error}): close what else has it open, or fetch it again.") from error
     _environments[path] = (facts, opened)
     return opened
 
 
-def _list_keys(path: Path, pages: LmdbPages, writer: IndexWriter) -> None:
-    """Append the keys after the writer's last one."""
-    pages.check()
-    with _reading:
-        environment = _opened(str(path.resolve()))
-    with environment.begin() as transaction, transaction.cursor() as cursor:
-        more = cursor.first()
-        if writer.last is not None:
-            more = cursor.set_range(writer.last) and (cursor.key() != writer.last or cursor.next())
-        if more:
-            for key in cursor.iternext(keys=True, values=False):
-                writer.add(key)
-    if writer.count != pages.entries:
-        raise damaged(path, 0, f"it announces {pages.entries} entries, and its keys lead to {writer.count}")
+def _list_keys(pages: LmdbPages, writer: IndexWriter) -> None:
+    """Append the keys after those that are listed."""
+    for key in islice(pages.keys(), writer.count, None):
+        writer.add(key)

@@ -29,7 +29,7 @@ _MOST_ENCODED = 512 << 20
 
 def is_image(name: str) -> bool:
     """Tell whether a member is meant to be an image; hidden ones and macOS's own copies are not."""
-    parts = PurePosixPath(name).parts
+    parts = PurePosixPath(name.replace("\\", "/")).parts
     hidden = any(part.startswith(".") and part not in (".", "..") for part in parts) or "__MACOSX" in parts
     return name.lower().endswith(IMAGE_SUFFIXES) and not hidden
 

@@ -17,7 +17,8 @@ from typing import Any, Optional
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.sources import members
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, damaged, existing_file, unreadable
-from gluon_wgan.data.sources.index import IndexWriter, index_of
+from gluon_wgan.data.sources.index import index_of
+from gluon_wgan.data.sources.index_writer import IndexWriter
 from gluon_wgan.data.sources.members import SpanReader
 from gluon_wgan.errors import UserError
 
@@ -100,8 +101,8 @@ def _list_idx(path: Path, writer: IndexWriter) -> None:
         with idx.open("rb") as file:
             for line in file:
                 key, _, place = line.strip().partition(b"\t")
-                if not key or not place.isdigit() or len(place) > 18:
-                    raise damaged(idx, at, "a line is not a key, a tab and a place")
+                if not key or not place.isdigit() or len(place) > 18 or not line.endswith(b"\n"):
+                    raise damaged(idx, at, "a line is not a key, a tab, a place and a line's end")
                 if int(place) % 4 or int(place) + _HEAD.size > length:
                     raise damaged(path, length, f"{idx.name} says that record {key.decode(errors='replace')} begins "
                                   f"at byte {int(place)}, where none can")

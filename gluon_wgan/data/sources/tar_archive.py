@@ -14,7 +14,8 @@ from typing import Any, BinaryIO, Optional, cast
 
 from gluon_wgan.data.sources import members
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, damaged, existing_file, first_bytes, unreadable
-from gluon_wgan.data.sources.index import DATA, IndexWriter, index_of
+from gluon_wgan.data.sources.index import index_of
+from gluon_wgan.data.sources.index_writer import DATA, IndexWriter
 from gluon_wgan.data.sources.members import SpanReader
 from gluon_wgan.data.sources.tar_walk import Member, TarWalk
 from gluon_wgan.errors import UserError

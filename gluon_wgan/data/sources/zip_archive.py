@@ -12,7 +12,8 @@ from typing import Any, BinaryIO, Optional
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.sources import members
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, damaged, existing_file
-from gluon_wgan.data.sources.index import IndexWriter, index_of
+from gluon_wgan.data.sources.index import index_of
+from gluon_wgan.data.sources.index_writer import IndexWriter
 from gluon_wgan.data.sources.members import SpanReader
 from gluon_wgan.errors import UserError
 
@@ -21,7 +22,7 @@ from gluon_wgan.errors import UserError
 _ENTRY = Struct("<4s6H3I5H2I")
 _LOCAL = Struct("<4s5H3I2H")
 _END = Struct("<4s4H2IH")
-_END64_PLACE = Struct("<4sIQI")
+_END64_PLACE = Struct("<4sIQI")  # signature, disk, place of what follows, disks
 _END64 = Struct("<4sQ2H2I4Q")
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED_FLAG, _UTF8_FLAG = 1, 1 << 11
@@ -155,15 +156,14 @@ def _directory(file: BinaryIO, path: Path) -> tuple[int, int, int, int]:
         raise damaged(path, length, "it ends without a ZIP directory")
     *_, count, size, start, _ = _END.unpack_from(tail, place)
     end = tail_start + place
-    if max(size, start) == _IN_EXTRA or count == 0xFFFF:
-        found = tail[place - _END64_PLACE.size : place] if place >= _END64_PLACE.size else b""
-        if found[:4] == b"PK\6\7":
-            file.seek(min(_END64_PLACE.unpack(found)[2], length))
-            record = file.read(_END64.size)
-            if len(record) != _END64.size or record[:4] != b"PK\6\6":
-                raise damaged(path, end, "its ZIP64 directory is missing")
-            count, size, start = _END64.unpack(record)[7:]
-            end -= _END64_PLACE.size + _END64.size
+    found = tail[place - _END64_PLACE.size : place] if place >= _END64_PLACE.size else b""
+    if found[:4] == b"PK\6\7":
+        file.seek(max(0, end - _END64_PLACE.size - _END64.size))  # which is true behind a program too
+        record = file.read(_END64.size)
+        if len(record) != _END64.size or record[:4] != b"PK\6\6":
+            raise damaged(path, end, "its ZIP64 directory is missing")
+        count, size, start = _END64.unpack(record)[7:]
+        end -= _END64_PLACE.size + _END64.size
     shift = end - size - start  # what stands before the archive, as a program that unpacks it
     if shift < 0:
         raise damaged(path, end, "its directory does not fit before its end")
