@@ -116,14 +116,14 @@ def test_steps_follow_the_presets_own_schedule(preset, total, kinds, faces):
 
 @pytest.fixture
 def made_up(require_torch):
-    """Return a function from each step's largest differences (ours, 1 thread, channels last) to a trajectory."""
+    """Return a function from each step's largest differences (ours and three yardsticks) to a trajectory."""
     require_torch()
     from tests.reference.options import Options
     from tools.trajectory.run import CONTENDERS, StepReport, Trajectory
 
     config = preset_config("gluon")
 
-    def make(*rows: tuple[float, float, float]):
+    def make(*rows: tuple[float, ...]):
         def differences(value: float) -> list[Difference]:
             # Three tensors: the largest, the median and one below.
             return [Difference("weights", name, value * part, value) for name, part in zip("abc", (0.5, 1, 0.1))]
@@ -140,22 +140,22 @@ def made_up(require_torch):
 def test_verdicts_compare_with_the_larger_yardstick_of_each_step(made_up):
     from tools.trajectory.summary import spread, verdict
 
-    trajectory = made_up((1e-6, 5e-7, 1e-7), (4e-6, 1e-6, 2e-6), (3e-6, 1e-6, 1e-7))
+    trajectory = made_up((1e-6, 5e-7, 1e-7, 0), (4e-6, 1e-6, 2e-6, 0), (3e-6, 0, 1e-7, 1e-6))
     one = spread(trajectory.steps[0].differences["gluon_wgan"], "weights", "max_rel")
     assert (one.largest, one.worst, one.median) == (1e-6, "b", 5e-7)
     found = verdict(trajectory, "weights", "max_rel")
     assert (found.first, found.last, found.largest, found.yardstick) == (1e-6, 3e-6, 4e-6, 2e-6)
     assert found.ratio == pytest.approx(2)  # of 2, 2 and 3
-    assert verdict(made_up((1e-6, 0, 0)), "weights", "max_rel").ratio == math.inf
-    assert verdict(made_up((0, 0, 0)), "weights", "max_rel").ratio is None
-    assert verdict(made_up((math.nan, 1e-6, 0)), "weights", "max_rel").largest == math.inf
+    assert verdict(made_up((1e-6, 0, 0, 0)), "weights", "max_rel").ratio == math.inf
+    assert verdict(made_up((0, 0, 0, 0)), "weights", "max_rel").ratio is None
+    assert verdict(made_up((math.nan, 1e-6, 0, 0)), "weights", "max_rel").largest == math.inf
     assert verdict(trajectory, "statistics", "max_rel").largest == 0
 
 
 def test_the_table_has_a_row_for_each_group(made_up):
     from tools.trajectory.write import table
 
-    lines = table(made_up((1e-6, 5e-7, 1e-7), (4e-6, 1e-6, 2e-6), (3e-6, 1e-6, 1e-7))).splitlines()
+    lines = table(made_up((1e-6, 5e-7, 1e-7, 0), (4e-6, 1e-6, 2e-6, 0), (3e-6, 0, 1e-7, 1e-6))).splitlines()
     rows = {line.split()[0]: line.split()[1:] for line in lines[2:]}
     assert list(rows) == ["fakes", "scores", "losses", "gradients", "weights", "statistics"]
     assert rows["weights"] == ["1.0e-06", "3.0e-06", "4.0e-06", "2.0e-06", "2.00", "2.00"]
@@ -165,7 +165,8 @@ def test_the_table_has_a_row_for_each_group(made_up):
 def test_the_figure_is_logarithmic_with_zero_at_the_bottom_and_infinity_at_the_top(made_up):
     from tools.trajectory.figure import draw
 
-    root = ET.fromstring(draw(made_up((0, 0, 1e-6), (1e-6, 1e-6, 1e-6), (1e-4, 0, 1e-6), (math.inf, 0, 1e-6)), "title"))
+    rows = [(ours, 0, 0, 1e-6) for ours in (0, 1e-6, 1e-4, math.inf)]
+    root = ET.fromstring(draw(made_up(*rows), "title"))
     (line,) = [curve for curve in root.iter(f"{SVG}polyline") if curve.get("class") == "ours"]
     points = [tuple(map(float, point.split(","))) for point in line.get("points").split()]
     zero, low, middle, top = (y for _, y in points)
@@ -182,7 +183,7 @@ def test_the_figure_is_logarithmic_with_zero_at_the_bottom_and_infinity_at_the_t
 def test_infinite_differences_reach_json_as_a_word(made_up, tmp_path):
     from tools.trajectory.write import table, write_all
 
-    trajectory = made_up((math.inf, 0, 1e-6))
+    trajectory = made_up((math.inf, 0, 0, 1e-6))
     write_all(tmp_path, {"gluon": trajectory}, {})
     written = json.loads((tmp_path / "trajectory.json").read_text())["presets"]["gluon"]
     assert written["summary"]["max_rel"]["weights"]["largest"] == "infinite"
