@@ -250,7 +250,7 @@ RULES = {
 def test_the_eps_rule_chooses_the_optimiser(optimizer, rule):
     config = TrainConfig(optimizer=optimizer, eps_rule=rule, gamma1=0.9, beta1=0.1, beta2=0.2, eps_adam=1e-3)
     built = build_optimizer(dense([cpu()]).collect_params(), config, 1e-4, 1e-5)._optimizer
-    assert type(built) is RULES[optimizer, rule]
+    assert isinstance(built, RULES[optimizer, rule])
     decays = (built.beta1, built.beta2) if optimizer == "adam" else getattr(built, "alpha", None) or built.gamma1
     assert decays == ((0.1, 0.2) if optimizer == "adam" else 0.9)
     assert (built.eps if rule == "torch" else built.epsilon) == (1e-3 if optimizer == "adam" else 1e-5)
