@@ -152,6 +152,33 @@ def test_initial_weights_of_the_mlp_follow_torch():
         assert abs(spread - 1) < 5 / np.sqrt(layer.weight.data().size)
 
 
+@pytest.mark.parametrize("scheme", ["port2018", "pytorch", "mxnet"])
+def test_other_initial_weights_follow_their_source(scheme, require_torch):
+    torch = require_torch()
+    nets = (
+        (build_generator(TrainConfig()), torch.nn.ConvTranspose2d(512, 256, 4, 2, 1), 3),
+        (build_critic(TrainConfig(arch="lite")), torch.nn.Conv2d(256, 512, 3, 2, 1), 5),
+    )
+    for net, theirs, index in nets:
+        initialise(net, np.random.default_rng(0), [cpu()], scheme)
+        layer = net.main[index]
+        weight = layer.weight.data().asnumpy().astype(np.float64)
+        if scheme == "port2018":
+            assert abs(weight.std() / 0.02 - 1) < 5 / np.sqrt(2 * weight.size)
+        else:
+            # PyTorch's default bound, as it draws it itself, counts the output channels when transposed.
+            bound = 0.07 if scheme == "mxnet" else theirs.weight.abs().max().item()
+            assert np.abs(weight).max() == pytest.approx(bound, rel=1e-3)
+        norm = next(child for child in net.main._children.values() if isinstance(child, nn.BatchNorm))
+        assert (norm.gamma.data().asnumpy().std() > 0) == (scheme == "port2018")
+    if scheme == "port2018":
+        mlp = build_generator(TrainConfig(mlp_g=True))
+        initialise(mlp, np.random.default_rng(0), [cpu()], scheme)
+        dense = mlp.main[0]
+        assert np.abs(dense.weight.data().asnumpy()).max() == pytest.approx(np.sqrt(0.01 / 100), rel=1e-2)
+        assert not dense.bias.data().asnumpy().any()
+
+
 def test_initial_weights_depend_on_the_generator_alone():
     def weights(seed):
         net = build_generator(small())

@@ -112,6 +112,7 @@ def test_metrics_have_a_row_for_each_generator_iteration(straight):
             "w_estimate",
             "seconds",
             "images_per_second",
+            "penalty",
         )
     )
     assert [int(row["gen_iter"]) for row in table] == [1, 2, 3, 4, 5, 6, 7]
@@ -261,14 +262,14 @@ def test_an_epochs_end_can_end_the_critic_steps(tiny):
 
 
 def test_a_non_finite_loss_stops_the_run_and_saves_it(tiny, monkeypatch):
-    read = session.CriticScores.read
-    monkeypatch.setattr(session.CriticScores, "read", lambda self: poison(read(self)))
+    read = session.CriticResult.read
+    monkeypatch.setattr(session.CriticResult, "read", lambda self: poison(read(self)))
     calls = 0
 
     def poison(scores):
         nonlocal calls
         calls += 1
-        return (float("nan"), 0.0) if calls == 8 else scores
+        return scores._replace(loss_d=float("nan")) if calls == 8 else scores
 
     with pytest.raises(
         session.Diverged, match=r"loss_d is nan at generator iteration 2, critic step 2"
