@@ -13,6 +13,7 @@ import os
 import statistics
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Callable
 
@@ -61,7 +62,7 @@ def measure(presets: list[str], rounds: int) -> tuple[Times, Times]:
     generator: Times = {name: [] for name in presets}
     for index in range(WARM_UP + rounds):
         for name, gan in gans.items():
-            seconds = _seconds(lambda gan=gan: gan.critic_step(real)), _seconds(gan.generator_step)
+            seconds = _seconds(partial(gan.critic_step, real)), _seconds(gan.generator_step)
             if index >= WARM_UP:
                 critic[name].append(seconds[0])
                 generator[name].append(seconds[1])
