@@ -42,6 +42,7 @@ bench: $(BIN)/.installed-test
 	@$(BIN)/python benchmarks/train_cycle.py
 	@$(BIN)/python benchmarks/data_pipeline.py
 	@$(BIN)/python benchmarks/optimizers.py
+	@$(BIN)/python benchmarks/presets.py
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
