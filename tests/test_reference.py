@@ -273,3 +273,15 @@ def test_bytes_become_minus_one_to_one_and_the_type_follows_the_weights(torch):
     _, latents, _ = batch(torch)
     step = wgan.critic_step(levels.expand(4, 3, 16, 16), latents)
     assert step.fakes.dtype == step.real_scores.dtype == torch.float32
+
+
+@pytest.mark.parametrize("rule", ["torch", "mxnet"])
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
+def test_everything_follows_the_networks_to_another_device(optimizer, rule, torch):
+    """On the device "meta", which holds no numbers, any tensor left on the CPU is an error."""
+    for fields in ({"critic_batches": "joined"}, {"objective": "wgan-gp", "no_bn_d": True}, {"objective": "dcgan"}):
+        wgan = make(torch, optimizer=optimizer, eps_rule=rule, **fields).to("meta")
+        real, latents, alphas = batch(torch)
+        step, following = wgan.critic_step(real, latents, alphas), wgan.generator_step(latents)
+        found = [step.loss, following.loss, wgan.sample(latents, "running"), next(wgan.critic.parameters()).grad]
+        assert {tensor.device.type for tensor in found} == {"meta"}

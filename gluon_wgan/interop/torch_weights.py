@@ -67,11 +67,17 @@ def convert(
         When the source is damaged, foreign, or carries code; when the other side cannot hold it; or when
         ``out`` exists or cannot be written.
     """
-    roles = (GENERATOR,) if generator_only else (GENERATOR, CRITIC)
     refuse_taken(out)
-    torch_files.import_torch()
+    try:
+        return _convert(source, out, config, (GENERATOR,) if generator_only else (GENERATOR, CRITIC))
+    except OSError as error:
+        raise UserError(f"{source} cannot be read ({error.strerror}): name another, or mend its permissions.") from None
+
+
+def _convert(source: Path, out: Path, config: Optional[Path], roles: tuple[str, ...]) -> Conversion:
     if not source.exists():
         raise UserError(f"There is no {source}: name .pth files of the authors' code, or a run directory.")
+    torch_files.import_torch()
     if source.is_dir() and gluon_folder.is_gluon_folder(source):
         if config is not None:
             raise UserError(f"--config {config} belongs to .pth files, and {source} holds none: leave it out.")

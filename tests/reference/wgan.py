@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Optional
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.reference.networks import build_critic, build_generator, weights_init
-from tests.reference.optimizers import build_optimizer
+from tests.reference.optimizers import Optimizer, build_optimizer
 from tests.reference.options import Options
 
 # Under the root of the penalty's norm, whose derivative at 0 would else be infinite.
@@ -59,7 +60,7 @@ class GeneratorStep:
 
 
 class ReferenceWGAN(nn.Module):
-    """Generator, critic and their optimisers; ``.to`` moves all of it, and steps follow its device and type.
+    """Generator, critic and their optimisers; steps follow the device and type that ``.to`` gave it before the first.
 
     Both networks stay in training mode, so that their running statistics move on every forward pass, as in the
     authors' code. After a step the updated network's ``grad`` can be read. Initial weights are the authors', from
@@ -71,10 +72,16 @@ class ReferenceWGAN(nn.Module):
         self.options = options
         self.generator, self.critic = build_generator(options), build_critic(options)
         self.apply(weights_init)
-        self.generator_optimizer = build_optimizer(
-            self.generator.parameters(), options, options.lr_g, options.eps_g
-        )
-        self.critic_optimizer = build_optimizer(self.critic.parameters(), options, options.lr_d, options.eps_d)
+
+    @cached_property
+    def generator_optimizer(self) -> Optimizer:
+        """Made by the first step, because ``.to`` may replace the parameters."""
+        return build_optimizer(self.generator.parameters(), self.options, self.options.lr_g, self.options.eps_g)
+
+    @cached_property
+    def critic_optimizer(self) -> Optimizer:
+        """Made by the first step, because ``.to`` may replace the parameters."""
+        return build_optimizer(self.critic.parameters(), self.options, self.options.lr_d, self.options.eps_d)
 
     def critic_step(self, real: Tensor, latents: Tensor, alphas: Optional[Tensor] = None) -> CriticStep:
         """Let the critic take one step.

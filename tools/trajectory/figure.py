@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gluon_wgan.parity import svg
 from tools.trajectory.difference import GROUPS
-from tools.trajectory.run import LAYOUT, OURS, THREADS, Trajectory
+from tools.trajectory.run import KERNELS, LAYOUT, OURS, THREADS, Trajectory
 from tools.trajectory.summary import spread
 
 WIDTH, HEIGHT = 800.0, 520.0
@@ -16,13 +16,15 @@ STYLE = """
 .ours-median { fill: none; stroke: var(--ink); stroke-width: 0.9; }
 .threads { fill: none; stroke: var(--muted); stroke-width: 1.6; stroke-dasharray: 7 3; }
 .layout { fill: none; stroke: var(--muted); stroke-width: 1.6; stroke-dasharray: 1.5 2.5; }
+.kernels { fill: none; stroke: var(--muted); stroke-width: 1.6; stroke-dasharray: 9 2.5 1.5 2.5; }
 """
 # What each line shows: its class, its words, whose it is, and which number over the tensors.
 LINES = (
-    ("threads", "PyTorch with 1 thread, largest", THREADS, "largest"),
-    ("layout", "PyTorch with channels last, largest", LAYOUT, "largest"),
-    ("ours-median", "gluon_wgan, median tensor", OURS, "median"),
-    ("ours", "gluon_wgan, largest tensor", OURS, "largest"),
+    ("threads", "PyTorch, 1 thread", THREADS, "largest"),
+    ("layout", "PyTorch, channels last", LAYOUT, "largest"),
+    ("kernels", "PyTorch, no oneDNN", KERNELS, "largest"),
+    ("ours-median", "gluon_wgan, median", OURS, "median"),
+    ("ours", "gluon_wgan", OURS, "largest"),
 )
 TITLES = {
     "fakes": "images made",
@@ -33,8 +35,8 @@ TITLES = {
     "statistics": "running statistics",
 }
 NOTE = (
-    "Against PyTorch with 2 threads: max |a - b| / max |b| of each tensor, by step; a tick below the axis is a "
-    "generator step."
+    "Distance from PyTorch with 2 threads: max |a - b| / max |b|, largest or median over tensors, by step; ticks below "
+    "the axis: generator steps."
 )
 _PANEL_WIDTH, _PANEL_HEIGHT = 266.0, 222.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 258.0, 26.0, 186.0
@@ -65,7 +67,7 @@ def _values(trajectory: Trajectory, group: str, who: str, what: str) -> list[flo
 
 def _legend() -> list[str]:
     parts = []
-    for x, (kind, words, _, _) in zip((8, 180, 352, 592), reversed(LINES)):
+    for x, (kind, words, _, _) in zip((8, 132, 304, 472, 652), reversed(LINES)):
         parts += [svg.line(x, 34, x + 26, 34, kind), svg.text(x + 31, 38, words, "small")]
     return parts
 

@@ -18,9 +18,9 @@ from tools.trajectory.sides import GluonSide, Noise, Side, TorchSide, options_of
 from tools.trajectory.zeros import zero_gradients
 
 # The package against the reference, and the reference against itself.
-OURS, THREADS, LAYOUT = "gluon_wgan", "torch, 1 thread", "torch, channels last"
-CONTENDERS = (OURS, THREADS, LAYOUT)
-YARDSTICKS = (THREADS, LAYOUT)
+OURS = "gluon_wgan"
+THREADS, LAYOUT, KERNELS = YARDSTICKS = ("torch, 1 thread", "torch, channels last", "torch, no oneDNN")
+CONTENDERS = (OURS, *YARDSTICKS)
 BASE_THREADS, OTHER_THREADS = 2, 1
 
 
@@ -102,6 +102,7 @@ def _torch_sides(options: Options, start: GluonSide, dtype: str) -> list[TorchSi
         TorchSide(options, state, dtype, threads=BASE_THREADS),
         TorchSide(options, state, dtype, threads=OTHER_THREADS),
         TorchSide(options, state, dtype, threads=BASE_THREADS, channels_last=True),
+        TorchSide(options, state, dtype, threads=BASE_THREADS, onednn=False),
     ]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Optional, Protocol
 
 import numpy as np
@@ -118,9 +119,11 @@ class TorchSide:
     dtype
         ``float32`` or ``float64``.
     threads
-        With how many threads it computes; they are set anew for each step, since they belong to the process.
+        With how many threads it computes.
     channels_last
         Whether tensors lie in memory with their channels last, which changes the order of sums.
+    onednn
+        Whether oneDNN's convolutions are used, or PyTorch's own, which sum in another order throughout.
     """
 
     def __init__(
@@ -131,19 +134,20 @@ class TorchSide:
         *,
         threads: int,
         channels_last: bool = False,
+        onednn: bool = True,
     ) -> None:
         self.wgan = ReferenceWGAN(options).to(getattr(torch, dtype))
         for name in NETWORKS:
             _load(getattr(self.wgan, name), state[name])
         if channels_last:
             self.wgan.to(memory_format=torch.channels_last)
-        self.threads = threads
+        self.threads, self.onednn = threads, onednn
 
     def critic_step(self, real: np.ndarray, noise: Noise) -> Snapshot:
         """Take a critic step on uint8 images and given noise."""
-        torch.set_num_threads(self.threads)
         alphas = None if noise.alphas is None else torch.from_numpy(noise.alphas)
-        step = self.wgan.critic_step(torch.from_numpy(real), torch.from_numpy(noise.latents), alphas)
+        with self._settings():
+            step = self.wgan.critic_step(torch.from_numpy(real), torch.from_numpy(noise.latents), alphas)
         scores = {"real": step.real_scores, "fake": step.fake_scores}
         losses = {"loss": step.loss_d}
         if self.wgan.options.objective == "wgan-gp":
@@ -152,9 +156,19 @@ class TorchSide:
 
     def generator_step(self, noise: Noise) -> Snapshot:
         """Take a generator step on given noise."""
-        torch.set_num_threads(self.threads)
-        step = self.wgan.generator_step(torch.from_numpy(noise.latents))
+        with self._settings():
+            step = self.wgan.generator_step(torch.from_numpy(noise.latents))
         return self._snapshot("generator", step.fakes, {"fake": step.fake_scores}, {"loss": step.loss})
+
+    @contextmanager
+    def _settings(self) -> Iterator[None]:
+        """Compute as this side does: these settings belong to the process, and the sides take turns."""
+        torch.set_num_threads(self.threads)
+        torch.backends.mkldnn.enabled = self.onednn
+        try:
+            yield
+        finally:
+            torch.backends.mkldnn.enabled = True
 
     def _snapshot(
         self, updated: str, fakes: Tensor, scores: Mapping[str, Tensor], losses: Mapping[str, Tensor]
