@@ -58,7 +58,10 @@ EXTRAS["cu112"] = [
     "nvidia-nccl-cu11==2.21.5",
     "nvidia-nvtx-cu11==11.8.86",
 ]
+# LMDB 1.0 cannot read LSUN's files, which are of LMDB 0.9; this package carries 0.9 up to its release 3.
+EXTRAS["lsun"] = ["lmdb<4"]
 EXTRAS["test"] = [
+    *EXTRAS["lsun"],
     "pytest",
     "pytest-timeout",
     "hypothesis",
