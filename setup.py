@@ -60,16 +60,17 @@ EXTRAS["cu112"] = [
 ]
 # LMDB 1.0 cannot read LSUN's files, which are of LMDB 0.9; this package carries 0.9 up to its release 3.
 EXTRAS["lsun"] = ["lmdb<4"]
+# Converting weights, and the tests' independent reference: golden values were made with this release.
+EXTRAS["torch"] = ['torch==2.13.0; python_version >= "3.10"']
 EXTRAS["test"] = [
     *EXTRAS["lsun"],
+    *EXTRAS["torch"],
     "pytest",
     "pytest-timeout",
     "hypothesis",
     "ruff",
     "mypy",
     "psutil",
-    # The independent reference implementation: golden values were made with this release.
-    'torch==2.13.0; python_version >= "3.10"',
 ]
 
 if not SUITABLE_PYTHON:

@@ -8,16 +8,28 @@ from __future__ import annotations
 
 from typing import Any
 
+import mxnet as mx
 from mxnet import nd
 from mxnet.gluon import ParameterDict, Trainer
 
+from gluon_wgan import torch_optimizers  # noqa: F401  (registers torchrmsprop and torchadam)
 from gluon_wgan.config import TrainConfig
+
+
+@mx.optimizer.Optimizer.register
+class TypedRMSProp(mx.optimizer.RMSProp):
+    """MXNet's RMSProp with a state of the weight's type; its own is float32 always, which float64 refuses."""
+
+    def create_state(self, index: int, weight: nd.NDArray) -> tuple[nd.NDArray, ...]:
+        """Return the accumulated squares, all 0."""
+        return tuple(array.astype(weight.dtype) for array in super().create_state(index, weight))
 
 
 def build_optimizer(parameters: ParameterDict, config: TrainConfig, lr: float, eps: float) -> Trainer:
     """Return a trainer for one network.
 
-    MXNet's RMSProp keeps epsilon inside the root: w -= lr * g / sqrt(n + eps) (``optimizer_op-inl.h``).
+    ``eps_rule`` says whose formulas: MXNet's RMSProp keeps epsilon inside the root, w -= lr * g / sqrt(n + eps)
+    (``optimizer_op-inl.h``); PyTorch's are in :mod:`gluon_wgan.torch_optimizers`.
     There is no kvstore, so that parameters can be clipped in place without resetting the optimiser's
     state (``set_data`` under ``update_on_kvstore`` does reset it).
 
@@ -29,17 +41,22 @@ def build_optimizer(parameters: ParameterDict, config: TrainConfig, lr: float, e
         Which optimiser, with which constants.
     lr, eps
         Learning rate and RMSProp epsilon of this network.
+
+    Raises
+    ------
+    UserError
+        When one of PyTorch's optimisers refuses its constants.
     """
-    if config.optimizer == "adam":
-        options = {"beta1": config.beta1, "beta2": config.beta2, "epsilon": config.eps_adam}
+    options: dict[str, float]
+    if config.eps_rule == "torch" and config.optimizer == "adam":
+        name, options = "torchadam", {"beta1": config.beta1, "beta2": config.beta2, "eps": config.eps_adam}
+    elif config.eps_rule == "torch":
+        name, options = "torchrmsprop", {"alpha": config.gamma1, "eps": eps}
+    elif config.optimizer == "adam":
+        name, options = "adam", {"beta1": config.beta1, "beta2": config.beta2, "epsilon": config.eps_adam}
     else:
-        options = {"gamma1": config.gamma1, "epsilon": eps}
-    return Trainer(
-        parameters,
-        config.optimizer,
-        {"learning_rate": lr, **options},
-        kvstore=None,
-    )
+        name, options = "typedrmsprop", {"gamma1": config.gamma1, "epsilon": eps}
+    return Trainer(parameters, name, {"learning_rate": lr, **options}, kvstore=None)
 
 
 def step(optimizer: Trainer) -> None:

@@ -6,13 +6,13 @@ import numpy as np
 from mxnet import Context, nd
 
 
-def to_network(batch: np.ndarray, context: Context) -> nd.NDArray:
-    """Move uint8 pixels (N, C, H, W) to a device as float32 in [-1, 1].
+def to_network(batch: np.ndarray, context: Context, dtype: str = "float32") -> nd.NDArray:
+    """Move uint8 pixels (N, C, H, W) to a device as ``dtype`` in [-1, 1].
 
     The bytes travel and the device converts, in the reference's order: ``ToTensor`` divides by 255 and
     ``Normalize`` subtracts 0.5 and divides by 0.5.
     """
-    pixels = nd.array(batch, ctx=context, dtype=np.uint8).astype(np.float32)
+    pixels = nd.array(batch, ctx=context, dtype=np.uint8).astype(dtype)
     pixels /= 255
     pixels -= 0.5
     pixels /= 0.5

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+# What PyTorch does where MXNet does otherwise.
+_AS_PYTORCH: dict[str, Any] = {"eps_rule": "torch", "running_var": "unbiased"}
+_RMSPROP_AS_PYTORCH = {**_AS_PYTORCH, "eps_d": 1e-8, "eps_g": 1e-8}
+
 PRESETS: dict[str, dict[str, Any]] = {
     # The project's own choice: every default above.
     "gluon": {},
     # The authors' main.py, detail by detail.
-    "reference": {
-        "eps_rule": "torch",
-        "eps_d": 1e-8,
-        "eps_g": 1e-8,
-        "stop_at_epoch_end": True,
-        "running_var": "unbiased",
-    },
+    "reference": {**_RMSPROP_AS_PYTORCH, "stop_at_epoch_end": True},
     # Algorithm 1 of the paper: clip after each update, five critic steps always. It names no epsilon, so
     # PyTorch's default stands, with which its experiments were made.
-    "paper": {
-        "clip_when": "after",
-        "warmup_iters": 0,
-        "boost_every": 0,
-        "eps_rule": "torch",
-        "eps_d": 1e-8,
-        "eps_g": 1e-8,
-    },
+    "paper": {**_RMSPROP_AS_PYTORCH, "clip_when": "after", "warmup_iters": 0, "boost_every": 0},
     # The 2018 port as published: its "bicubic" was INTER_AREA, its clip took in the running statistics, and
     # its pictures used them.
     "port2018": {
@@ -37,6 +28,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     # A course note's smaller networks and its training: one critic step, a wider clip, no warm-up.
     "lite": {
+        **_RMSPROP_AS_PYTORCH,
         "arch": "lite",
         "ngf": 32,
         "ndf": 32,
@@ -48,16 +40,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lr_g": 1e-4,
         "clip": 0.02,
         "drop_last": True,
-        "eps_rule": "torch",
-        "eps_d": 1e-8,
-        "eps_g": 1e-8,
     },
     # Gulrajani et al. 2017, Algorithm 1, with the DCGAN networks; no batch norm in the critic.
     "wgan-gp": {
+        **_AS_PYTORCH,
         "objective": "wgan-gp",
         "no_bn_d": True,
         "optimizer": "adam",
-        "eps_rule": "torch",
         "lr_d": 1e-4,
         "lr_g": 1e-4,
         "beta1": 0.0,
@@ -67,9 +56,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     # Radford et al. 2016: cross-entropy, one step each, Adam 2e-4 with beta1 0.5.
     "dcgan": {
+        **_AS_PYTORCH,
         "objective": "dcgan",
         "optimizer": "adam",
-        "eps_rule": "torch",
         "lr_d": 2e-4,
         "lr_g": 2e-4,
         "beta1": 0.5,

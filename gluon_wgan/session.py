@@ -21,12 +21,13 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.interrupt import Interrupted, InterruptWatch
 from gluon_wgan.pixels import to_bytes
 from gluon_wgan.progress import redraw_seconds
+from gluon_wgan.results import CriticResult
 from gluon_wgan.run import atomic, checkpoint, figures
 from gluon_wgan.run.directory import RunDirectory
 from gluon_wgan.run.environment import describe_environment
 from gluon_wgan.run.metrics import MetricsFile, make_row
 from gluon_wgan.run.tensorboard import TensorBoard
-from gluon_wgan.wgan import WGAN, CriticScores
+from gluon_wgan.wgan import WGAN
 
 log = logging.getLogger("gluon_wgan")
 
@@ -120,28 +121,28 @@ class Session:
         """Take the critic steps that this generator iteration still lacks."""
         wanted = schedule.critic_steps(self.state.gen_iter, self.config)
         taken = len(self.state.scores)
-        unread: Optional[CriticScores] = None
+        unread: Optional[CriticResult] = None
         while taken < wanted and not (taken and self._data_ended()) and self.watch.signum is None:
             real = next(self.batches)
-            scores = self.wgan.critic_step(real)
+            result = self.wgan.critic_step(real)
             self.state.images += len(real)
             taken += 1
             # Reading a step's scores only after the next step is under way keeps the device busy.
             if unread is not None:
                 self.note(unread)
-            unread = scores
+            unread = result
         if unread is not None:
             self.note(unread)
         if self.watch.signum is not None:
             self.state.seconds += time.perf_counter() - started
             self.interrupt()
 
-    def note(self, scores: CriticScores) -> None:
+    def note(self, result: CriticResult) -> None:
         """Take a finished critic step into the books."""
-        d_real, d_fake = scores.read()
-        self.state.scores.append((d_real, d_fake))
+        scores = result.read()
+        self.state.scores.append(scores)
         self.state.critic_steps += 1
-        self.refuse_non_finite(d_real - d_fake, "loss_d")
+        self.refuse_non_finite(scores.loss_d + scores.penalty, "loss_d")
         self.bar.update()
         self.bar.set_description(f"iteration {self.state.gen_iter}", refresh=False)
 
@@ -155,6 +156,7 @@ class Session:
             loss_g,
             self.state.seconds + time.perf_counter() - started,
             self.state.images,
+            self.config.objective != "dcgan",
         )
         self.metrics.append(row)
         if self.tensorboard is not None:
@@ -169,7 +171,7 @@ class Session:
         """Draw the fixed latents' images and the curves so far."""
         figures.save_grid(self._fake_file(), to_bytes(self.wgan.sample(self.fixed_latents)))
         if self.state.gen_iter > 0:
-            figures.save_curves(self.run.curves_file, self.run.metrics_file)
+            figures.save_curves(self.run.curves_file, self.run.metrics_file, self.config.curve_filter)
 
     def save(self) -> Path:
         """Save a checkpoint of this very moment."""
@@ -198,7 +200,7 @@ class Session:
         path = checkpoint.save_checkpoint(
             self.run.checkpoints, f"nonfinite_{self.state.gen_iter:06d}", self.wgan, self.state
         )
-        last = ", ".join(f"{real - fake:.6g}" for real, fake in self.state.scores[-5:])
+        last = ", ".join(f"{scores.loss_d:.6g}" for scores in self.state.scores[-5:])
         raise Diverged(
             f"{name} is {loss} at generator iteration {self.state.gen_iter}, critic step "
             f"{len(self.state.scores)} (last loss_d of this iteration: {last or 'none'}); the state is saved "

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-# Second half of each stream's seed. The data order has its own (gluon_wgan.data.batches).
-INITIALISATION, NOISE, SAMPLING = 1, 2, 3
+# Second half of each stream's seed. The data order has number 4 (gluon_wgan.data.batches).
+INITIALISATION, NOISE, SAMPLING, ALPHAS = 1, 2, 3, 5
 
 
 def generator_for(seed: int, stream: int) -> np.random.Generator:
@@ -18,9 +18,28 @@ def generator_for(seed: int, stream: int) -> np.random.Generator:
     return np.random.default_rng([seed, stream])
 
 
-def draw_latents(rng: np.random.Generator, count: int, nz: int) -> np.ndarray:
-    """Draw latents from N(0, 1): float32, shape (count, nz, 1, 1)."""
+def draw_latents(rng: np.random.Generator, count: int, nz: int, kind: str = "normal") -> np.ndarray:
+    """Draw latents from N(0, 1), or ``"uniform"`` in [-1, 1]: float32, shape (count, nz, 1, 1)."""
+    if kind == "uniform":
+        return rng.uniform(-1.0, 1.0, (count, nz, 1, 1)).astype(np.float32)
     return rng.standard_normal((count, nz, 1, 1), dtype=np.float32)
+
+
+def draw_alphas(rng: np.random.Generator, count: int, kind: str) -> np.ndarray:
+    """Draw the shares of the reals in the points of the gradient penalty: float32, shape (count, 1, 1, 1).
+
+    Parameters
+    ----------
+    kind
+        ``"per-sample"``: uniform in [0, 1), as in Algorithm 1 of Gulrajani et al. 2017; ``"per-batch"``: one
+        such number for all; ``"normal"``: from N(0, 1).
+    """
+    shape = (count, 1, 1, 1)
+    if kind == "normal":
+        return rng.standard_normal(shape, dtype=np.float32)
+    if kind == "per-batch":
+        return np.full(shape, rng.random(dtype=np.float32))
+    return rng.random(shape, dtype=np.float32)
 
 
 def state_of(rng: np.random.Generator) -> dict[str, Any]:

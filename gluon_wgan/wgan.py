@@ -1,26 +1,33 @@
-"""The Wasserstein GAN itself: two networks, their optimisers, a critic step and a generator step.
+"""The networks, their optimisers, a critic step and a generator step, as in the paper's Algorithm 1.
 
 One sign convention everywhere: the critic minimises ``loss_d = mean D(real) - mean D(fake)``, as the
 reference does; the generator minimises ``loss_g = mean D(G(z))``; the estimate of the Wasserstein
-distance is ``-loss_d``.
+distance is ``-loss_d``. The objectives wgan-gp and dcgan change the losses, not the steps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Optional
+from typing import Callable
 
 import numpy as np
-from mxnet import Context, autograd, cpu, nd
-from mxnet.gluon import HybridBlock
+from mxnet import Context, autograd, nd
+from mxnet.gluon import HybridBlock, Parameter, nn
 
 from gluon_wgan import streams
 from gluon_wgan.config import TrainConfig
-from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.errors import UserError
 from gluon_wgan.initializers import initialise
 from gluon_wgan.models import build_critic, build_generator
+from gluon_wgan.models.statistics import TrainingPass
+from gluon_wgan.objectives import build_objective
 from gluon_wgan.optimizers import build_optimizer, step
+from gluon_wgan.penalty import GradientPenalty
 from gluon_wgan.pixels import to_network
+from gluon_wgan.results import CriticResult, GeneratorResult, Judgement
+from gluon_wgan.sampling import load_weights, sample
+
+Loss = Callable[[nd.NDArray], nd.NDArray]
 
 
 class WGAN:
@@ -37,9 +44,13 @@ class WGAN:
     Attributes
     ----------
     generator, critic : HybridBlock
+    generator_pass, critic_pass : TrainingPass
+        The same networks in training mode.
     generator_optimizer, critic_optimizer : gluon.Trainer
     noise : numpy.random.Generator
         Source of all training noise.
+    alphas : numpy.random.Generator
+        Source of the points between real and fake at which the gradient penalty is taken.
     """
 
     def __init__(self, config: TrainConfig, contexts: list[Context]) -> None:
@@ -48,18 +59,30 @@ class WGAN:
                 f"--batch-size {config.batch_size} is less than the {len(contexts)} devices that share it: "
                 "raise it or name fewer devices."
             )
+        if config.critic_batches == "joined" and len(contexts) > 1:
+            raise UserError("--critic-batches joined works on one device: name one, or use apart.")
         self.config, self.contexts = config, contexts
         self.noise = streams.generator_for(config.seed, streams.NOISE)
+        self.alphas = streams.generator_for(config.seed, streams.ALPHAS)
         initial = streams.generator_for(config.seed, streams.INITIALISATION)
         self.generator, self.critic = build_generator(config), build_critic(config)
         for net, weights in ((self.generator, config.net_g), (self.critic, config.net_d)):
-            initialise(net, initial, contexts)
-            if net is self.critic:
-                accumulate_gradients(net)
+            net.cast(config.dtype)
+            initialise(net, initial, contexts, config.init)
             if weights is not None:
                 load_weights(net, weights, contexts)
-            # With static_shape, two CPU contexts of two OpenMP threads each wait for one another for ever.
-            net.hybridize(static_alloc=True, static_shape=len(contexts) == 1)
+        accumulate_gradients(self.critic)
+        self._clipped = _clipped_parameters(self.critic, config)
+        self._objective = build_objective(config)
+        unbiased = config.running_var == "unbiased"
+        self.generator_pass = TrainingPass(self.generator, unbiased, contexts)
+        self.critic_pass = TrainingPass(self.critic, unbiased, contexts)
+        penalised = config.objective == "wgan-gp"
+        self._penalty = GradientPenalty(self.critic, config.gp_norm) if penalised else None
+        for graph in (self.generator_pass, self.critic_pass, self._penalty):
+            if graph is not None:
+                # With static_shape, two CPU contexts of two OpenMP threads each wait for one another for ever.
+                graph.hybridize(static_alloc=True, static_shape=len(contexts) == 1)
         self.generator_optimizer = build_optimizer(
             self.generator.collect_params(), config, config.lr_g, config.eps_g
         )
@@ -67,72 +90,71 @@ class WGAN:
             self.critic.collect_params(), config, config.lr_d, config.eps_d
         )
 
-    def critic_step(self, real: np.ndarray) -> CriticScores:
+    def critic_step(self, real: np.ndarray) -> CriticResult:
         """Let the critic take one step against a fresh batch of fakes.
 
         Parameters
         ----------
         real
             uint8 (n, nc, image_size, image_size); n may be short at the end of an epoch, while the fakes
-            are always ``batch_size``.
+            are always ``batch_size``, unless ``short_noise`` is set.
 
         Returns
         -------
-        CriticScores
-            The mean scores before the update; reading them waits for the forward pass alone.
+        CriticResult
+            Scores and losses before the update; reading them waits for the forward pass alone.
         """
         if self.config.clip_when == "before":
             self.clip_critic()
-        reals = [to_network(part, context) for part, context in self._split(real)]
+        reals = [to_network(part, context, self.config.dtype) for part, context in self._split(real)]
+        latents = self._draw_latents(len(real) if self.config.short_noise else self.config.batch_size)
         # Without record() nothing is kept for a backward pass that the generator does not take here.
         with autograd.train_mode():
-            fakes = [self.generator(z) for z in self._draw_latents()]
+            fakes = [self.generator_pass(z) for z in latents]
         self.critic.collect_params().zero_grad()
-        # Reals and fakes pass apart, as in the reference, so that batch norm sees them apart. Each backward
-        # pass comes before the next forward pass: otherwise two of them would update the running statistics
-        # at once, in an order that changes from run to run.
-        with autograd.record():
-            d_real = [self.critic(x).sum() / len(real) for x in reals]
-        autograd.backward(d_real)
-        with autograd.record():
-            d_fake = [self.critic(x).sum() / self.config.batch_size for x in fakes]
-        autograd.backward(d_fake, [-nd.ones_like(d) for d in d_fake])
+        if self.config.critic_batches == "joined":
+            judgements = self._judge_joined(reals[0], fakes[0])
+        else:
+            # Apart, as in the reference, so that batch norm sees reals and fakes apart.
+            judgements = [*self._judge(reals, self._objective.real), *self._judge(fakes, self._objective.fake)]
+        penalties = self._penalise(reals, fakes)
         step(self.critic_optimizer)
         if self.config.clip_when == "after":
             self.clip_critic()
-        return CriticScores(d_real, d_fake)
+        return CriticResult(judgements, penalties)
 
-    def generator_step(self) -> GeneratorLoss:
+    def generator_step(self) -> GeneratorResult:
         """Let the generator take one step; the critic stays as its last update left it.
 
         Returns
         -------
-        GeneratorLoss
+        GeneratorResult
             The loss before the update.
         """
         with autograd.record():
-            fakes = [self.generator(z) for z in self._draw_latents()]
+            fakes = [self.generator_pass(z) for z in self._draw_latents(self.config.batch_size)]
         # The critic is differentiated by its input alone, which spares the gradients of its weights.
         images = [fake.detach() for fake in fakes]
         for image in images:
             image.attach_grad()
         with autograd.record():
-            losses = [self.critic(image).sum() / self.config.batch_size for image in images]
+            scores = [self.critic_pass(image) for image in images]
+            losses = [self._objective.generator(s).sum() / self.config.batch_size for s in scores]
         autograd.backward(fakes, autograd.grad(losses, images))
         step(self.generator_optimizer)
-        return GeneratorLoss(losses)
+        return GeneratorResult(losses)
 
     def clip_critic(self) -> None:
         """Clip the critic's parameters to [-clip, clip], in place on every device.
 
         Batch norm's gamma and beta are parameters and are clipped, as by the reference's
-        ``netD.parameters()``; its running statistics are not, unless ``clip_running_stats`` is set.
+        ``netD.parameters()``, unless ``clip_bn`` is off; its running statistics are not, unless
+        ``clip_running_stats`` is set. Only the objective ``wgan`` clips.
         """
         bound = self.config.clip
-        for parameter in self.critic.collect_params().values():
-            if parameter.grad_req != "null" or self.config.clip_running_stats:
-                for data in parameter.list_data():
-                    nd.clip(data, -bound, bound, out=data)
+        for parameter in self._clipped:
+            for data in parameter.list_data():
+                nd.clip(data, -bound, bound, out=data)
 
     def sample(self, latents: np.ndarray) -> np.ndarray:
         """Draw images for given latents, on the first device, without touching the training state.
@@ -149,9 +171,46 @@ class WGAN:
         """
         return sample(self.generator, latents, self.contexts[0], self.config.sample_bn)
 
-    def _draw_latents(self) -> list[nd.NDArray]:
-        latents = streams.draw_latents(self.noise, self.config.batch_size, self.config.nz)
-        return [nd.array(part, ctx=context) for part, context in self._split(latents)]
+    def _judge(self, batches: list[nd.NDArray], loss: Loss) -> list[Judgement]:
+        """Add the gradients of the mean loss over the devices' batches to the critic's."""
+        count = sum(map(len, batches))
+        with autograd.record():
+            scores = [self.critic_pass(batch) for batch in batches]
+            losses = [loss(s).sum() / count for s in scores]
+        autograd.backward(losses)
+        is_real = loss is self._objective.real
+        return [Judgement(is_real, s.detach().sum() / count, value) for s, value in zip(scores, losses)]
+
+    def _judge_joined(self, real: nd.NDArray, fake: nd.NDArray) -> list[Judgement]:
+        """Do the same with reals and fakes in one batch."""
+        judgements = []
+        with autograd.record():
+            scores = self.critic_pass(nd.concat(real, fake, dim=0))
+            for is_real, part, loss in (
+                (True, scores[: len(real)], self._objective.real),
+                (False, scores[len(real) :], self._objective.fake),
+            ):
+                judgements.append(Judgement(is_real, part.mean(), loss(part).mean()))
+        autograd.backward([judgement.loss for judgement in judgements])
+        return judgements
+
+    def _penalise(self, reals: list[nd.NDArray], fakes: list[nd.NDArray]) -> list[nd.NDArray]:
+        """Add the gradients of the penalty to the critic's; return each device's share of its mean."""
+        if self._penalty is None:
+            return []
+        count = sum(map(len, reals))
+        alphas = streams.draw_alphas(self.alphas, count, self.config.gp_alpha)
+        shares = []
+        for (alpha, context), real, fake in zip(self._split(alphas), reals, fakes):
+            alpha = nd.array(alpha, ctx=context, dtype=real.dtype)
+            between = alpha * real + (1.0 - alpha) * fake[: len(real)]
+            penalties = self._penalty.accumulate(between, self.config.gp_lambda / count)
+            shares.append(penalties.detach().sum() / count)
+        return shares
+
+    def _draw_latents(self, count: int) -> list[nd.NDArray]:
+        latents = streams.draw_latents(self.noise, count, self.config.nz, self.config.latent)
+        return [nd.array(part, ctx=context, dtype=self.config.dtype) for part, context in self._split(latents)]
 
     def _split(self, batch: np.ndarray) -> Iterable[tuple[np.ndarray, Context]]:
         """Yield each device's share of a batch; a short batch may leave the last devices none."""
@@ -166,80 +225,15 @@ def accumulate_gradients(net: HybridBlock) -> None:
             parameter.grad_req = "add"
 
 
-class CriticScores:
-    """The critic's mean scores in one step, still on the devices.
-
-    Parameters
-    ----------
-    d_real, d_fake
-        Each device's share of mean D(real) and of mean D(fake).
-    """
-
-    def __init__(self, d_real: list[nd.NDArray], d_fake: list[nd.NDArray]) -> None:
-        self._d_real, self._d_fake = d_real, d_fake
-
-    def read(self) -> tuple[float, float]:
-        """Wait for the forward pass and return (mean D(real), mean D(fake))."""
-        return _total(self._d_real), _total(self._d_fake)
-
-
-class GeneratorLoss:
-    """The generator's loss in one step, still on the devices."""
-
-    def __init__(self, losses: list[nd.NDArray]) -> None:
-        self._losses = losses
-
-    def read(self) -> float:
-        """Wait for the forward pass and return mean D(G(z))."""
-        return _total(self._losses)
-
-
-def _total(shares: list[nd.NDArray]) -> float:
-    return sum(float(share.asscalar()) for share in shares)
-
-
-def sample(generator: HybridBlock, latents: np.ndarray, context: Context, batch_norm: str) -> np.ndarray:
-    """Draw images from a generator and leave its running statistics as they were.
-
-    Parameters
-    ----------
-    generator
-        A generator of this package with weights on ``context``.
-    latents
-        float32 (n, nz, 1, 1).
-    context
-        The device.
-    batch_norm
-        ``"batch"`` normalises with the statistics of these n images, as the reference's pictures do;
-        ``"running"`` with those gathered in training.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 (n, nc, image_size, image_size).
-    """
-    statistics = [p for p in generator.collect_params().values() if p.grad_req == "null"]
-    # On a GPU the forward pass itself updates them. On the CPU the backward pass does, which MXNet's engine
-    # does not know: a read that does not wait for everything may come too early.
-    nd.waitall()
-    before = [p.data(context).copy() for p in statistics]
-    with autograd.train_mode() if batch_norm == "batch" else autograd.predict_mode():
-        images = generator(nd.array(latents, ctx=context)).asnumpy()
-    for parameter, values in zip(statistics, before):
-        values.copyto(parameter.data(context))
-    return images
-
-
-def load_weights(net: HybridBlock, path: str, contexts: Optional[list[Context]]) -> None:
-    """Load a ``.params`` file into a network, on the given devices or, with None, on the CPU.
-
-    Raises
-    ------
-    UserError
-        When the file is missing, damaged, or holds another network.
-    """
-    try:
-        net.load_parameters(path, ctx=contexts or cpu())
-    # MXNet raises its own error for a damaged file and AssertionError for other names or shapes.
-    except (OSError, RuntimeError, AssertionError, ValueError) as error:
-        raise UserError(f"Cannot load the weights {path} into this network ({last_line(error)}).") from None
+def _clipped_parameters(critic: HybridBlock, config: TrainConfig) -> list[Parameter]:
+    """Return what the clip applies to; for objectives that do not clip, nothing."""
+    if config.objective != "wgan":
+        return []
+    norms = [layer for layer in critic.main._children.values() if isinstance(layer, nn.BatchNorm)]
+    affine = {p.name for norm in norms for p in (norm.gamma, norm.beta)}
+    return [
+        parameter
+        for parameter in critic.collect_params().values()
+        if (parameter.grad_req != "null" or config.clip_running_stats)
+        and (parameter.name not in affine or config.clip_bn)
+    ]

@@ -59,6 +59,17 @@ def test_presets_say_what_their_sources_did():
     assert port.stop_at_epoch_end
     paper = preset_config("paper")
     assert (paper.clip_when, paper.warmup_iters, paper.boost_every, paper.n_critic) == ("after", 0, 0, 5)
+    reference = preset_config("reference")
+    assert (reference.eps_rule, reference.eps_d, reference.eps_g) == ("torch", 1e-8, 1e-8)
+    assert (reference.clip_when, reference.stop_at_epoch_end, reference.drop_last) == ("before", True, False)
+    assert (reference.running_var, reference.sample_bn, reference.resize) == ("unbiased", "batch", "pil")
+    penalty = preset_config("wgan-gp")
+    assert (penalty.optimizer, penalty.lr_d, penalty.beta1, penalty.beta2) == ("adam", 1e-4, 0.0, 0.9)
+    assert (penalty.gp_lambda, penalty.gp_alpha, penalty.gp_norm, penalty.n_critic) == (10, "per-sample", "all", 5)
+    baseline = preset_config("dcgan")
+    assert (baseline.optimizer, baseline.lr_d, baseline.beta1, baseline.n_critic) == ("adam", 2e-4, 0.5, 1)
+    lite = preset_config("lite")
+    assert (lite.arch, lite.nz, lite.n_critic, lite.lr_d, lite.clip) == ("lite", 128, 1, 1e-4, 0.02)
 
 
 def test_a_flag_overrides_one_field_of_a_preset():
@@ -123,6 +134,8 @@ BAD = {
     "--eps-d nan": "--eps-d nan",
     "--clip 0": "--clip 0",
     "--gamma1 1.5": "--gamma1 1.5",
+    "--optimizer adam --beta1 1": "--beta1 1",
+    "--optimizer adam --beta2 1": "--beta2 1",
     "--seed -1": "--seed -1",
     "--gen-iters 0": "--gen-iters 0",
     "--gen-iters 3 --epochs 3": "--epochs",

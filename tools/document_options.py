@@ -1,8 +1,8 @@
-"""Write docs/configuration.md from the options themselves.
+"""Write docs/configuration.md, and the table of presets in docs/fidelity.md, from the options themselves.
 
     python tools/document_options.py [--check]
 
-With --check nothing is written, and the exit status is 1 when the page is out of date.
+With --check nothing is written, and the exit status is 1 when a page is out of date.
 """
 
 from __future__ import annotations
@@ -15,12 +15,25 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gluon_wgan.config import CADENCE, LENGTH, MACHINE, MATHS, PIXELS, TrainConfig  # noqa: E402
+from gluon_wgan.config import (  # noqa: E402
+    CADENCE,
+    LENGTH,
+    MACHINE,
+    MATHS,
+    PIXELS,
+    TrainConfig,
+    preset_config,
+)
 from gluon_wgan.config_checks import flag_of  # noqa: E402
 from gluon_wgan.flags import REFERENCE_SWITCHES, REFERENCE_VALUES  # noqa: E402
 from gluon_wgan.presets import PRESETS  # noqa: E402
 
 PAGE = ROOT / "docs" / "configuration.md"
+FIDELITY = ROOT / "docs" / "fidelity.md"
+BEGIN, END = "<!-- presets: begin -->\n", "<!-- presets: end -->\n"
+# Options that decide the numbers of a run without being details of an algorithm, and the opposite.
+NO_DETAIL = ("preset", "seed", "gpus", "net_g", "net_d")
+OTHER_DETAILS = ("resize", "curve_filter")
 ON_RESUME = {
     MATHS: "refused",
     PIXELS: "allowed if the pixels stay the same",
@@ -80,20 +93,50 @@ def _row(field: dataclasses.Field) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if value is None or value == ():
+        return "none"
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
+def preset_table() -> str:
+    """Return the table of presets: a row for each detail of the algorithm in which two of them differ."""
+    configs = {name: preset_config(name) for name in PRESETS}
+    rows = [f"| detail | {' | '.join(f'`{name}`' for name in PRESETS)} |\n|---|{'---|' * len(PRESETS)}\n"]
+    shared = []
+    for field in dataclasses.fields(TrainConfig):
+        if field.name in NO_DETAIL or (field.metadata["kind"] != MATHS and field.name not in OTHER_DETAILS):
+            continue
+        values = [getattr(config, field.name) for config in configs.values()]
+        if len(set(values)) == 1:
+            shared.append(f"`{flag_of(field.name)} {_shown(values[0])}`")
+            continue
+        # What differs from the default stands out.
+        cells = [_shown(v) if v == field.default else f"**{_shown(v)}**" for v in values]
+        rows.append(f"| `{flag_of(field.name)}` | {' | '.join(cells)} |\n")
+    return f"{''.join(rows)}\nThe same in all presets: {', '.join(shared)}.\n"
+
+
+def fidelity() -> str:
+    """Return docs/fidelity.md with its table renewed; the prose around it is written by hand."""
+    text = FIDELITY.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}{preset_table()}{END}{after}"
+
+
 def main() -> int:
-    """Write or check the page."""
+    """Write or check the pages."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
-    if not parser.parse_args().check:
-        PAGE.write_text(page(), encoding="utf-8")
-    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
-        print(f"{PAGE} is out of date: run python tools/document_options.py.", file=sys.stderr)
-        return 1
+    parser.add_argument("--check", action="store_true", help="only say whether the pages are up to date")
+    check = parser.parse_args().check
+    for path, text in ((PAGE, page()), (FIDELITY, fidelity())):
+        if not check:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            print(f"{path} is out of date: run python tools/document_options.py.", file=sys.stderr)
+            return 1
     return 0
 
 

@@ -9,10 +9,15 @@ from mxnet.gluon import HybridBlock
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.models.dcgan import DCGANCritic, DCGANGenerator
+from gluon_wgan.models.lite import LiteCritic, LiteGenerator
 from gluon_wgan.models.mlp import MLPCritic, MLPGenerator
 
 # What generator.json holds: enough to rebuild the generator, and how its pictures are drawn.
-GENERATOR_FIELDS = ("image_size", "nc", "nz", "ngf", "n_extra_layers", "no_bn", "mlp_g", "sample_bn")
+GENERATOR_FIELDS = (
+    *("image_size", "nc", "nz", "ngf", "arch", "block_order", "n_extra_layers", "no_bn", "mlp_g"),
+    "sample_bn",
+)
+FORMAT = 2
 
 
 def build_generator(config: TrainConfig) -> HybridBlock:
@@ -21,19 +26,12 @@ def build_generator(config: TrainConfig) -> HybridBlock:
     Returns
     -------
     HybridBlock
-        Maps latents (N, nz, 1, 1) to images (N, nc, image_size, image_size): in [-1, 1] for the DCGAN
-        generator, unbounded for the MLP, as in the reference.
+        Maps latents (N, nz, 1, 1) to images (N, nc, image_size, image_size): in [-1, 1] for the
+        convolutional generators, unbounded for the MLP, as in the reference.
     """
     if config.mlp_g:
-        return MLPGenerator(config.image_size, config.nz, config.nc, config.ngf)
-    return DCGANGenerator(
-        config.image_size,
-        config.nz,
-        config.nc,
-        config.ngf,
-        config.n_extra_layers,
-        batch_norm=not config.no_bn,
-    )
+        return MLPGenerator(config)
+    return LiteGenerator(config) if config.arch == "lite" else DCGANGenerator(config)
 
 
 def build_critic(config: TrainConfig) -> HybridBlock:
@@ -46,15 +44,13 @@ def build_critic(config: TrainConfig) -> HybridBlock:
         objective's business.
     """
     if config.mlp_d:
-        return MLPCritic(config.image_size, config.nc, config.ndf)
-    return DCGANCritic(
-        config.image_size, config.nc, config.ndf, config.n_extra_layers, batch_norm=not config.no_bn_d
-    )
+        return MLPCritic(config)
+    return LiteCritic(config) if config.arch == "lite" else DCGANCritic(config)
 
 
 def generator_description(config: TrainConfig) -> dict[str, Any]:
     """Return what ``generator.json`` holds: the fields that :func:`generator_from_description` needs."""
-    return {"format": 1, **{name: getattr(config, name) for name in GENERATOR_FIELDS}}
+    return {"format": FORMAT, **{name: getattr(config, name) for name in GENERATOR_FIELDS}}
 
 
 def generator_from_description(description: dict[str, Any]) -> HybridBlock:
@@ -66,6 +62,8 @@ def generator_from_description(description: dict[str, Any]) -> HybridBlock:
         When the description is of another format or lacks a field.
     """
     fields = {name: description[name] for name in GENERATOR_FIELDS if name in description}
-    if description.get("format") != 1 or len(fields) < len(GENERATOR_FIELDS):
-        raise UserError("generator.json is not of format 1: use the version of gluon_wgan that wrote it.")
+    if description.get("format") != FORMAT or len(fields) < len(GENERATOR_FIELDS):
+        raise UserError(
+            f"generator.json is not of format {FORMAT}: use the version of gluon_wgan that wrote it."
+        )
     return build_generator(TrainConfig(**fields))

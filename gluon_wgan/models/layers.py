@@ -1,9 +1,10 @@
-"""The two convolutions of a DCGAN that are matrix products in disguise.
+"""Layers that Gluon does not have, or not as fast.
 
-The generator's first transposed convolution sees 1x1 pixels and the critic's last convolution leaves
-1x1 pixels. oneDNN has no fast kernel for either and falls back to one small product per image; as a
-single product over the batch each is several times faster, and the weights keep the shape, and so the
-meaning, of the convolution's (benchmarks/train_cycle.py prints what the whole step gains).
+Two convolutions of a DCGAN are matrix products in disguise. The generator's first transposed convolution
+sees 1x1 pixels and the critic's last convolution leaves 1x1 pixels. oneDNN has no fast kernel for either
+and falls back to one small product per image; as a single product over the batch each is several times
+faster, and the weights keep the shape, and so the meaning, of the convolution's
+(benchmarks/train_cycle.py prints what the whole step gains).
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from __future__ import annotations
 from types import ModuleType
 
 from mxnet.gluon import HybridBlock
+
+# Added to the variance under the root, as PyTorch's and MXNet's normalisations have it.
+NORM_EPSILON = 1e-5
 
 
 class LatentProjection(HybridBlock):
@@ -28,6 +32,7 @@ class LatentProjection(HybridBlock):
         self._shape = (-1, channels, kernel, kernel)
         with self.name_scope():
             self.weight = self.params.get("weight", shape=(in_channels, channels, kernel, kernel))
+        self.bias = None
 
     def hybrid_forward(self, F: ModuleType, x, weight):  # type: ignore[no-untyped-def]
         """Map (N, in_channels, 1, 1) to (N, channels, kernel, kernel)."""
@@ -35,21 +40,95 @@ class LatentProjection(HybridBlock):
 
 
 class ScoreProjection(HybridBlock):
-    """``Conv2D(1, kernel, strides=1, padding=0, use_bias=False)`` of a kernel x kernel image.
+    """``Conv2D(1, kernel, strides=1, padding=0)`` of a kernel x kernel image.
 
     Parameters
     ----------
     in_channels, kernel
         Channels and height = width of the input. The weight has the convolution's shape
         (1, in_channels, kernel, kernel).
+    use_bias
+        Whether a bias (1,) is added.
     """
 
-    def __init__(self, in_channels: int, kernel: int) -> None:
+    def __init__(self, in_channels: int, kernel: int, *, use_bias: bool = False) -> None:
         super().__init__()
         with self.name_scope():
             self.weight = self.params.get("weight", shape=(1, in_channels, kernel, kernel))
+            self.bias = self.params.get("bias", shape=(1,)) if use_bias else None
 
-    def hybrid_forward(self, F: ModuleType, x, weight):  # type: ignore[no-untyped-def]
+    def hybrid_forward(self, F: ModuleType, x, weight, bias=None):  # type: ignore[no-untyped-def]
         """Map (N, in_channels, kernel, kernel) to scores (N,)."""
-        scores = F.FullyConnected(x, F.reshape(weight, (1, -1)), num_hidden=1, no_bias=True)
-        return F.reshape(scores, (-1,))
+        options = {"num_hidden": 1, "no_bias": bias is None}
+        inputs = [x, F.reshape(weight, (1, -1)), *([] if bias is None else [bias])]
+        return F.reshape(F.FullyConnected(*inputs, **options), (-1,))
+
+
+class Reshape(HybridBlock):
+    """Give its input another shape.
+
+    Parameters
+    ----------
+    shape
+        As ``mxnet.nd.reshape`` takes it; -1 stands for the rest.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self._shape = shape
+
+    def hybrid_forward(self, F: ModuleType, x):  # type: ignore[no-untyped-def]
+        """Return the same numbers in the other shape."""
+        return F.reshape(x, self._shape)
+
+
+class LayerNorm(HybridBlock):
+    """Normalise each sample over channels, height and width; then a gamma and a beta for each channel.
+
+    The form in which WGAN-GP critics use it (Gulrajani et al. 2017, section 4). Built of elementary
+    operations because gluon's own layer norm knows one axis only.
+
+    Parameters
+    ----------
+    in_channels
+        Channels of the input.
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        with self.name_scope():
+            self.gamma = self.params.get("gamma", shape=(1, in_channels, 1, 1), init="ones")
+            self.beta = self.params.get("beta", shape=(1, in_channels, 1, 1), init="zeros")
+
+    def hybrid_forward(self, F: ModuleType, x, gamma, beta):  # type: ignore[no-untyped-def]
+        """Map (N, C, H, W) to the same shape."""
+        normalised, _ = self.normalise(F, x)
+        return F.broadcast_add(F.broadcast_mul(normalised, gamma), beta)
+
+    @staticmethod
+    def normalise(F: ModuleType, x):  # type: ignore[no-untyped-def]
+        """Return x with mean 0 and variance 1 for each sample, and one over its deviation (N, 1, 1, 1)."""
+        centred = F.broadcast_sub(x, F.mean(x, axis=(1, 2, 3), keepdims=True))
+        variance = F.mean(F.square(centred), axis=(1, 2, 3), keepdims=True)
+        inverse = F.rsqrt(variance + NORM_EPSILON)
+        return F.broadcast_mul(centred, inverse), inverse
+
+
+class ExactLeakyReLU(HybridBlock):
+    """``nn.LeakyReLU`` in the precision of its input.
+
+    MXNet 1.9.1's operator rounds negative values to single precision, in double precision too.
+
+    Parameters
+    ----------
+    leak
+        Slope for negative input, below 1.
+    """
+
+    def __init__(self, leak: float) -> None:
+        super().__init__()
+        self.leak = leak
+
+    def hybrid_forward(self, F: ModuleType, x):  # type: ignore[no-untyped-def]
+        """Return x where it is positive and leak * x elsewhere."""
+        return F.broadcast_maximum(x, x * self.leak)

@@ -9,6 +9,9 @@ from types import ModuleType
 
 from mxnet.gluon import HybridBlock, nn
 
+from gluon_wgan.config import TrainConfig
+from gluon_wgan.models.layers import Reshape
+
 HIDDEN_LAYERS = 3
 
 
@@ -23,23 +26,23 @@ class MLPGenerator(HybridBlock):
 
     Parameters
     ----------
-    image_size, nz, nc
-        Height and width of the image; length of the latent vector; channels of the image.
-    ngf
-        Width of the hidden layers.
+    config
+        Its ``ngf`` is the width of the hidden layers.
     """
 
-    def __init__(self, image_size: int, nz: int, nc: int, ngf: int) -> None:
+    def __init__(self, config: TrainConfig) -> None:
         super().__init__()
-        self._shape = (-1, nc, image_size, image_size)
+        shape = (config.nc, config.image_size, config.image_size)
         with self.name_scope():
             self.main = nn.HybridSequential()
-            _add_hidden(self.main, nz, ngf)
-            self.main.add(nn.Dense(nc * image_size * image_size, in_units=ngf))
+            _add_hidden(self.main, config.nz, config.ngf)
+            self.main.add(
+                nn.Dense(shape[0] * shape[1] * shape[2], in_units=config.ngf), Reshape((-1, *shape))
+            )
 
     def hybrid_forward(self, F: ModuleType, x):  # type: ignore[no-untyped-def]
         """Map latents (N, nz, 1, 1) to unbounded images (N, nc, image_size, image_size)."""
-        return F.reshape(self.main(x), self._shape)
+        return self.main(x)
 
 
 class MLPCritic(HybridBlock):
@@ -47,19 +50,17 @@ class MLPCritic(HybridBlock):
 
     Parameters
     ----------
-    image_size, nc
-        Height and width of the image; channels of the image.
-    ndf
-        Width of the hidden layers.
+    config
+        Its ``ndf`` is the width of the hidden layers.
     """
 
-    def __init__(self, image_size: int, nc: int, ndf: int) -> None:
+    def __init__(self, config: TrainConfig) -> None:
         super().__init__()
         with self.name_scope():
             self.main = nn.HybridSequential()
-            _add_hidden(self.main, nc * image_size * image_size, ndf)
-            self.main.add(nn.Dense(1, in_units=ndf))
+            _add_hidden(self.main, config.nc * config.image_size**2, config.ndf)
+            self.main.add(nn.Dense(1, in_units=config.ndf), Reshape((-1,)))
 
     def hybrid_forward(self, F: ModuleType, x):  # type: ignore[no-untyped-def]
         """Map images (N, nc, image_size, image_size) to scores (N,)."""
-        return F.reshape(self.main(x), (-1,))
+        return self.main(x)

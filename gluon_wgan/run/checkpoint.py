@@ -20,14 +20,18 @@ from gluon_wgan.data.atomic import flush_to_disk
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.models import generator_description, generator_from_description
 from gluon_wgan.optimizers import optimizer_arrays, optimizer_counts, restore_optimizer
+from gluon_wgan.results import CriticScores
 from gluon_wgan.run import atomic
-from gluon_wgan.wgan import WGAN, load_weights
+from gluon_wgan.sampling import load_weights
+from gluon_wgan.wgan import WGAN
 
 log = logging.getLogger("gluon_wgan")
 
 GENERATOR, CRITIC, DESCRIPTION = "generator.params", "critic.params", "generator.json"
 OPTIMIZERS = {"generator": "generator_optimizer.params", "critic": "critic_optimizer.params"}
 STATE, MANIFEST = "state.json", "manifest.json"
+# Of state.json.
+FORMAT = 2
 
 
 @dataclass
@@ -41,7 +45,7 @@ class Progress:
     critic_steps
         Critic steps taken in all.
     scores
-        (mean D(real), mean D(fake)) of the critic steps of the iteration under way.
+        Scores and losses of the critic steps of the iteration under way.
     images
         Real images that the critic saw in the iteration under way.
     seconds
@@ -54,7 +58,7 @@ class Progress:
 
     gen_iter: int
     critic_steps: int
-    scores: list[tuple[float, float]]
+    scores: list[CriticScores]
     images: int
     seconds: float
     data: dict[str, Any]
@@ -110,9 +114,10 @@ def _write_files(directory: Path, wgan: WGAN, progress: Progress) -> None:
         nd.save(str(directory / f"running_{index}.params"), arrays)
     atomic.write_json(directory / DESCRIPTION, generator_description(wgan.config))
     state = {
-        "format": 1,
+        "format": FORMAT,
         **vars(progress),
         "noise": streams.state_of(wgan.noise),
+        "alphas": streams.state_of(wgan.alphas),
         "update_counts": {net: optimizer_counts(optimizer) for net, optimizer in optimizers.items()},
     }
     atomic.write_json(directory / STATE, state)
@@ -206,7 +211,7 @@ def restore_checkpoint(path: Path, wgan: WGAN) -> Progress:
     """
     try:
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
-        if state.pop("format") != 1:
+        if state.pop("format") != FORMAT:
             raise UserError(
                 f"{path} is of another format: resume with the version of gluon_wgan that wrote it."
             )
@@ -220,7 +225,8 @@ def restore_checkpoint(path: Path, wgan: WGAN) -> Progress:
             for name, saved in nd.load(str(path / f"running_{index}.params")).items():
                 saved.copyto(statistics[name])
         streams.restore_state(wgan.noise, state.pop("noise"))
-        scores = [(real, fake) for real, fake in state.pop("scores")]
+        streams.restore_state(wgan.alphas, state.pop("alphas"))
+        scores = [CriticScores(*values) for values in state.pop("scores")]
         return Progress(scores=scores, **state)
     except (OSError, KeyError, TypeError, ValueError, MXNetError) as error:
         raise UserError(f"The checkpoint {path} cannot be read ({last_line(error)}).") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -12,8 +13,9 @@ from scipy.ndimage import median_filter
 from gluon_wgan.run import atomic
 from gluon_wgan.run.metrics import read_metrics
 
-# Width of the median filter of the reference's published curves.
-MEDIAN_WIDTH = 101
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 GAP = 2
 
 
@@ -51,34 +53,44 @@ def save_grid(path: Path, images: np.ndarray, columns: int = 8) -> None:
     atomic.write_bytes(path, content.getvalue())
 
 
-def median_filtered(curve: np.ndarray) -> np.ndarray:
+def median_filtered(curve: np.ndarray, width: int) -> np.ndarray:
     """Filter a curve as the paper's figures are, repeating its ends so that they do not bend to zero."""
-    return median_filter(curve, size=MEDIAN_WIDTH, mode="nearest")
+    return median_filter(curve, size=width, mode="nearest")
 
 
-def save_curves(path: Path, metrics_file: Path) -> None:
-    """Draw -Loss_D over the generator iterations, raw and median-filtered, and write it in one step."""
+def save_curves(path: Path, metrics_file: Path, filter_width: int) -> None:
+    """Draw the losses over the generator iterations, raw and median-filtered, and write it in one step.
+
+    Parameters
+    ----------
+    path, metrics_file
+        The picture, and the ``metrics.csv`` that it shows.
+    filter_width
+        Width of the median filter in iterations, odd; 1 leaves the filtered curve out.
+
+    Notes
+    -----
+    -Loss_D where it estimates a distance, as the paper's figures show it; both losses otherwise.
+    """
     # Imported here because it takes a second that a start of training need not wait for.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    metrics = read_metrics(metrics_file)
-    iterations, estimate = np.array(metrics["gen_iter"]), np.array(metrics["w_estimate"])
+    metrics = {name: np.array(values) for name, values in read_metrics(metrics_file).items()}
     figure = Figure(figsize=(9, 5), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.plot(iterations, estimate, color="0.7", linewidth=0.8, label="raw, mean over the critic steps")
-    if len(estimate):
-        axes.plot(
-            iterations,
-            median_filtered(estimate),
-            color="tab:blue",
-            linewidth=1.8,
-            label=f"median filter, width {MEDIAN_WIDTH}",
-        )
+    iterations, estimate = metrics["gen_iter"], metrics["w_estimate"]
+    if np.isnan(estimate).all() and len(estimate):
+        _draw(axes, iterations, metrics["loss_d"], filter_width, "loss_d, cross-entropy", "tab:blue")
+        _draw(axes, iterations, metrics["loss_g"], filter_width, "loss_g, cross-entropy", "tab:orange")
+        axes.set_ylabel("loss")
+        axes.set_title("Cross-entropy of critic and generator")
+    else:
+        _draw(axes, iterations, estimate, filter_width, "mean over the critic steps", "tab:blue")
+        axes.set_ylabel("\N{MINUS SIGN}Loss_D  =  mean D(fake) \N{MINUS SIGN} mean D(real)")
+        axes.set_title("Wasserstein estimate")
     axes.set_xlabel("generator iterations")
-    axes.set_ylabel("\N{MINUS SIGN}Loss_D  =  mean D(fake) \N{MINUS SIGN} mean D(real)")
-    axes.set_title("Wasserstein estimate")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     for side in ("top", "right"):
@@ -86,3 +98,14 @@ def save_curves(path: Path, metrics_file: Path) -> None:
     content = io.BytesIO()
     figure.savefig(content, format="png")
     atomic.write_bytes(path, content.getvalue())
+
+
+def _draw(
+    axes: Axes, iterations: np.ndarray, curve: np.ndarray, filter_width: int, label: str, colour: str
+) -> None:
+    filtered = filter_width > 1 and len(curve) > 0
+    alpha = 0.35 if filtered else 1.0
+    axes.plot(iterations, curve, color=colour, alpha=alpha, linewidth=0.8, label=f"{label}, raw")
+    if filtered:
+        values = median_filtered(curve, filter_width)
+        axes.plot(iterations, values, color=colour, linewidth=1.8, label=f"median filter, width {filter_width}")

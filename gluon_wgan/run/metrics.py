@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gluon_wgan.errors import UserError
+from gluon_wgan.results import CriticScores
 from gluon_wgan.run import atomic
 
 
@@ -27,17 +28,21 @@ class Row:
     critic_steps
         Critic steps in this iteration.
     loss_d, loss_d_last
-        mean D(real) - mean D(fake), over this iteration's critic steps and in the last of them.
+        What the critic minimised, without the penalty, over this iteration's critic steps and in the last of
+        them: for the Wasserstein objectives mean D(real) - mean D(fake).
     loss_g
-        mean D(G(z)) in the generator step.
+        What the generator minimised in its step: for the Wasserstein objectives mean D(G(z)).
     d_real, d_fake
         The critic's mean scores, over this iteration's critic steps.
     w_estimate
-        -loss_d: the estimate of the Wasserstein distance, up to the critic's Lipschitz constant.
+        -loss_d: the estimate of the Wasserstein distance, up to the critic's Lipschitz constant; NaN for
+        the objective dcgan, which gives none.
     seconds
         Wall-clock time of the iteration.
     images_per_second
         Real images that the critic saw, per second.
+    penalty
+        mean (||gradient|| - 1)^2 over this iteration's critic steps; 0 without gradient penalty.
     """
 
     gen_iter: int
@@ -51,6 +56,7 @@ class Row:
     w_estimate: float
     seconds: float
     images_per_second: float
+    penalty: float
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
@@ -60,33 +66,35 @@ WALL_CLOCK_COLUMNS = ("seconds", "images_per_second")
 def make_row(
     gen_iter: int,
     epoch: int,
-    scores: Sequence[tuple[float, float]],
+    scores: Sequence[CriticScores],
     loss_g: float,
     seconds: float,
     images: int,
+    wasserstein: bool,
 ) -> Row:
     """Sum up one generator iteration.
 
     Parameters
     ----------
     scores
-        (mean D(real), mean D(fake)) of each critic step, at least one.
+        Of each critic step, at least one.
     images
         Real images that the critic saw.
+    wasserstein
+        Whether the critic's loss estimates a distance.
     """
-    d_real = sum(real for real, _ in scores) / len(scores)
-    d_fake = sum(fake for _, fake in scores) / len(scores)
-    last_real, last_fake = scores[-1]
+    mean = CriticScores(*(sum(values) / len(scores) for values in zip(*scores)))
     return Row(
         gen_iter=gen_iter,
         epoch=epoch,
         critic_steps=len(scores),
-        loss_d=d_real - d_fake,
-        loss_d_last=last_real - last_fake,
+        loss_d=mean.loss_d,
+        loss_d_last=scores[-1].loss_d,
         loss_g=loss_g,
-        d_real=d_real,
-        d_fake=d_fake,
-        w_estimate=d_fake - d_real,
+        d_real=mean.d_real,
+        d_fake=mean.d_fake,
+        w_estimate=-mean.loss_d if wasserstein else float("nan"),
+        penalty=mean.penalty,
         seconds=seconds,
         images_per_second=images / max(seconds, 1e-9),
     )

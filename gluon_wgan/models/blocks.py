@@ -1,0 +1,76 @@
+"""What follows a convolution: a normalisation and an activation, in one order or the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+from mxnet.gluon import HybridBlock, nn
+
+from gluon_wgan.config import TrainConfig
+from gluon_wgan.models.layers import ExactLeakyReLU, LayerNorm
+
+# Slope of the critic's LeakyReLU for negative input (reference, models/dcgan.py).
+LEAK = 0.2
+
+
+@dataclass(frozen=True)
+class BlockStyle:
+    """How the blocks of one network look.
+
+    Attributes
+    ----------
+    norm
+        ``"batch"``, ``"layer"`` or None.
+    leak
+        Slope of the activation for negative input; 0 is a ReLU.
+    norm_first
+        Whether the normalisation comes before the activation, as in the reference, or after it.
+    dtype
+        ``"float32"`` or ``"float64"``.
+    """
+
+    norm: Optional[str]
+    leak: float
+    norm_first: bool
+    dtype: str
+
+    def add(self, main: nn.HybridSequential, channels: int) -> None:
+        """Add the normalisation, if any, and the activation behind a layer with so many channels."""
+        layers = [*self._norm(channels), self.activation()]
+        main.add(*(layers if self.norm_first else reversed(layers)))
+
+    def activation(self) -> HybridBlock:
+        """Return a ReLU, or a LeakyReLU with the slope."""
+        if not self.leak:
+            return nn.Activation("relu")
+        return nn.LeakyReLU(self.leak) if self.dtype == "float32" else ExactLeakyReLU(self.leak)
+
+    def _norm(self, channels: int) -> list[HybridBlock]:
+        if self.norm == "batch":
+            return [nn.BatchNorm(in_channels=channels)]
+        return [LayerNorm(channels)] if self.norm == "layer" else []
+
+
+def generator_style(config: TrainConfig) -> BlockStyle:
+    """Return the style of a configuration's generator."""
+    norm = None if config.no_bn else "batch"
+    return BlockStyle(norm, 0.0, config.block_order == "conv-norm-act", config.dtype)
+
+
+def critic_style(config: TrainConfig) -> BlockStyle:
+    """Return the style of a configuration's critic."""
+    norm = "layer" if config.layer_norm_d else None if config.no_bn_d else "batch"
+    return BlockStyle(norm, LEAK, config.block_order == "conv-norm-act", config.dtype)
+
+
+def add_extra_layers(main: nn.HybridSequential, channels: int, count: int, style: BlockStyle) -> None:
+    """Add the reference's extra layers: 3x3 convolutions without bias that keep size and channels."""
+    for _ in range(count):
+        main.add(nn.Conv2D(channels, 3, 1, 1, in_channels=channels, use_bias=False))
+        style.add(main, channels)
+
+
+def halvings(image_size: int) -> int:
+    """Return how often half the image size is halved to reach 4."""
+    return (image_size // 8).bit_length() - 1
