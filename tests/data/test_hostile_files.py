@@ -182,6 +182,8 @@ def test_a_file_that_is_cut_off_is_named_with_the_place(tmp_path: Path, rng: np.
         path.write_bytes(content)
         sentence = refusal(make, path, tmp_path / "cache")
         assert str(path) in sentence and f"at byte {len(content)} " in sentence, sentence
+    idx.write_bytes(made.idx_bytes(rows.reshape(9, 32, 32)) + b"more")
+    assert f"{idx} is damaged at byte 9232 " in refusal(IdxSource, idx, tmp_path / "cache")
     for name, content in (("data_batch_1.bin", made.cifar_binary(rows)), ("data_batch_1", made.cifar_pickle(rows, []))):
         folder = tmp_path / f"cifar-{name}"
         folder.mkdir()
@@ -196,8 +198,11 @@ def test_what_is_missing_unreadable_or_no_such_thing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "empty").write_bytes(b"")
     for make in (ZipSource, TarSource, IdxSource, RecordSource, LsunSource, CifarSource):
-        for name in ("none", "pipe.rec" if make is RecordSource else "pipe", "empty"):
-            assert str(tmp_path / name.split(".")[0]) in refusal(make, tmp_path / name, tmp_path / "cache")
+        for name in ("none", "pipe", "empty"):
+            assert str(tmp_path / name) in refusal(make, tmp_path / name, tmp_path / "cache")
+    (tmp_path / "text").write_text("some text, of another kind" * 99)
+    for make in (ZipSource, TarSource, IdxSource, RecordSource, LsunSource, CifarSource):
+        assert f"{tmp_path / 'text'} is damaged at byte" in refusal(make, tmp_path / "text", tmp_path / "cache")
     for make in (ZipSource, TarSource, IdxSource, LsunSource, CifarSource):
         assert str(tmp_path) in refusal(make, tmp_path, tmp_path / "cache")
 
