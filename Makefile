@@ -22,7 +22,7 @@ help:
 	@echo 'make demo    train on drawn faces for a few minutes and show the pictures it made'
 	@echo 'make test    lint, then run the tests'
 	@echo 'make lint    check style and types'
-	@echo 'make bench   time the training cycle and the data pipeline'
+	@echo 'make bench   time the training cycle, the data pipeline and the optimisers'
 	@echo 'make venv    install everything into .venv, as demo and test do when they need to'
 	@echo 'make clean   remove .venv and the caches, but no run'
 
@@ -41,6 +41,8 @@ lint: $(BIN)/.installed-test
 bench: $(BIN)/.installed-test
 	@$(BIN)/python benchmarks/train_cycle.py
 	@$(BIN)/python benchmarks/data_pipeline.py
+	@$(BIN)/python benchmarks/optimizers.py
+	@$(BIN)/python benchmarks/presets.py
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

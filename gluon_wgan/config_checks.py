@@ -77,6 +77,11 @@ def check_together(config: TrainConfig) -> None:
         left, top, right, bottom = config.crop
         if left < 0 or top < 0 or right <= left or bottom <= top:
             raise UserError(f"--crop {left},{top},{right},{bottom} is empty: give LEFT,TOP,RIGHT,BOTTOM.")
+    if config.optimizer == "adam" and 1 in (config.beta1, config.beta2):
+        raise UserError(
+            f"--beta1 {config.beta1} and --beta2 {config.beta2} must both be less than 1: at 1 an average of "
+            "Adam's never takes anything in."
+        )
     _check_critic(config)
 
 

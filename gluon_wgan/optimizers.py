@@ -8,11 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import mxnet as mx
 from mxnet import nd
 from mxnet.gluon import ParameterDict, Trainer
 
 from gluon_wgan import torch_optimizers  # noqa: F401  (registers torchrmsprop and torchadam)
 from gluon_wgan.config import TrainConfig
+
+
+@mx.optimizer.Optimizer.register
+class TypedRMSProp(mx.optimizer.RMSProp):
+    """MXNet's RMSProp with a state of the weight's type; its own is float32 always, which float64 refuses."""
+
+    def create_state(self, index: int, weight: nd.NDArray) -> tuple[nd.NDArray, ...]:
+        """Return the accumulated squares, all 0."""
+        return tuple(array.astype(weight.dtype) for array in super().create_state(index, weight))
 
 
 def build_optimizer(parameters: ParameterDict, config: TrainConfig, lr: float, eps: float) -> Trainer:
@@ -45,7 +55,7 @@ def build_optimizer(parameters: ParameterDict, config: TrainConfig, lr: float, e
     elif config.optimizer == "adam":
         name, options = "adam", {"beta1": config.beta1, "beta2": config.beta2, "epsilon": config.eps_adam}
     else:
-        name, options = "rmsprop", {"gamma1": config.gamma1, "epsilon": eps}
+        name, options = "typedrmsprop", {"gamma1": config.gamma1, "epsilon": eps}
     return Trainer(parameters, name, {"learning_rate": lr, **options}, kvstore=None)
 
 

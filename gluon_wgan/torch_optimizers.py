@@ -13,12 +13,15 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 from mxnet import nd
+from mxnet.ndarray import NDArray
 
 from gluon_wgan.errors import UserError
 
 # The fused operators refuse constants below float32's smallest normal number, 1.2e-38. The root of the
 # smallest squared gradient that float32 can hold is 4e-23, beside which 1e-30 is nothing.
 SMALLEST, LARGEST = 1e-30, 1e30
+
+State = tuple[NDArray, ...]
 
 
 class _TorchOptimizer(mx.optimizer.Optimizer):
@@ -35,7 +38,7 @@ class _TorchOptimizer(mx.optimizer.Optimizer):
                 "the gradients before the step."
             )
 
-    def _state(self, weight: nd.NDArray, slots: int) -> tuple[nd.NDArray, ...]:
+    def _state(self, weight: NDArray, slots: int) -> State:
         """Return so many arrays of zeros like the weight, refusing weights that PyTorch's rule cannot serve."""
         if weight.dtype not in (np.float32, np.float64):
             raise UserError(
@@ -44,7 +47,7 @@ class _TorchOptimizer(mx.optimizer.Optimizer):
             )
         return tuple(nd.zeros(weight.shape, weight.context, dtype=weight.dtype) for _ in range(slots))
 
-    def _begin(self, index: int, grad: nd.NDArray) -> tuple[float, float]:
+    def _begin(self, index: int, grad: NDArray) -> tuple[float, float]:
         """Count the update and return learning rate and weight decay."""
         if grad.stype != "default":
             raise UserError(
@@ -54,7 +57,7 @@ class _TorchOptimizer(mx.optimizer.Optimizer):
         self._update_count(index)
         return self._get_lr(index), self._get_wd(index)
 
-    def _decayed(self, weight: nd.NDArray, grad: nd.NDArray, wd: float) -> nd.NDArray:
+    def _decayed(self, weight: NDArray, grad: NDArray, wd: float) -> NDArray:
         """Return the rescaled gradient plus the weight decay; the gradient itself if it needs neither."""
         if self.rescale_grad != 1:
             grad = grad * self.rescale_grad
@@ -63,6 +66,14 @@ class _TorchOptimizer(mx.optimizer.Optimizer):
         decayed = weight * wd
         decayed += grad
         return decayed
+
+    def _fused_adam(
+        self, weight: NDArray, grad: NDArray, state: State, betas: tuple[float, float], lr: float, eps: float, wd: float
+    ) -> None:
+        """Update in place: state = (mean, variance), and the root of the variance plus eps divides the mean."""
+        mean, var = state
+        options = {"beta1": betas[0], "beta2": betas[1], "lr": lr, "epsilon": eps, "wd": wd}
+        nd.adam_update(weight, grad, mean, var, out=weight, rescale_grad=self.rescale_grad, **options)
 
 
 @mx.optimizer.Optimizer.register
@@ -113,11 +124,11 @@ class TorchRMSProp(_TorchOptimizer):
             raise UserError(f"momentum {momentum} is out of range: it must be at least 0.")
         self.alpha, self.momentum, self.centered = alpha, momentum, centered
 
-    def create_state(self, index: int, weight: nd.NDArray) -> tuple[nd.NDArray, ...]:
+    def create_state(self, index: int, weight: NDArray) -> State:
         """Return (n,), then m if centred, then b with momentum, all 0 and of the weight's shape and type."""
         return self._state(weight, 1 + self.centered + (self.momentum > 0))
 
-    def update(self, index: int, weight: nd.NDArray, grad: nd.NDArray, state: tuple[nd.NDArray, ...]) -> None:
+    def update(self, index: int, weight: NDArray, grad: NDArray, state: State) -> None:
         """Update the weight and its state in place."""
         lr, wd = self._begin(index, grad)
         plain = not self.centered and self.momentum == 0
@@ -126,30 +137,15 @@ class TorchRMSProp(_TorchOptimizer):
         else:
             self._update_composed(weight, self._decayed(weight, grad, wd), state, lr)
 
-    def _update_fused(
-        self, weight: nd.NDArray, grad: nd.NDArray, n: nd.NDArray, lr: float, wd: float
-    ) -> None:
+    def _update_fused(self, weight: NDArray, grad: NDArray, n: NDArray, lr: float, wd: float) -> None:
         # Adam with beta1 = 0 is RMSprop. What it writes to its mean is then the gradient, so the gradient
         # itself serves as the mean, unless rescaling or weight decay would change it there.
         mean = grad if self.rescale_grad == 1 and wd == 0 else nd.zeros_like(grad)
         root = math.sqrt(stretch(self.alpha))
-        nd.adam_update(
-            weight,
-            grad,
-            mean,
-            n,
-            out=weight,
-            lr=lr * root,
-            beta1=0.0,
-            beta2=self.alpha,
-            epsilon=self.eps * root,
-            wd=wd,
-            rescale_grad=self.rescale_grad,
-        )
+        betas = (0.0, self.alpha)
+        self._fused_adam(weight, grad, (mean, n), betas, lr * root, self.eps * root, wd)
 
-    def _update_composed(
-        self, weight: nd.NDArray, grad: nd.NDArray, state: tuple[nd.NDArray, ...], lr: float
-    ) -> None:
+    def _update_composed(self, weight: NDArray, grad: NDArray, state: State, lr: float) -> None:
         n = state[0]
         scratch = nd.square(grad)
         _decay(n, self.alpha, scratch)
@@ -214,39 +210,26 @@ class TorchAdam(_TorchOptimizer):
                 raise UserError(f"{name} {beta} is out of range: it must be at least 0 and less than 1.")
         self.beta1, self.beta2 = beta1, beta2
 
-    def create_state(self, index: int, weight: nd.NDArray) -> tuple[nd.NDArray, ...]:
+    def create_state(self, index: int, weight: NDArray) -> State:
         """Return (m, v), both 0 and of the weight's shape and type."""
         return self._state(weight, 2)
 
-    def update(self, index: int, weight: nd.NDArray, grad: nd.NDArray, state: tuple[nd.NDArray, ...]) -> None:
+    def update(self, index: int, weight: NDArray, grad: NDArray, state: State) -> None:
         """Update the weight and its state in place."""
         lr, wd = self._begin(index, grad)
         t = self._index_update_count[index]
         lr /= 1 - self.beta1**t
         corrected = math.sqrt(1 - self.beta2**t)
-        mean, var = state
         stretch1, stretch2 = stretch(self.beta1), stretch(self.beta2)
         if weight.dtype != np.float32 or stretch1 == 0 or stretch2 == 0:
-            self._update_composed(weight, self._decayed(weight, grad, wd), mean, var, lr, corrected)
+            self._update_composed(weight, self._decayed(weight, grad, wd), state, lr, corrected)
             return
         root = corrected * math.sqrt(stretch2)
-        nd.adam_update(
-            weight,
-            grad,
-            mean,
-            var,
-            out=weight,
-            lr=lr * root / stretch1,
-            beta1=self.beta1,
-            beta2=self.beta2,
-            epsilon=self.eps * root,
-            wd=wd,
-            rescale_grad=self.rescale_grad,
-        )
+        betas = (self.beta1, self.beta2)
+        self._fused_adam(weight, grad, state, betas, lr * root / stretch1, self.eps * root, wd)
 
-    def _update_composed(
-        self, weight: nd.NDArray, grad: nd.NDArray, mean: nd.NDArray, var: nd.NDArray, lr: float, corrected: float
-    ) -> None:
+    def _update_composed(self, weight: NDArray, grad: NDArray, state: State, lr: float, corrected: float) -> None:
+        mean, var = state
         scratch = nd.square(grad)
         _decay(var, self.beta2, scratch)
         grad.copyto(scratch)
@@ -280,7 +263,7 @@ def stretch(decay: float) -> float:
     return float(np.float32(1) - np.float32(decay)) / (1 - decay)
 
 
-def _decay(average: nd.NDArray, decay: float, scratch: nd.NDArray) -> None:
+def _decay(average: NDArray, decay: float, scratch: NDArray) -> None:
     """Let a running average decay and add the new values, which are in ``scratch`` and are lost."""
     scratch *= 1 - decay
     average *= decay
@@ -290,7 +273,5 @@ def _decay(average: nd.NDArray, decay: float, scratch: nd.NDArray) -> None:
 def _checked(name: str, value: float) -> float:
     """Refuse what the operators could not read, or would read as another number."""
     if value != 0 and not SMALLEST <= value <= LARGEST:
-        raise UserError(
-            f"{name} {value} is out of range: it must be 0 or from {SMALLEST:g} to {LARGEST:g}."
-        )
+        raise UserError(f"{name} {value} is out of range: it must be 0 or from {SMALLEST:g} to {LARGEST:g}.")
     return value

@@ -134,6 +134,8 @@ BAD = {
     "--eps-d nan": "--eps-d nan",
     "--clip 0": "--clip 0",
     "--gamma1 1.5": "--gamma1 1.5",
+    "--optimizer adam --beta1 1": "--beta1 1",
+    "--optimizer adam --beta2 1": "--beta2 1",
     "--seed -1": "--seed -1",
     "--gen-iters 0": "--gen-iters 0",
     "--gen-iters 3 --epochs 3": "--epochs",

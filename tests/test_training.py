@@ -23,6 +23,7 @@ from gluon_wgan import session, trainer
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.interrupt import Interrupted
+from gluon_wgan.presets import PRESETS
 from gluon_wgan.run import checkpoint
 from gluon_wgan.run.directory import RunDirectory
 from gluon_wgan.run.metrics import COLUMNS, WALL_CLOCK_COLUMNS
@@ -160,11 +161,34 @@ def test_an_interruption_amid_the_critic_steps_changes_nothing(straight, tiny, s
     assert result(run(tiny(), resume=path)) == result(straight)
 
 
-def test_adam_resumes_exactly_too(tiny):
-    fields = {"optimizer": "adam", "lr_d": 1e-3, "lr_g": 1e-3}
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"optimizer": "adam", "lr_d": 1e-3, "lr_g": 1e-3},
+        {**PRESETS["wgan-gp"], "boost_every": 5},
+        {**PRESETS["dcgan"], "drop_last": True},
+        {**PRESETS["lite"], "ngf": 2, "ndf": 2},
+        PRESETS["reference"],
+    ],
+    ids=["adam", "wgan-gp", "dcgan", "lite", "reference"],
+)
+def test_every_objective_and_optimiser_resumes_exactly_too(fields, tiny):
     whole = run(tiny("whole", **fields))
     part = run(tiny("part", **fields, gen_iters=3))
     assert result(run(tiny("part", **fields), resume=part)) == result(whole)
+
+
+def test_the_metrics_say_what_the_objective_gives(tiny):
+    baseline = rows(run(tiny("dcgan", **PRESETS["dcgan"], gen_iters=2)))
+    assert [row["w_estimate"] for row in baseline] == ["nan", "nan"]
+    # Untrained: log 2 for reals and again for fakes.
+    assert float(baseline[0]["loss_d"]) == pytest.approx(2 * np.log(2), rel=0.1)
+    assert float(baseline[0]["penalty"]) == 0
+    penalised = rows(run(tiny("gp", **PRESETS["wgan-gp"], gen_iters=2)))
+    for row in penalised:
+        # Initial weights of 0.02 give next to no gradient, so that the penalty is next to one.
+        assert 0.5 < float(row["penalty"]) < 1
+        assert float(row["loss_d"]) == pytest.approx(float(row["d_real"]) - float(row["d_fake"]), abs=1e-6)
 
 
 def test_several_devices_resume_exactly_too(tiny):

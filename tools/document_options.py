@@ -104,7 +104,7 @@ def preset_table() -> str:
     rows = [f"| detail | {' | '.join(f'`{name}`' for name in PRESETS)} |\n|---|{'---|' * len(PRESETS)}\n"]
     shared = []
     for field in dataclasses.fields(TrainConfig):
-        if field.name in NO_DETAIL or field.metadata["kind"] != MATHS and field.name not in OTHER_DETAILS:
+        if field.name in NO_DETAIL or (field.metadata["kind"] != MATHS and field.name not in OTHER_DETAILS):
             continue
         values = [getattr(config, field.name) for config in configs.values()]
         if len(set(values)) == 1:

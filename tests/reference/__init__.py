@@ -1,1 +1,1 @@
-"""An independent PyTorch WGAN, written from the paper, that imports nothing from gluon_wgan."""
+"""An independent PyTorch WGAN, written from the papers, that imports nothing from gluon_wgan."""

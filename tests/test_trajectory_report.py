@@ -1,0 +1,289 @@
+"""The comparison's arithmetic, its plan of steps, its files and its command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from gluon_wgan.config import preset_config
+from gluon_wgan.data.batches import epoch_order
+from gluon_wgan.data.load import prepare_data
+from gluon_wgan.data.store import Store
+from tools.trajectory.cli import main
+from tools.trajectory.difference import Difference, compare, relative
+from tools.trajectory.plan import Length, steps
+
+SMALL = ["--image-size", "16", "--ngf", "4", "--ndf", "4", "--nz", "5", "--batch-size", "4", "--num-faces", "9"]
+SVG = "{http://www.w3.org/2000/svg}"
+
+# Exact fractions of halves: every operation but the last division and the root is then exact.
+halves = st.integers(-1000, 1000).map(lambda value: value / 2)
+pairs = st.integers(1, 6).flatmap(
+    lambda size: st.tuples(*[arrays.arrays(np.float64, size, elements=halves) for _ in range(2)])
+)
+
+
+@given(pairs)
+def test_relative_differences_are_those_of_exact_fractions(pair):
+    a, b = pair
+    apart = [Fraction(x) - Fraction(y) for x, y in zip(a, b)]
+    largest, length = max(abs(Fraction(y)) for y in b), sum(Fraction(y) ** 2 for y in b)
+    by_max, by_norm = relative(a, b)
+    if largest == 0:
+        assert by_max == by_norm == (0 if not any(apart) else math.inf)
+    else:
+        assert by_max == pytest.approx(float(max(map(abs, apart)) / largest), rel=1e-14)
+        assert by_norm == pytest.approx(math.sqrt(sum(x**2 for x in apart) / length), rel=1e-12)
+
+
+@given(pairs, st.sampled_from([1e-200, 1e200]))
+def test_relative_differences_do_not_depend_on_the_scale(pair, scale):
+    a, b = pair
+    assert relative(a * scale, b * scale) == pytest.approx(relative(a, b), rel=1e-12)
+
+
+def test_relative_differences_of_float32_are_computed_in_float64():
+    a, b = np.array([1 + 2**-23, 1], np.float32), np.ones(2, np.float32)
+    assert relative(a, b) == (2**-23, pytest.approx(2**-23 / math.sqrt(2), rel=1e-12))
+    assert all(map(math.isnan, relative(np.array([math.nan, 1.0]), np.ones(2))))
+
+
+def test_gradients_that_vanish_are_measured_against_their_network():
+    for group in ("gradients", "weights"):
+        theirs = {group: {"weight": np.array([3.0, 4.0]), "bias": np.array([1e-9])}}
+        ours = {group: {"weight": np.array([3.0, 4.0]), "bias": np.array([5e-9])}}
+        (_, plain), (_, against) = compare(ours, theirs), compare(ours, theirs, {"bias"})
+        assert plain == Difference(group, "bias", pytest.approx(4), pytest.approx(4))
+        assert against == Difference(group, "bias", pytest.approx(1e-9), pytest.approx(4e-9 / 5))
+
+
+def test_tensors_that_do_not_correspond_are_refused():
+    one = {"weights": {"a": np.ones(2)}}
+    for other in ({"weights": {"b": np.ones(2)}}, {"weights": {"a": np.ones(3)}}, {}):
+        with pytest.raises(ValueError, match=r"cannot be compared|differ"):
+            compare(one, other)
+
+
+@pytest.fixture
+def faces(tmp_path) -> Store:
+    """Return a store of nine faces."""
+    config = preset_config("gluon", batch_size=4, image_size=16, num_faces=9, cache_dir=str(tmp_path / "cache"))
+    return prepare_data(config, progress=False)
+
+
+def test_steps_follow_what_was_asked_for(faces):
+    config = preset_config("gluon", batch_size=4, image_size=16, num_faces=9)
+    found = list(steps(config, faces, Length(None, 2, 3)))
+    assert [step.kind[0] for step in found] == list("ccgccgccg")
+    assert [step.number for step in found] == list(range(1, 10))
+    assert [step.gen_iter for step in found] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    batches = [step.real for step in found if step.real is not None]
+    order = [*epoch_order(9, 0, 0), *epoch_order(9, 0, 1)]
+    assert [len(batch) for batch in batches] == [4, 4, 1, 4, 4, 1]
+    assert np.array_equal(np.concatenate(batches), faces.images[order])
+
+
+@pytest.mark.parametrize(
+    ("preset", "total", "kinds"),
+    [
+        # An epoch of nine faces is three batches of four, or two without the short one.
+        ("paper", 13, "cccccgcccccgc"),
+        ("reference", 9, "cccgcccgc"),
+        ("lite", 7, "cgcgcgc"),
+        ("gluon", 102, "c" * 100 + "gc"),
+    ],
+)
+def test_steps_follow_the_presets_own_schedule(preset, total, kinds, faces):
+    config = preset_config(preset, batch_size=4, image_size=16, num_faces=9)
+    found = list(steps(config, faces, Length(total)))
+    assert "".join(step.kind[0] for step in found) == kinds
+    sizes = {len(step.real) for step in found if step.real is not None}
+    assert sizes == ({4} if preset == "lite" else {4, 1})
+    assert Length(total).total == total
+
+
+@pytest.fixture
+def made_up(require_torch):
+    """Return a function from each step's largest differences (ours and three yardsticks) to a trajectory."""
+    require_torch()
+    from tests.reference.options import Options
+    from tools.trajectory.run import CONTENDERS, StepReport, Trajectory
+
+    config = preset_config("gluon")
+
+    def make(*rows: tuple[float, ...]):
+        def differences(value: float) -> list[Difference]:
+            # Three tensors: the largest, the median and one below.
+            return [Difference("weights", name, value * part, value) for name, part in zip("abc", (0.5, 1, 0.1))]
+
+        reports = [
+            StepReport(number, 0, "critic", {who: differences(v) for who, v in zip(CONTENDERS, row)})
+            for number, row in enumerate(rows, 1)
+        ]
+        return Trajectory(config, Options.from_mapping(config.to_json()), [], reports)
+
+    return make
+
+
+def test_verdicts_compare_with_the_larger_yardstick_of_each_step(made_up):
+    from tools.trajectory.summary import spread, verdict
+
+    trajectory = made_up((1e-6, 5e-7, 1e-7, 0), (4e-6, 1e-6, 2e-6, 0), (3e-6, 0, 1e-7, 1e-6))
+    one = spread(trajectory.steps[0].differences["gluon_wgan"], "weights", "max_rel")
+    assert (one.largest, one.worst, one.median) == (1e-6, "b", 5e-7)
+    found = verdict(trajectory, "weights", "max_rel")
+    assert (found.first, found.last, found.largest, found.yardstick) == (1e-6, 3e-6, 4e-6, 2e-6)
+    assert found.ratio == pytest.approx(2)  # of 2, 2 and 3
+    assert verdict(made_up((1e-6, 0, 0, 0)), "weights", "max_rel").ratio == math.inf
+    assert verdict(made_up((0, 0, 0, 0)), "weights", "max_rel").ratio is None
+    assert verdict(made_up((math.nan, 1e-6, 0, 0)), "weights", "max_rel").largest == math.inf
+    assert verdict(trajectory, "statistics", "max_rel").largest == 0
+
+
+def test_the_table_has_a_row_for_each_group(made_up):
+    from tools.trajectory.write import table
+
+    lines = table(made_up((1e-6, 5e-7, 1e-7, 0), (4e-6, 1e-6, 2e-6, 0), (3e-6, 0, 1e-7, 1e-6))).splitlines()
+    rows = {line.split()[0]: line.split()[1:] for line in lines[2:]}
+    assert list(rows) == ["fakes", "scores", "losses", "gradients", "weights", "statistics"]
+    assert rows["weights"] == ["1.0e-06", "3.0e-06", "4.0e-06", "2.0e-06", "2.00", "2.00"]
+    assert rows["statistics"][-1] == "-"
+
+
+def test_the_figure_is_logarithmic_with_zero_at_the_bottom_and_infinity_at_the_top(made_up):
+    from tools.trajectory.figure import draw
+
+    rows = [(ours, 0, 0, 1e-6) for ours in (0, 1e-6, 1e-4, math.inf)]
+    root = ET.fromstring(draw(made_up(*rows), "title"))
+    (line,) = [curve for curve in root.iter(f"{SVG}polyline") if curve.get("class") == "ours"]
+    points = [tuple(map(float, point.split(","))) for point in line.get("points").split()]
+    zero, low, middle, top = (y for _, y in points)
+    assert zero > low > middle >= top
+    assert [x for x, _ in points] == sorted(x for x, _ in points)
+    axis = {text.text: float(text.get("y")) for text in root.iter(f"{SVG}text") if text.get("text-anchor") == "end"}
+    assert zero == pytest.approx(axis["0"] - 3, abs=0.2)
+    decade = (axis["1e-6"] - axis["1e-4"]) / 2
+    assert middle == pytest.approx(low - 2 * decade, abs=0.2)
+    words = {text.text for text in root.iter(f"{SVG}text")}
+    assert {"title", "gradients", "running statistics", "none, or all equal"} <= words
+
+
+def test_infinite_differences_reach_json_as_a_word(made_up, tmp_path):
+    from tools.trajectory.write import table, write_all
+
+    trajectory = made_up((math.inf, 0, 0, 1e-6))
+    write_all(tmp_path, {"gluon": trajectory}, {})
+    written = json.loads((tmp_path / "trajectory.json").read_text())["presets"]["gluon"]
+    assert written["summary"]["max_rel"]["weights"]["largest"] == "infinite"
+    assert "inf" in table(trajectory)
+
+
+def test_the_tool_writes_a_table_json_csv_and_figures_that_agree(require_torch, tmp_path, capsys):
+    require_torch()
+    out = tmp_path / "report"
+    words = ["--preset", "gluon", "paper", "--eps-rule", "mxnet", *SMALL]
+    words += ["--critic-steps", "2", "--generator-steps", "2", "--cache-dir", str(tmp_path / "cache")]
+    assert main([*words, "--out", str(out)]) == 0
+    files = {path.name for path in out.iterdir()}
+    assert files == {"gluon.svg", "paper.svg", "trajectory.csv", "trajectory.json"}
+
+    written = json.loads((out / "trajectory.json").read_text())
+    assert written["command"].startswith("python tools/parity_trajectory.py --preset gluon paper --eps-rule mxnet")
+    assert set(written["versions"]) == {"gluon_wgan", "mxnet", "torch", "numpy", "python"}
+    gluon, paper = (written["presets"][name] for name in ("gluon", "paper"))
+    assert gluon["config"]["running_var"] == "unbiased"
+    assert paper["reference_options"]["clip_when"] == "after"
+    with (out / "trajectory.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["preset"] for row in rows} == {"gluon", "paper"}
+    for step in paper["steps"]:
+        for who, groups in step["differences"].items():
+            for group, measures in groups.items():
+                key = ("paper", str(step["step"]), who, group)
+                listed = [row for row in rows if (row["preset"], row["step"], row["contender"], row["group"]) == key]
+                assert len(listed) >= (0 if group == "statistics" else 1)
+                for measure, spread in measures.items():
+                    largest = max((float(row[measure]) for row in listed), default=0)
+                    assert spread["largest"] == pytest.approx(largest, rel=1e-5)
+    for name in ("gluon", "paper"):
+        assert ET.parse(out / f"{name}.svg").getroot().get("viewBox") == "0 0 800 520"
+    printed = capsys.readouterr().out
+    assert "paper: 4 critic and 2 generator steps, 16x16, batch 4" in printed
+    largest = paper["summary"]["max_rel"]["gradients"]["largest"]
+    assert f"{largest:.1e}" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--steps", "5", "--critic-steps", "2"], "own schedule"),
+        (["--steps", "0"], "--steps 0 is too few"),
+        (["--generator-steps", "-1"], "--generator-steps -1"),
+        (["--preset", "nonsense"], "no preset 'nonsense'"),
+        (["--gen-iters", "5"], "--gen-iters has no meaning here"),
+        (["--running-var", "population"], "--running-var population has no counterpart"),
+        (["--dataset", "folder"], "needs --data-root"),
+        (["--image-size", "48"], "--image-size 48"),
+        (["--num-faces", "3"], "--batch-size"),
+    ],
+)
+def test_bad_input_is_refused_in_one_sentence_before_anything_is_made(words, sentence, require_torch, tmp_path, capsys):
+    require_torch()
+    out = tmp_path / "report"
+    assert main([*SMALL, "--cache-dir", str(tmp_path / "cache"), *words, "--out", str(out)]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("parity_trajectory.py: ")]
+    assert sentence in line and line.endswith(".")
+    assert not out.exists()
+
+
+def test_unknown_flags_are_refused_under_the_tools_own_name(tmp_path, capsys):
+    for words in (["--nonsense"], ["--steps", "many"], ["--batch-size", "x"]):
+        with pytest.raises(SystemExit) as stop:
+            main([*words, "--out", str(tmp_path / "report")])
+        assert stop.value.code == 2
+        assert capsys.readouterr().err.startswith("parity_trajectory.py: ")
+
+
+def test_an_existing_folder_is_left_as_it_is(require_torch, tmp_path, capsys):
+    require_torch()
+    (tmp_path / "mine.txt").write_text("precious")
+    assert main([*SMALL, "--cache-dir", str(tmp_path / "cache"), "--out", str(tmp_path)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert (tmp_path / "mine.txt").read_text() == "precious"
+
+
+def test_ctrl_c_leaves_no_empty_folder_behind(require_torch, tmp_path, capsys, monkeypatch):
+    require_torch()
+    from tools.trajectory import run
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "trace", stopped)
+    assert main([*SMALL, "--cache-dir", str(tmp_path / "cache"), "--out", str(tmp_path / "report")]) == 130
+    assert "parity_trajectory.py: Stopped." in capsys.readouterr().err
+    assert not (tmp_path / "report").exists()
+
+
+def test_without_torch_one_sentence_says_so(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main([*SMALL, "--out", str(tmp_path / "report")]) == 2
+    assert capsys.readouterr().err.startswith("parity_trajectory.py: The reference needs PyTorch")
+
+
+def test_the_script_itself_runs(repository: Path):
+    script = repository / "tools" / "parity_trajectory.py"
+    run = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True, cwd="/")
+    assert run.returncode == 0 and "--critic-steps" in run.stdout

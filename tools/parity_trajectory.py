@@ -1,0 +1,18 @@
+"""Train gluon_wgan and an independent PyTorch WGAN side by side; ``--help`` lists the options.
+
+python tools/parity_trajectory.py --preset reference wgan-gp --out runs/trajectory
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+if __name__ == "__main__":
+    try:
+        from tools.trajectory.cli import main
+    except ImportError as error:
+        print(f"parity_trajectory.py: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""``tools/parity_trajectory.py``: from the words of a command line to a report."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn, Optional
+
+from gluon_wgan import __version__, compat
+from gluon_wgan.config import MATHS, PIXELS, TrainConfig, preset_config
+from gluon_wgan.config_checks import flag_of
+from gluon_wgan.errors import UserError
+from gluon_wgan.flags import build_parser, chosen_options
+from gluon_wgan.presets import PRESETS
+from gluon_wgan.progress import redraw_seconds
+from tools.trajectory.plan import CRITIC_STEPS, GENERATOR_STEPS, Length
+
+PROGRAM = "parity_trajectory.py"
+BAD_INPUT, CTRL_C = 2, 130
+# Options of the machine that matter here too.
+_MACHINE = ("cache_dir", "jobs", "strict", "threads")
+# What the reference knows one way of: option -> value.
+_ONE_WAY = {"running_var": "unbiased", "gpus": ()}
+_EPILOG = """Every option of train_wgan.py that decides the mathematics or the data works here too, such as --image-size
+--batch-size --ngf --ndf --dataset --data-root --dtype --seed --eps-rule. Running statistics always gather the unbiased
+variance, PyTorch's rule. Exit status: 0, 2 for bad input."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says one sentence instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{PROGRAM}: {message[0].upper()}{message[1:]}; --help lists the options.", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Compare as the command line says and return the exit status.
+
+    Parameters
+    ----------
+    argv
+        The words after the program's name; None takes them from ``sys.argv``.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments, rest = _parser().parse_known_args(words)
+    others = build_parser(__version__)
+    others.prog = PROGRAM
+    try:
+        options = chosen_options(others.parse_args(rest))
+        length = _length(arguments)
+        configs = {name: make_config(name, options) for name in dict.fromkeys(arguments.preset)}
+        _prepare_machine(configs)
+        return _compare(configs, length, Path(arguments.out), shlex.join(["python", f"tools/{PROGRAM}", *words]))
+    except (UserError, ImportError) as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print(f"{PROGRAM}: Stopped.", file=sys.stderr)
+        return CTRL_C
+
+
+def make_config(preset: str, options: dict[str, Any]) -> TrainConfig:
+    """Return a preset's configuration with options overridden and running statistics as in PyTorch.
+
+    Raises
+    ------
+    UserError
+        For an option that has no meaning here, or that the reference cannot follow.
+    """
+    kinds = {name: field.metadata["kind"] for name, field in TrainConfig.__dataclass_fields__.items()}
+    for name, value in options.items():
+        if name in _ONE_WAY and value != _ONE_WAY[name]:
+            raise UserError(f"{flag_of(name)} {value} has no counterpart in the reference: leave it out.")
+        if kinds[name] not in (MATHS, PIXELS) and name not in _MACHINE:
+            raise UserError(f"{flag_of(name)} has no meaning here: leave it out.")
+    return preset_config(preset, **{**options, **_ONE_WAY})
+
+
+def _compare(configs: dict[str, TrainConfig], length: Length, out: Path, command: str) -> int:
+    # Imported here because MXNet reads its number of threads when it is loaded.
+    from tqdm import tqdm
+
+    from gluon_wgan.data.load import prepare_data
+    from tools.trajectory.about import about
+    from tools.trajectory.run import trace
+    from tools.trajectory.write import table, write_all
+
+    stores = {name: prepare_data(config, progress=True) for name, config in configs.items()}
+    _claim(out)
+    try:
+        found = {}
+        with tqdm(total=length.total * len(configs), unit="step", mininterval=redraw_seconds()) as bar:
+            for name, config in configs.items():
+                bar.set_description(name)
+                found[name] = trace(config, stores[name], length, bar.update)
+        write_all(out, found, about(command))
+    except OSError as error:
+        raise UserError(f"Cannot write into {out} ({error.strerror or error}): choose another --out.") from None
+    finally:
+        # What was claimed and not filled would be in the way of the next attempt.
+        with contextlib.suppress(OSError):
+            out.rmdir()
+    print("\n\n".join(table(one) for one in found.values()))
+    print(f"\nReport: {out / 'trajectory.json'}")
+    return 0
+
+
+def _prepare_machine(configs: dict[str, TrainConfig]) -> None:
+    threads = next(iter(configs.values())).threads
+    if threads is not None:
+        compat.set_threads(threads)
+    compat.check_mxnet_loads()
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise UserError("The reference needs PyTorch, which is not installed: pip install torch.") from None
+
+
+def _claim(out: Path) -> None:
+    try:
+        out.mkdir(parents=True)
+    except FileExistsError:
+        raise UserError(f"{out} exists already: name a new folder with --out.") from None
+    except OSError as error:
+        raise UserError(f"Cannot make {out} ({error.strerror or error}): choose another --out.") from None
+
+
+def _length(arguments: argparse.Namespace) -> Length:
+    pair = (arguments.critic_steps, arguments.generator_steps)
+    for flag, value in zip(("--steps", "--critic-steps", "--generator-steps"), (arguments.steps, *pair)):
+        if value is not None and value < 1:
+            raise UserError(f"{flag} {value} is too few: take 1 or more.")
+    if arguments.steps is not None and pair != (None, None):
+        raise UserError("--steps follows the preset's own schedule: leave --critic-steps and --generator-steps out.")
+    return Length(arguments.steps, pair[0] or CRITIC_STEPS, pair[1] or GENERATOR_STEPS)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=PROGRAM,
+        description="Train gluon_wgan and an independent PyTorch WGAN side by side and measure how far they part.",
+        epilog=_EPILOG,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    presets = f"one or more of: {', '.join(PRESETS)} (default: {TrainConfig.preset})"
+    add("--preset", nargs="+", default=[TrainConfig.preset], metavar="NAME", help=presets)
+    add("--critic-steps", type=int, metavar="N", help=f"critic steps for each generator step (default: {CRITIC_STEPS})")
+    add("--generator-steps", type=int, metavar="N", help=f"generator steps (default: {GENERATOR_STEPS})")
+    add("--steps", type=int, metavar="N", help="instead: so many steps of both kinds, by the preset's own schedule")
+    add("--out", required=True, metavar="DIR", help="the folder of the report, which must not exist yet")
+    return parser

@@ -1,0 +1,125 @@
+"""Both sides through the same steps, and the yardsticks beside them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Optional
+
+from gluon_wgan import streams
+from gluon_wgan.config import TrainConfig
+from gluon_wgan.data.store import Store
+from tests.reference.options import Options
+from tests.reference.wgan import ReferenceWGAN
+from tools.trajectory.difference import Difference, Snapshot, compare
+from tools.trajectory.plan import Length, Step, steps
+from tools.trajectory.sides import GluonSide, Noise, Side, TorchSide, options_of
+from tools.trajectory.zeros import zero_gradients
+
+# The package against the reference, and the reference against itself.
+OURS = "gluon_wgan"
+THREADS, LAYOUT, KERNELS = YARDSTICKS = ("torch, 1 thread", "torch, channels last", "torch, no oneDNN")
+CONTENDERS = (OURS, *YARDSTICKS)
+BASE_THREADS, OTHER_THREADS = 2, 1
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """How far the contenders are from the reference after one step.
+
+    Attributes
+    ----------
+    number, gen_iter, kind
+        Of the step, see :class:`tools.trajectory.plan.Step`.
+    differences
+        Contender -> its differences, tensor by tensor.
+    """
+
+    number: int
+    gen_iter: int
+    kind: str
+    differences: dict[str, list[Difference]]
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The comparison of one configuration.
+
+    Attributes
+    ----------
+    config, options
+        What the package and what the reference computed.
+    zero_gradients
+        Parameters whose gradient is zero but for rounding.
+    steps
+        A report for each step.
+    """
+
+    config: TrainConfig
+    options: Options
+    zero_gradients: list[str]
+    steps: list[StepReport]
+
+
+def trace(
+    config: TrainConfig, store: Store, length: Length, tick: Optional[Callable[[], object]] = None
+) -> Trajectory:
+    """Train the package's WGAN, the reference and the yardsticks side by side.
+
+    Parameters
+    ----------
+    config
+        What to compute; its ``running_var`` has to be ``unbiased``, since the reference knows only that.
+    store
+        The images.
+    length
+        How many steps.
+    tick
+        Called after each step.
+    """
+    options = options_of(config)
+    reference = ReferenceWGAN(options)
+    ours = GluonSide(config, reference)
+    theirs, *yardsticks = _torch_sides(options, ours, config.dtype)
+    contenders: dict[str, Side] = dict(zip(CONTENDERS, [ours, *yardsticks]))
+    zeros = zero_gradients(reference)
+    draw = _noise_of(config, ours)
+    reports = []
+    for step in steps(config, store, length):
+        noise = draw(step)
+        wanted = _take(theirs, step, noise)
+        found = {name: compare(_take(side, step, noise), wanted, zeros) for name, side in contenders.items()}
+        reports.append(StepReport(step.number, step.gen_iter, step.kind, found))
+        if tick is not None:
+            tick()
+    return Trajectory(config, options, sorted(zeros), reports)
+
+
+def _torch_sides(options: Options, start: GluonSide, dtype: str) -> list[TorchSide]:
+    state = start.state()
+    return [
+        TorchSide(options, state, dtype, threads=BASE_THREADS),
+        TorchSide(options, state, dtype, threads=OTHER_THREADS),
+        TorchSide(options, state, dtype, threads=BASE_THREADS, channels_last=True),
+        TorchSide(options, state, dtype, threads=BASE_THREADS, onednn=False),
+    ]
+
+
+def _noise_of(config: TrainConfig, ours: GluonSide) -> Callable[[Step], Noise]:
+    """Return a function that draws again, from streams of its own, what the package will draw."""
+    latents, alphas = copy.deepcopy(ours.wgan.noise), copy.deepcopy(ours.wgan.alphas)
+
+    def draw(step: Step) -> Noise:
+        reals = config.batch_size if step.real is None else len(step.real)
+        count = reals if config.short_noise else config.batch_size
+        drawn = streams.draw_latents(latents, count, config.nz, config.latent)
+        if config.objective != "wgan-gp" or step.real is None:
+            return Noise(drawn)
+        return Noise(drawn, streams.draw_alphas(alphas, reals, config.gp_alpha))
+
+    return draw
+
+
+def _take(side: Side, step: Step, noise: Noise) -> Snapshot:
+    return side.generator_step(noise) if step.real is None else side.critic_step(step.real, noise)
