@@ -14,9 +14,9 @@ import numpy as np
 from mxnet import Context, nd
 from mxnet.gluon import HybridBlock, nn
 
-from gluon_wgan.models.layers import LatentProjection, LayerNorm, ScoreProjection
+from gluon_wgan.models.layers import GreyDeconvolution, LatentProjection, LayerNorm, ScoreProjection
 
-CONVOLUTIONS = (nn.Conv2D, nn.Conv2DTranspose, LatentProjection, ScoreProjection)
+CONVOLUTIONS = (nn.Conv2D, nn.Conv2DTranspose, GreyDeconvolution, LatentProjection, ScoreProjection)
 SIGMA = 0.02
 XAVIER_MAGNITUDE = 0.01
 MXNET_BOUND = 0.07

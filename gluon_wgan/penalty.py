@@ -17,7 +17,13 @@ from mxnet import autograd, nd
 from mxnet.gluon import HybridBlock, Parameter, nn
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.models.layers import ExactLeakyReLU, LayerNorm, Reshape, ScoreProjection
+from gluon_wgan.models.layers import (
+    ExactLeakyReLU,
+    LayerNorm,
+    Reshape,
+    ScoreProjection,
+    deconvolve_to_one_channel,
+)
 from gluon_wgan.models.views import View
 
 # Added to the squared norm under the root, whose derivative at zero would otherwise be NaN.
@@ -141,26 +147,29 @@ class _Penalties(View):
             elif isinstance(layer, LayerNorm):
                 gradient = _through_layer_norm(F, _value(F, layer.gamma, x), normed.pop(), gradient)
             else:
-                gradient = _through_weights(F, layer, x, gradient)
+                gradient = self._through_weights(F, layer, x, gradient)
         squares = F.square(F.reshape_like(gradient, x))
         if self._norm_over == "channels":
             norms = F.sqrt(F.sum(squares, axis=1) + TINY)
             return F.mean(F.square(norms - 1.0), axis=(1, 2))
         return F.square(F.sqrt(F.sum(squares, axis=(1, 2, 3)) + TINY) - 1.0)
 
-
-def _through_weights(F: ModuleType, layer: HybridBlock, x: Tensor, gradient: Tensor) -> Tensor:
-    """Return the gradient by a layer's input, from that by its output."""
-    if isinstance(layer, Reshape):
-        return gradient
-    weight = _value(F, layer.weight, x)
-    if isinstance(layer, nn.Conv2D):
-        return _through_convolution(F, layer, weight, gradient)
-    if isinstance(layer, ScoreProjection):
-        return F.broadcast_mul(F.reshape(gradient, (-1, 1, 1, 1)), weight)
-    if isinstance(layer, nn.Dense):
-        return F.dot(F.reshape(gradient, (-1, layer._units)), weight)
-    raise TypeError(f"There is no gradient rule for the layer {layer}.")
+    def _through_weights(
+        self, F: ModuleType, layer: HybridBlock, x: Tensor, gradient: Tensor
+    ) -> Tensor:
+        """Return the gradient by a layer's input, from that by its output."""
+        if isinstance(layer, Reshape):
+            return gradient
+        weight = _value(F, layer.weight, x)
+        if isinstance(layer, nn.Conv2D) and layer._in_channels == 1:
+            return deconvolve_to_one_channel(F, gradient, weight, layer._kwargs["kernel"][0], self.net.image_size)
+        if isinstance(layer, nn.Conv2D):
+            return _through_convolution(F, layer, weight, gradient)
+        if isinstance(layer, ScoreProjection):
+            return F.broadcast_mul(F.reshape(gradient, (-1, 1, 1, 1)), weight)
+        if isinstance(layer, nn.Dense):
+            return F.dot(F.reshape(gradient, (-1, layer._units)), weight)
+        raise TypeError(f"There is no gradient rule for the layer {layer}.")
 
 
 def _through_convolution(F: ModuleType, layer: nn.Conv2D, weight: Tensor, gradient: Tensor) -> Tensor:

@@ -154,7 +154,10 @@ class WGAN:
         bound = self.config.clip
         for parameter in self._clipped:
             for data in parameter.list_data():
-                nd.clip(data, -bound, bound, out=data)
+                if data.dtype == np.float32:
+                    nd.clip(data, -bound, bound, out=data)
+                else:  # nd.clip rounds its bounds to single precision
+                    nd.minimum(nd.maximum(data, -bound), bound).copyto(data)
 
     def sample(self, latents: np.ndarray) -> np.ndarray:
         """Draw images for given latents, on the first device, without touching the training state.

@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from mxnet import cpu
 
 from gluon_wgan.errors import UserError
+from gluon_wgan.interop.authors_names import CRITIC
+from gluon_wgan.interop.network import config_of
 from gluon_wgan.interop.torch_files import read_state_dict
 from gluon_wgan.interop.torch_weights import convert
 from gluon_wgan.run import atomic
@@ -187,6 +189,26 @@ def test_shapes_that_name_no_network_are_refused(tmp_path, require_torch):
         state[f"{layer}.weight"], state[f"{layer}.bias"] = torch.zeros(shape), torch.zeros(shape[0])
     torch.save(state, tmp_path / "netG_epoch_0.pth")
     assert "has shapes that no generator" in refusal(tmp_path / "netG_epoch_0.pth", tmp_path / "out")
+
+
+def test_whole_numbers_are_no_weights(theirs, tmp_path, require_torch):
+    torch = require_torch()
+    state = {name: tensor.long() for name, tensor in load(theirs / "netG_epoch_7.pth").items()}
+    torch.save(state, theirs / "netG_epoch_7.pth")
+    assert "float32 is due" in refusal(theirs, tmp_path / "out")
+
+
+def test_a_file_of_very_many_layers_is_refused_before_its_size_is_written_out():
+    arrays = {f"main.pyramid:{i}:conv.weight": np.zeros((1, 1, 4, 4), "f4") for i in range(16_000)}
+    with pytest.raises(UserError, match="has shapes that no critic"):
+        config_of(CRITIC, arrays, "netD_epoch_0.pth")
+
+
+def test_an_mlp_is_not_announced_as_a_network_without_batch_norm(tmp_path, require_torch):
+    require_torch()
+    convert(checkpoint_of(tmp_path, no_bn=True, mlp_g=True), tmp_path / "out")
+    fields = json.loads((tmp_path / "out/generator_config.json").read_text())
+    assert (fields["noBN"], fields["mlp_G"]) == (False, True)
 
 
 def test_a_swapped_name_and_networks_that_do_not_belong_together(theirs, tmp_path):

@@ -31,6 +31,9 @@ SHAPES = [
     {"image_size": 64, "ngf": 16, "ndf": 16},
     {"image_size": 128, "ngf": 4, "ndf": 4},
     {"image_size": 32, "nc": 1, "nz": 7},
+    # MXNet's own transposed convolution fails from 16 channels to one.
+    {"image_size": 32, "nc": 1, "ngf": 32, "ndf": 32},
+    {"image_size": 32, "nc": 1, "ngf": 16, "ndf": 16, "arch": "lite"},
     {"image_size": 32, "n_extra_layers": 2},
     {"image_size": 32, "no_bn": True, "no_bn_d": True, "n_extra_layers": 1},
     {"image_size": 32, "mlp_g": True, "mlp_d": True},

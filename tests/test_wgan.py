@@ -291,3 +291,16 @@ def test_uniform_latents_fill_their_interval():
     latents = streams.draw_latents(np.random.default_rng(0), 100, 100, "uniform")
     assert latents.dtype == np.float32 and latents.min() < -0.999 and latents.max() > 0.999
     assert np.abs(latents).max() <= 1 and abs(latents.std() - 1 / np.sqrt(3)) < 0.01
+
+
+@pytest.mark.parametrize("preset", ["gluon", "lite", "wgan-gp", "dcgan"])
+def test_grey_images_train_at_the_usual_widths(preset):
+    from gluon_wgan.config import preset_config
+
+    config = preset_config(preset, nc=1, image_size=32, ngf=32, ndf=32, batch_size=4)
+    wgan = WGAN(config, [cpu()])
+    real = np.random.default_rng(0).integers(0, 256, (4, 1, 32, 32), dtype=np.uint8)
+    assert np.isfinite(wgan.critic_step(real).read()).all()
+    before = weights(wgan.generator)
+    wgan.generator_step()
+    assert all((old != new).any() for old, new in zip(before, weights(wgan.generator)))

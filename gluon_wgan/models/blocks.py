@@ -8,7 +8,7 @@ from typing import Optional
 from mxnet.gluon import HybridBlock, nn
 
 from gluon_wgan.config import TrainConfig
-from gluon_wgan.models.layers import ExactLeakyReLU, LayerNorm
+from gluon_wgan.models.layers import ExactLeakyReLU, GreyDeconvolution, LayerNorm
 
 # Slope of the critic's LeakyReLU for negative input (reference, models/dcgan.py).
 LEAK = 0.2
@@ -69,6 +69,14 @@ def add_extra_layers(main: nn.HybridSequential, channels: int, count: int, style
     for _ in range(count):
         main.add(nn.Conv2D(channels, 3, 1, 1, in_channels=channels, use_bias=False))
         style.add(main, channels)
+
+
+def image_layer(config: TrainConfig, channels: int, kernel: int, *, use_bias: bool) -> HybridBlock:
+    """Return the generator's last transposed convolution, from half the image size to the image."""
+    if config.nc == 1:
+        return GreyDeconvolution(channels, kernel, config.image_size, use_bias=use_bias)
+    # Of stride 2 and padding 1; an odd kernel lacks a row and a column.
+    return nn.Conv2DTranspose(config.nc, kernel, 2, 1, kernel % 2, in_channels=channels, use_bias=use_bias)
 
 
 def halvings(image_size: int) -> int:

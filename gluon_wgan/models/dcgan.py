@@ -15,6 +15,7 @@ from gluon_wgan.models.blocks import (
     critic_style,
     generator_style,
     halvings,
+    image_layer,
 )
 from gluon_wgan.models.layers import LatentProjection, ScoreProjection
 
@@ -42,10 +43,7 @@ class DCGANGenerator(HybridBlock):
                 style.add(self.main, half)
                 channels = half
             add_extra_layers(self.main, channels, config.n_extra_layers, style)
-            self.main.add(
-                nn.Conv2DTranspose(config.nc, 4, 2, 1, in_channels=channels, use_bias=False),
-                nn.Activation("tanh"),
-            )
+            self.main.add(image_layer(config, channels, 4, use_bias=False), nn.Activation("tanh"))
 
     def hybrid_forward(self, F: ModuleType, x):  # type: ignore[no-untyped-def]
         """Map latents (N, nz, 1, 1) to images (N, nc, image_size, image_size) in [-1, 1]."""
@@ -63,6 +61,7 @@ class DCGANCritic(HybridBlock):
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
+        self.image_size = config.image_size
         style = critic_style(config)
         channels = config.ndf
         with self.name_scope():

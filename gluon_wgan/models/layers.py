@@ -64,6 +64,53 @@ class ScoreProjection(HybridBlock):
         return F.reshape(F.FullyConnected(*inputs, **options), (-1,))
 
 
+def deconvolve_to_one_channel(F: ModuleType, x, weight, kernel: int, size: int):  # type: ignore[no-untyped-def]
+    """Return the transposed convolution of stride 2 and padding 1 that doubles the size and leaves one channel.
+
+    MXNet 1.9.1 cannot differentiate its own on the CPU when one channel comes out of 16 or more ("could not
+    create a primitive descriptor for a reorder primitive"); this is the same as a product and a ``col2im``.
+
+    Parameters
+    ----------
+    F
+        ``mxnet.nd`` or ``mxnet.sym``.
+    x, weight
+        (N, C, size / 2, size / 2) and (C, 1, kernel, kernel).
+    kernel, size
+        Height = width of the weight and of the output.
+    """
+    by_channel = F.transpose(x, axes=(1, 0, 2, 3))
+    products = F.dot(F.reshape(weight, (0, -1)), F.reshape(by_channel, (0, -1)), transpose_a=True)
+    columns = F.transpose(F.reshape(products, (kernel * kernel, -1, (size // 2) ** 2)), axes=(1, 0, 2))
+    return F.col2im(columns, output_size=(size, size), kernel=(kernel, kernel), stride=(2, 2), pad=(1, 1))
+
+
+class GreyDeconvolution(HybridBlock):
+    """``Conv2DTranspose(1, kernel, strides=2, padding=1)`` to twice the size, of images of one channel.
+
+    Parameters
+    ----------
+    in_channels, kernel
+        Channels of the input; height and width of the weight (in_channels, 1, kernel, kernel).
+    size
+        Height = width of the output.
+    use_bias
+        Whether a bias (1,) is added.
+    """
+
+    def __init__(self, in_channels: int, kernel: int, size: int, *, use_bias: bool) -> None:
+        super().__init__()
+        self._kernel, self._size = kernel, size
+        with self.name_scope():
+            self.weight = self.params.get("weight", shape=(in_channels, 1, kernel, kernel))
+            self.bias = self.params.get("bias", shape=(1,)) if use_bias else None
+
+    def hybrid_forward(self, F: ModuleType, x, weight, bias=None):  # type: ignore[no-untyped-def]
+        """Map (N, in_channels, size / 2, size / 2) to (N, 1, size, size)."""
+        image = deconvolve_to_one_channel(F, x, weight, self._kernel, self._size)
+        return image if bias is None else F.broadcast_add(image, F.reshape(bias, (1, 1, 1, 1)))
+
+
 class Reshape(HybridBlock):
     """Give its input another shape.
 

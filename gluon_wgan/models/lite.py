@@ -16,6 +16,7 @@ from gluon_wgan.models.blocks import (
     critic_style,
     generator_style,
     halvings,
+    image_layer,
 )
 from gluon_wgan.models.layers import Reshape, ScoreProjection
 
@@ -46,9 +47,7 @@ class LiteGenerator(HybridBlock):
                 style.add(self.main, half)
                 channels = half
             add_extra_layers(self.main, channels, config.n_extra_layers, style)
-            self.main.add(
-                nn.Conv2DTranspose(config.nc, 3, 2, 1, 1, in_channels=channels), nn.Activation("tanh")
-            )
+            self.main.add(image_layer(config, channels, 3, use_bias=True), nn.Activation("tanh"))
 
     def hybrid_forward(self, F: ModuleType, x):  # type: ignore[no-untyped-def]
         """Map latents (N, nz, 1, 1) to images (N, nc, image_size, image_size) in [-1, 1]."""
@@ -67,6 +66,7 @@ class LiteCritic(HybridBlock):
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
+        self.image_size = config.image_size
         style = critic_style(config)
         channels = config.ndf * 2
         with self.name_scope():

@@ -82,8 +82,8 @@ def save_curves(path: Path, metrics_file: Path, filter_width: int) -> None:
     axes = figure.add_subplot()
     iterations, estimate = metrics["gen_iter"], metrics["w_estimate"]
     if np.isnan(estimate).all() and len(estimate):
-        _draw(axes, iterations, metrics["loss_d"], filter_width, "loss_d, cross-entropy", "tab:blue")
-        _draw(axes, iterations, metrics["loss_g"], filter_width, "loss_g, cross-entropy", "tab:orange")
+        _draw(axes, iterations, metrics["loss_d"], filter_width, "loss_d", "tab:blue")
+        _draw(axes, iterations, metrics["loss_g"], filter_width, "loss_g", "tab:orange")
         axes.set_ylabel("loss")
         axes.set_title("Cross-entropy of critic and generator")
     else:
@@ -108,4 +108,4 @@ def _draw(
     axes.plot(iterations, curve, color=colour, alpha=alpha, linewidth=0.8, label=f"{label}, raw")
     if filtered:
         values = median_filtered(curve, filter_width)
-        axes.plot(iterations, values, color=colour, linewidth=1.8, label=f"median filter, width {filter_width}")
+        axes.plot(iterations, values, color=colour, linewidth=1.8, label=f"{label}, median of {filter_width}")

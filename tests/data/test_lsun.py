@@ -104,12 +104,15 @@ def test_the_second_start_lists_nothing(
     root = made.write_lmdb(tmp_path / "a_lmdb", pictures)
     first = LsunSource(root, tmp_path / "cache")
     assert list(LsunSource(root, tmp_path / "cache").names) == list(first.names)
+    image = first.read(7, 3)
     for part in ("_list_keys", "_opened"):  # neither may be called
         monkeypatch.setattr(module, part, None)
     again = LsunSource(root, tmp_path / "cache")
     assert again.identity() == first.identity()
     copy = pickle.loads(pickle.dumps(first))
-    assert copy._transaction is None and len(copy) == 40
+    assert len(copy) == 40
+    monkeypatch.undo()
+    np.testing.assert_array_equal(copy.read(7, 3), image)
 
 
 @pytest.mark.parametrize("damage", ["none", "half a row", "a name too many"])
@@ -175,6 +178,44 @@ def test_the_checked_tree_is_the_librarys(tmp_path: Path, rng: np.random.Generat
         stat = environment.stat()
         assert list(pages.keys()) == list(transaction.cursor().iternext(values=False))
     assert stat["depth"] > 1 and pages.entries == stat["entries"] == 2000 - 667
+
+
+def test_a_page_beyond_four_thousand_million_is_not_taken_for_another(tmp_path: Path) -> None:
+    path = made.write_lmdb(tmp_path / "a_lmdb", {b"%08d" % place: bytes(900) for place in range(50)}) / "data.mdb"
+    content = bytearray(path.read_bytes())
+    size = os.sysconf("SC_PAGE_SIZE")
+    (branch,) = [at for at in range(2 * size, len(content), size) if content[at + 10 : at + 12] == b"\1\0"]
+    (first_node,) = struct.unpack_from("<H", content, branch + 16)
+    content[branch + first_node + 4] = 1  # the upper 16 bits of the 48 that a page's number has
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"page 4294967[0-9]+ is not there"):
+        LsunSource(path, tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (0, 99, "not what its tree says"),  # the page's own number
+        (10, 1, "not what its tree says"),  # a leaf that calls itself a branch
+        (12, 0, "free space"),
+        (14, 0, "free space"),
+        (16, 0xFFFF, "outside its page"),
+        (-2, 0xFFFF, "key does not fit"),
+        (-2, 0, "no key"),
+        (-4, 2, "no plain value"),
+        (-8, 0xFFFF, "value does not fit"),
+    ],
+)
+def test_each_number_on_a_page_is_checked(place: int, value: int, words: str, tmp_path: Path) -> None:
+    path = made.write_lmdb(tmp_path / "a_lmdb", {b"key": bytes(100)}) / "data.mdb"
+    content = bytearray(path.read_bytes())
+    (leaf,) = [at for at in range(0, len(content), os.sysconf("SC_PAGE_SIZE")) if content[at + 10 : at + 12] == b"\2\0"]
+    # Negative places count back from the key, before which stand the value's size, its flags and the key's size.
+    struct.pack_into("<H", content, leaf + place if place >= 0 else content.index(b"key", leaf) + place, value)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=words) as caught:
+        LsunSource(path, tmp_path / "cache")
+    assert f"{path} is damaged at byte {leaf} " in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ Write = Callable[[Path, dict[str, bytes]], Path]
 ARCHIVES: dict[str, tuple[str, Write]] = {
     "a.zip": ("zip", made.write_zip),
     "stored.zip": ("zip", lambda path, pictures: made.write_zip(path, pictures, zipfile.ZIP_STORED)),
+    "unnamed-zip": ("zip", made.write_zip),
     "a.tar": ("tar", made.write_tar),
     "pax.tar": ("tar", lambda path, pictures: made.write_tar(path, pictures, "w:", tarfile.PAX_FORMAT)),
     "ustar.tar": ("tar", lambda path, pictures: made.write_tar(path, pictures, "w:", tarfile.USTAR_FORMAT)),
@@ -87,9 +88,12 @@ def test_a_zip64_archive_behind_a_program(tmp_path: Path, pictures: dict[str, by
 
 @pytest.mark.parametrize("with_idx", [True, False])
 def test_recordio(with_idx: bool, tmp_path: Path, pictures: dict[str, bytes]) -> None:
-    # An image that holds RecordIO's magic number is split at it into several records.
-    content = made.encoded(np.zeros((2, 2, 3), np.uint8), "BMP") + (0xCED7230A).to_bytes(4, "little") * 2 + b"end"
+    # An image that holds RecordIO's magic number, at a multiple of four, is split at it into several records.
+    magic, bmp = (0xCED7230A).to_bytes(4, "little"), made.encoded(np.zeros((2, 2, 3), np.uint8), "BMP")
+    content = bmp + bytes(-len(bmp) % 4) + magic * 2 + b"some" + magic + b"end"
     path = made.write_rec(tmp_path / "a.rec", {**pictures, "split": content})
+    last = path.read_bytes()[int(path.with_suffix(".idx").read_text().split()[-1]) :]
+    assert last[7] >> 5 == 1  # the first part of several
     if not with_idx:
         path.with_suffix(".idx").unlink()
     assert recognise(path) == "rec"

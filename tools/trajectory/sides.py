@@ -187,15 +187,15 @@ class TorchSide:
 def options_of(config: TrainConfig) -> Options:
     """Return the reference's options for a configuration of the package, as MXNet computes with them.
 
-    MXNet's operators hold some constants as float32 whatever the precision of the tensors: the bounds of ``clip``,
-    and everything in its own fused RMSProp and Adam. In float64 they have to be given to the reference as rounded; in
-    float32 it matters for 1 - gamma1 alone, which the rounding of 0.99 moves by 1e-6. Its Adam rounds the learning
-    rate only after the bias correction, which is not followed here: float64 agrees to 1e-5 there.
+    MXNet's own fused RMSProp and Adam hold their constants as float32 whatever the precision of the tensors. In
+    float64 they have to be given to the reference as rounded; in float32 it matters for 1 - gamma1 alone, which the
+    rounding of 0.99 moves by 1e-6. Its Adam rounds the learning rate only after the bias correction, which is not
+    followed here: float64 agrees to 1e-5 there.
     """
     options = Options.from_mapping(config.to_json())
-    names = ["clip"]
-    if options.eps_rule == "mxnet":
-        names += ["lr_d", "lr_g", "gamma1", "eps_d", "eps_g", "beta1", "beta2", "eps_adam"]
+    if options.eps_rule != "mxnet":
+        return options
+    names = ["lr_d", "lr_g", "gamma1", "eps_d", "eps_g", "beta1", "beta2", "eps_adam"]
     rounded: dict[str, Any] = {name: float(np.float32(getattr(options, name))) for name in names}
     return dataclasses.replace(options, **rounded)
 

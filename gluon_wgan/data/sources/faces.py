@@ -30,7 +30,7 @@ def celeba(root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = Non
         As `FolderSource` and `ZipSource` do.
     """
     path = existing(root)
-    for inside in (path / CELEBA, path / CELEBA / CELEBA, path / f"{CELEBA}.zip"):
+    for inside in (path / CELEBA, path / f"{CELEBA}.zip"):
         if inside.exists():
             path = inside
     return folder_or_archive(path, cache_dir, max_pixels)

@@ -33,7 +33,7 @@ class FileSource(EncodedSource):
         for number in numbers:
             name = self.names[number]
             try:
-                found = os.stat(os.path.join(self.root, name))
+                found = os.stat(f"{self.root}/{name}")
                 facts = f"{found.st_size} {found.st_mtime_ns}"
             except OSError:
                 facts = "missing"

@@ -207,8 +207,10 @@ def _make(
             writer.close()
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    except BaseException:  # Ctrl-C: what is listed stays
+    except BaseException:  # Ctrl-C: what is listed stays, if it is of use
         writer.close()
+        if not resumable:
+            shutil.rmtree(folder, ignore_errors=True)
         raise
     digest = hashlib.sha256()
     for name in (NAMES, ROWS):

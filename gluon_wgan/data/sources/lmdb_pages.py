@@ -1,7 +1,7 @@
 """List the keys of an LMDB file, and check its pages before the library sees them.
 
 The library looks at every value's first page even when it is asked for keys alone, which are three million
-places of LSUN's 43 GB; the keys themselves lie on fifty thousand pages. And it trusts its file: a wrong
+places in LSUN's bedrooms; the keys themselves lie on fifty thousand pages. And it trusts its file: a wrong
 number in a page, or a file cut short, makes it read outside its memory map, and the process dies. Here
 every page that holds keys is read and checked; of values that have pages of their own only the
 place is. The layout is that of LMDB 0.9, with little-endian numbers of 64 bits.

@@ -49,7 +49,8 @@ class RecordSource(EncodedSource):
     """
 
     def __init__(self, record_file: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
-        path = existing_file(Path(record_file).with_suffix(".rec"), "a RecordIO file")
+        given = Path(record_file)
+        path = existing_file(given.with_suffix(".rec") if given.suffix == ".idx" else given, "a RecordIO file")
         idx = path.with_suffix(".idx")
         self.facts: dict[str, Any] = members.file_facts(path)
         if idx.is_file():

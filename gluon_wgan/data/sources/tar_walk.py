@@ -89,6 +89,8 @@ class TarWalk:
         if not any(header):
             return None
         blanked = header[:148] + b" " * 8 + header[156:]
+        if self._at == BLOCK and header[148:156].strip(b" 01234567\0"):
+            raise damaged(self._path, 0, "no tar archive begins there")
         total, recorded = sum(blanked), self._number(header, 148, 8, self._at - BLOCK)
         # Some old programs took bytes above 127 for negative.
         if recorded != total and recorded != total - 256 * sum(byte > 127 for byte in blanked):
