@@ -23,7 +23,7 @@ AGAINST_TORCH = 1e-5
 AGAINST_DIFFERENCES = 1e-4
 STEP = 1e-7
 
-CRITICS = [
+CRITICS: list[dict[str, object]] = [
     {},
     {"image_size": 16},
     {"n_extra_layers": 2},
