@@ -1,35 +1,37 @@
 """Decode, crop and resize every image once, with a named backend, into a store that later runs reuse.
 
-A store's name ends in a hash of everything that decides its pixels, so a store of the right
-name has the right pixels.
+A store in the cache has a name that ends in a hash of everything that decides its pixels, so a
+store of the right name has the right pixels. A store elsewhere has the name that its user gives it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import re
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import shutil
+from math import prod
 from os import PathLike
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Optional, Union
 
+import numpy as np
 from tqdm import tqdm
 
-from gluon_wgan.data.atomic import flush_to_disk, locked, remove_litter, replacing
-from gluon_wgan.data.decode import COLOUR_HANDLING
+from gluon_wgan.data.atomic import completing, locked, partial_of, remove_litter
 from gluon_wgan.data.geometry import Box
-from gluon_wgan.data.resize import BACKENDS, canonical_name, library_versions
+from gluon_wgan.data.recipe import differences, recipe, recipe_key
 from gluon_wgan.data.sources import Source
-from gluon_wgan.data.store import FORMAT_VERSION, PIXELS, SKIPPED, Store, open_store, write_descriptions
-from gluon_wgan.data.workers import Task, run_task
+from gluon_wgan.data.store import SKIPPED, Store, open_store
+from gluon_wgan.data.store_writer import StoreWriter, read_journal
+from gluon_wgan.data.workers import Failures, Task, run_task
 from gluon_wgan.errors import UserError
 from gluon_wgan.progress import redraw_seconds
 
 log = logging.getLogger("gluon_wgan.data")
 
+SHARD_BYTES = 1 << 30
+MOST_SHARDS = 256
+"""Each shard that is in use costs a mapping and an open file."""
 _NAMED_IN_LOG = 5
 
 
@@ -45,9 +47,9 @@ def prepare(
     jobs: int,
     progress: bool,
 ) -> Store:
-    """Return the store of a source's prepared images, building it if it is not there yet.
+    """Return the store of a source's prepared images in the cache, building it if it is not there yet.
 
-    The pixels are the same for any number of jobs.
+    The pixels are the same for any number of jobs. What a killed process leaves is continued.
 
     Parameters
     ----------
@@ -76,13 +78,9 @@ def prepare(
         If an option is out of range, no image can be used, one cannot and `strict` is set, or
         the cache folder cannot be written.
     """
-    if jobs < 1:
-        raise UserError(f"{jobs} processes cannot prepare images: use 1 or more.")
-    made_from = recipe(source, size=size, resize=resize, crop=crop, nc=nc)
-    key = recipe_key(made_from)
-    backend = made_from["resize"]
+    work = _Work(source, size, resize, crop, nc, strict, jobs, progress)
     label = re.sub(r"[^\w.-]+", "-", source.label).strip("-.")[:40] or "images"
-    final = Path(cache_dir) / f"{label}-{size}px-{backend}-{key[:16]}"
+    final = Path(cache_dir) / f"{label}-{size}px-{work.task.backend}-{work.key[:16]}"
     try:
         store = _usable_store(final)
         if store is None:
@@ -91,45 +89,188 @@ def prepare(
             with locked(final):
                 store = _usable_store(final)  # the process that had the lock may have made it
                 if store is None:
-                    with replacing(final) as partial:
-                        task = Task(source, size, crop, nc, backend, partial / PIXELS)
-                        _write_store(task, {"key": key, "made_from": made_from}, strict, jobs, progress)
-                    store = open_store(final)
+                    store = work.build(final, _default_shard(len(source), work.row))
     except OSError as error:
         raise UserError(
             f"Cannot keep prepared images in {cache_dir} ({error.strerror or error}): "
-            "free space there or choose another cache folder."
+            "free space there and run the same again, or choose another cache folder."
         ) from error
     _report(store.skipped, store.path, strict)
     return store
 
 
-def recipe(source: Source, *, size: int, resize: str, crop: Optional[Box], nc: int) -> dict[str, Any]:
-    """Return everything that decides the pixels of a store, JSON-able; for the options see `prepare`."""
-    if size < 1:
-        raise UserError(f"Images cannot be {size} pixels wide: use a size of 1 or more.")
-    if nc not in (1, 3):
-        raise UserError(f"Images cannot have {nc} channels: use 1 (grey) or 3 (colour).")
-    if crop is not None and not (0 <= crop[0] < crop[2] and 0 <= crop[1] < crop[3]):
-        raise UserError(f"The crop box {crop} is empty or negative: give left, top, right, bottom in pixels.")
-    backend = BACKENDS[canonical_name(resize)]
-    return {
-        "format_version": FORMAT_VERSION,
-        "source": source.identity(),
-        "resize": backend.name,
-        "filter": backend.filter,
-        "libraries": library_versions(backend.name),
-        "size": size,
-        "crop": None if crop is None else list(crop),
-        "nc": nc,
-        "colour": COLOUR_HANDLING,
-    }
+def prepare_at(
+    final: Path,
+    source: Source,
+    *,
+    size: int,
+    resize: str,
+    crop: Optional[Box],
+    nc: int,
+    strict: bool,
+    jobs: int,
+    progress: bool,
+    shards: Optional[int],
+    resume: bool,
+) -> Store:
+    """Return the store of a source's prepared images at a place of the user's choice.
+
+    Parameters
+    ----------
+    final
+        The store's folder. A store that is there already is returned if it was made from the same
+        images in the same way.
+    source, size, resize, crop, nc, strict, jobs, progress
+        As for `prepare`.
+    shards
+        Into how many files to cut the pixels, 1 to 256; None for files of 1 GiB.
+    resume
+        Whether to go on with what an earlier process left.
+
+    Raises
+    ------
+    UserError
+        As for `prepare`; if something else is at `final`, or if an earlier process left something and
+        `resume` is not set, or what it left was begun otherwise.
+    """
+    if shards is not None and not 1 <= shards <= MOST_SHARDS:
+        raise UserError(f"Cannot cut a store into {shards} shards: use 1 to {MOST_SHARDS}.")
+    work = _Work(source, size, resize, crop, nc, strict, jobs, progress)
+    per_shard = _default_shard(len(source), work.row) if shards is None else -(-len(source) // shards)
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with locked(final):
+            if final.exists():
+                store = work.check_same(final)
+            else:
+                begun = work.check_partial(partial_of(final), resume, None if shards is None else per_shard)
+                store = work.build(final, begun or per_shard)
+    except OSError as error:
+        raise UserError(
+            f"Cannot write {final} ({error.strerror or error}): make room or mend its permissions, then add "
+            "--resume to go on."
+        ) from error
+    _report(store.skipped, store.path, strict)
+    return store
 
 
-def recipe_key(made_from: dict[str, Any]) -> str:
-    """Return the SHA-256 of a recipe in canonical JSON."""
-    canonical = json.dumps(made_from, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+class _Work:
+    """What is to be prepared, and how."""
+
+    def __init__(
+        self,
+        source: Source,
+        size: int,
+        resize: str,
+        crop: Optional[Box],
+        nc: int,
+        strict: bool,
+        jobs: int,
+        progress: bool,
+    ) -> None:
+        if jobs < 1:
+            raise UserError(f"{jobs} processes cannot prepare images: use 1 or more.")
+        self.made_from = recipe(source, size=size, resize=resize, crop=crop, nc=nc)
+        self.key = recipe_key(self.made_from)
+        self.task = Task(source, size, crop, nc, self.made_from["resize"])
+        self.row = (nc, size, size)
+        self.strict, self.jobs, self.progress = strict, jobs, progress
+
+    def check_same(self, final: Path) -> Store:
+        """Return the store at `final`, or refuse anything else there."""
+        if not (final / "store.json").exists():
+            raise UserError(f"{final} exists and is no image store: choose another --out.")
+        store = open_store(final)
+        other = differences(store.made_from, self.made_from)
+        if other:
+            raise UserError(f"{final} holds another store ({'; '.join(other)}): choose another --out.")
+        log.info("%s is complete already.", final)
+        return store
+
+    def check_partial(self, partial: Path, resume: bool, per_shard: Optional[int]) -> Optional[int]:
+        """Return how many images a shard has in what was begun, or None; refuse to touch it unasked."""
+        if not partial.exists():
+            return None
+        journal = read_journal(partial)
+        done = 0 if journal is None else journal["kept"] + journal["skipped"]
+        if not resume:
+            raise UserError(
+                f"{partial} holds {done} images that an earlier process has prepared: add --resume to go on, or "
+                "delete it."
+            )
+        if journal is None:
+            return None
+        other = differences(journal["made_from"], self.made_from)
+        if per_shard not in (None, journal["per_shard"]):
+            other.append(f"{journal['per_shard']} images to a shard, not {per_shard}")
+        if other:
+            raise UserError(
+                f"{partial} was begun otherwise ({'; '.join(other)}): give the same options, or delete it."
+            )
+        return journal["per_shard"]
+
+    def build(self, final: Path, per_shard: int) -> Store:
+        """Prepare the images, from where an earlier process stopped, into a store at `final`."""
+        with completing(final) as partial:
+            writer = StoreWriter(partial, self.key, self.made_from, self.row, per_shard)
+            try:
+                self._fill(writer)
+            except BaseException:
+                writer.close()
+                if read_journal(partial) is None:  # nothing to go on with
+                    shutil.rmtree(partial, ignore_errors=True)
+                raise
+        return open_store(final)
+
+    def _fill(self, writer: StoreWriter) -> None:
+        source, names = self.task.source, self.task.source.names
+        _refuse_small_disk(writer.folder, (len(source) - writer.consumed) * prod(self.row))
+        if writer.consumed:
+            log.info("Going on after %d of %d images.", writer.consumed, len(source))
+        first: list[tuple[str, str]] = []
+
+        def deliver(chunk: range, rows: np.ndarray, failures: Failures) -> None:
+            skipped = [(names[index], reason) for index, reason in failures]
+            if self.strict and skipped:
+                writer.discard()
+                raise _refusal(skipped)
+            first.extend(skipped[: 1 - len(first)])
+            bad = {index for index, _ in failures}
+            if bad:
+                rows = rows[[index not in bad for index in chunk]]
+            writer.append(rows, (names[index] for index in chunk if index not in bad), skipped)
+            bar.update(len(chunk))
+
+        with tqdm(
+            desc=f"Preparing {source.label} at {self.task.size} px with {self.task.backend}",
+            total=len(source),
+            initial=writer.consumed,
+            unit=" images",
+            disable=not self.progress,
+            dynamic_ncols=True,
+            mininterval=redraw_seconds(),
+        ) as bar:
+            run_task(self.task, writer.consumed, self.jobs, deliver)
+        if not writer.kept:
+            writer.discard()
+            name, reason = first[0]
+            raise UserError(f"No image can be used, {name} because: {reason}; check the data.")
+        writer.finish()
+
+
+def _default_shard(count: int, row: tuple[int, int, int]) -> int:
+    """Return how many images of a shape go into a shard."""
+    return max(1, SHARD_BYTES // prod(row), -(-count // MOST_SHARDS))
+
+
+def _refuse_small_disk(folder: Path, needed: int) -> None:
+    """Refuse to begin what cannot end: on a large store the disk would fill up hours later."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"The store needs {needed / 1e9:.1f} GB more and {folder.parent} has {free / 1e9:.1f} GB left: make room, "
+            "or prepare fewer or smaller images."
+        )
 
 
 def _usable_store(path: Path) -> Optional[Store]:
@@ -144,50 +285,7 @@ def _usable_store(path: Path) -> Optional[Store]:
     return store
 
 
-def _write_store(task: Task, meta: dict[str, Any], strict: bool, jobs: int, progress: bool) -> None:
-    """Write all files of a store into the folder of the task's pixels."""
-    count, names = len(task.source), task.source.names
-    row = task.nc * task.size * task.size
-    with task.pixels.open("wb") as file:
-        file.truncate(count * row)
-    doing = f"Preparing {task.source.label} at {task.size} px with {task.backend}"
-    with tqdm(
-        total=count,
-        desc=doing,
-        unit=" images",
-        disable=not progress,
-        dynamic_ncols=True,
-        mininterval=redraw_seconds(),
-    ) as bar:
-        failures = run_task(task, jobs, strict, bar.update)
-    skipped = [(names[index], reason) for index, reason in failures]
-    if strict and skipped:
-        raise _refusal(skipped)
-    if len(skipped) == count:
-        raise UserError(f"No image can be used, {skipped[0][0]} because: {skipped[0][1]}; check the data.")
-    failed = {index for index, _ in failures}
-    kept = [index for index in range(count) if index not in failed]
-    _close_gaps(task.pixels, kept, row)
-    meta = {"shape": [len(kept), task.nc, task.size, task.size], **meta}
-    with ThreadPoolExecutor(1) as thread:
-        flushed = thread.submit(flush_to_disk, task.pixels)  # waits for the disk while pixels are hashed here
-        write_descriptions(task.pixels.parent, meta, [names[index] for index in kept], skipped)
-        flushed.result()
-
-
-def _close_gaps(pixels: Path, kept: Sequence[int], row: int) -> None:
-    """Move the kept rows of a file up to its beginning and cut off the rest."""
-    with pixels.open("r+b") as file:
-        for place, index in enumerate(kept):
-            if place != index:
-                file.seek(index * row)
-                image = file.read(row)
-                file.seek(place * row)
-                file.write(image)
-        file.truncate(len(kept) * row)
-
-
-def _report(skipped: Sequence[tuple[str, str]], store: Path, strict: bool) -> None:
+def _report(skipped: list[tuple[str, str]], store: Path, strict: bool) -> None:
     if strict and skipped:
         raise _refusal(skipped)
     for name, reason in skipped[:_NAMED_IN_LOG]:
@@ -196,6 +294,6 @@ def _report(skipped: Sequence[tuple[str, str]], store: Path, strict: bool) -> No
         log.warning("Skipped %d images in all, listed in %s.", len(skipped), store / SKIPPED)
 
 
-def _refusal(skipped: Sequence[tuple[str, str]]) -> UserError:
+def _refusal(skipped: list[tuple[str, str]]) -> UserError:
     name, reason = skipped[0]
     return UserError(f"{name} cannot be used ({reason}): mend it, remove it, or let bad images be skipped.")

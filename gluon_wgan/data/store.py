@@ -1,9 +1,12 @@
 """The packed store: a folder of prepared pixels, opened in milliseconds and read through memory mapping.
 
-- ``images.u8``: uint8 of shape (images, channels, size, size) in C order, nothing else.
-- ``names.json``: the source's name of each of them, in the same order.
+- ``pixels-00000.u8`` and so on: uint8, images of shape (channels, size, size) in C order, one behind
+  the other and nothing else. Every shard but the last holds the same number of images.
+- ``names.bin``: the source's name of each of them, one behind the other, as file names are encoded.
+- ``names.i64``: where each name ends in it, in bytes: int64, little-endian.
 - ``skipped.csv``: name and reason of each image that could not be used.
-- ``store.json``: format version, shape, the key and everything that went into it, SHA-256 of the pixels.
+- ``store.json``: format version, shape, the key and everything that went into it, SHA-256 of every shard, of the
+  names, and of all pixels (the shards one behind the other).
 """
 
 from __future__ import annotations
@@ -11,21 +14,26 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import mmap
 import os
 from collections.abc import Sequence
 from functools import cached_property
 from math import prod
 from os import PathLike
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 import numpy as np
+from tqdm import tqdm
 
+from gluon_wgan.data.shards import ShardedImages
+from gluon_wgan.data.sources.names import PackedNames
 from gluon_wgan.errors import UserError
+from gluon_wgan.progress import redraw_seconds
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised when the files change, or the way from a decoded picture to a square does."""
-PIXELS, NAMES, SKIPPED, META = "images.u8", "names.json", "skipped.csv", "store.json"
+NAMES, NAME_ENDS, SKIPPED, META = "names.bin", "names.i64", "skipped.csv", "store.json"
 
 _BLOCK = 1 << 20
 
@@ -40,10 +48,10 @@ class Store:
     meta
         The contents of ``store.json``.
     images
-        uint8 (images, channels, size, size), a read-only memory map.
+        uint8 (images, channels, size, size), read-only and mapped from the disk.
     """
 
-    def __init__(self, path: Path, meta: dict[str, Any], images: np.ndarray) -> None:
+    def __init__(self, path: Path, meta: dict[str, Any], images: Union[np.ndarray, ShardedImages]) -> None:
         self.path, self.meta, self.images = path, meta, images
 
     def __len__(self) -> int:
@@ -51,13 +59,18 @@ class Store:
 
     @property
     def content_sha256(self) -> str:
-        """SHA-256 of the pixels, as recorded when the store was made."""
+        """SHA-256 of the pixels, as recorded when the store was made; the number of shards does not change it."""
         return self.meta["content_sha256"]
 
+    @property
+    def made_from(self) -> dict[str, Any]:
+        """Everything that decided the pixels; see `gluon_wgan.data.recipe.recipe`."""
+        return self.meta["made_from"]
+
     @cached_property
-    def names(self) -> list[str]:
+    def names(self) -> Sequence[str]:
         """The source's name of each image."""
-        return json.loads((self.path / NAMES).read_text(encoding="utf-8"))
+        return PackedNames(_mapped(self.path / NAMES), _mapped(self.path / NAME_ENDS).cast("q"))
 
     @cached_property
     def skipped(self) -> list[tuple[str, str]]:
@@ -65,14 +78,29 @@ class Store:
         with (self.path / SKIPPED).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             return [(name, reason) for name, reason in list(csv.reader(file))[1:]]
 
-    def verify(self) -> None:
-        """Read all pixels and raise UserError unless they are those that the store was made with."""
-        if file_sha256(self.path / PIXELS) != self.content_sha256:
-            raise _unusable(self.path, f"{PIXELS} does not match its recorded SHA-256")
+    def verify(self, *, progress: bool = False) -> None:
+        """Read everything, and raise UserError naming the first file that is not as it was made."""
+        total = sum(size for _, size, _ in recorded_files(self.meta))
+        with tqdm(
+            desc="Verifying",
+            total=total,
+            unit="B",
+            unit_scale=True,
+            disable=not progress,
+            mininterval=redraw_seconds(),
+        ) as bar:
+            for name, _, sha256 in recorded_files(self.meta):
+                if file_sha256(self.path / name, bar) != sha256:
+                    raise _unusable(self.path, f"{name} does not match its recorded SHA-256")
+
+
+def shard_name(number: int) -> str:
+    """Return the file name of a shard, numbered from 0."""
+    return f"pixels-{number:05d}.u8"
 
 
 def open_store(path: Union[str, PathLike[str]]) -> Store:
-    """Open a store after checking its description and the size of its pixels.
+    """Open a store after checking its description and the size of every file; no pixel is read.
 
     Raises
     ------
@@ -82,37 +110,61 @@ def open_store(path: Union[str, PathLike[str]]) -> Store:
     folder = Path(path)
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
-        size = (folder / PIXELS).stat().st_size
     except OSError as error:
-        raise _unusable(folder, f"{os.path.basename(error.filename)}: {error.strerror}") from error
+        raise _unusable(folder, f"{META}: {error.strerror}") from error
     except ValueError as error:
         raise _unusable(folder, f"{META} is not readable as JSON") from error
     if not isinstance(meta, dict) or meta.get("format_version") != FORMAT_VERSION:
-        raise _unusable(folder, f"{META} is not of format {FORMAT_VERSION}")
-    shape = meta.get("shape")
-    if not isinstance(shape, list) or size != prod(shape) or not size:
-        raise _unusable(folder, f"{PIXELS} has {size} bytes, which is not shape {shape}")
-    return Store(folder, meta, np.memmap(folder / PIXELS, np.uint8, "r", shape=tuple(shape)))
+        version = meta.get("format_version") if isinstance(meta, dict) else None
+        raise _unusable(folder, f"{META} says format {version}, and this version reads format {FORMAT_VERSION}")
+    try:
+        files, (count, *row), each = recorded_files(meta), meta["shape"], meta["images_per_shard"]
+        images = ShardedImages([folder / name for name, _, _ in files[: len(meta["shards"])]], count, each, row)
+        whole = isinstance(meta["content_sha256"], str) and isinstance(meta["made_from"], dict) and len(row) == 3
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _unusable(folder, f"{META} lacks what describes the files") from error
+    if not whole:
+        raise _unusable(folder, f"{META} lacks what describes the images")
+    for name, size, _ in files:
+        found = _size(folder / name)
+        if found != size:
+            raise _unusable(folder, f"{name} is missing" if found is None else f"{name} has {found} bytes, not {size}")
+    return Store(folder, meta, images.joined())
 
 
-def write_descriptions(
-    folder: Path, meta: dict[str, Any], names: Sequence[str], skipped: Sequence[tuple[str, str]]
-) -> None:
-    """Write everything beside the pixels, which are in `folder` already; ``store.json`` comes last."""
-    (folder / NAMES).write_text(json.dumps(names, indent=0), encoding="utf-8")
-    with (folder / SKIPPED).open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        csv.writer(file).writerows([("name", "reason"), *skipped])
-    whole = {"format_version": FORMAT_VERSION, **meta, "content_sha256": file_sha256(folder / PIXELS)}
-    (folder / META).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+def recorded_files(meta: dict[str, Any]) -> list[tuple[str, int, str]]:
+    """Return name, size in bytes and SHA-256 of every file that ``store.json`` vouches for."""
+    count, *row = meta["shape"]
+    each, row_bytes = meta["images_per_shard"], prod(row)
+    shards = [
+        (shard_name(number), min(each, count - number * each) * row_bytes, sha256)
+        for number, sha256 in enumerate(meta["shards"])
+    ]
+    return shards + [(name, entry["size"], entry["sha256"]) for name, entry in meta["files"].items()]
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
+def file_sha256(path: Path, bar: Optional[tqdm] = None) -> str:
+    """Return the SHA-256 of a file, in hexadecimal, advancing a progress bar by the bytes read."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
+            if bar is not None:
+                bar.update(len(block))
     return digest.hexdigest()
+
+
+def _mapped(path: Path) -> memoryview:
+    with path.open("rb") as file:
+        empty = os.fstat(file.fileno()).st_size == 0
+        return memoryview(b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _size(path: Path) -> Optional[int]:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _unusable(folder: Path, reason: str) -> UserError:

@@ -3,26 +3,28 @@
 Helpers are plain subprocesses instead of multiprocessing's: nothing is forked from a process
 that may have loaded MXNet, and the main script is not imported again, so this works from a
 script without a main guard, from a notebook and from stdin. The calling process takes its
-share of the work, which hides how long the helpers take to start.
+share of the work, which hides how long the helpers take to start. Pixels come back through
+memory that all of them share.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import pickle
 import subprocess
 import sys
-import threading
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Callable, Optional
+from math import prod
+from typing import Any, BinaryIO, Callable, Optional
 
 import numpy as np
 
+from gluon_wgan.data.conveyor import Conveyor, Job
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.geometry import Box, fit
 from gluon_wgan.data.resize import BACKENDS
@@ -34,6 +36,8 @@ Failures = list[tuple[int, str]]
 Helper = subprocess.Popen[bytes]
 
 _LONGEST_CHUNK = 64
+_CHUNK_BYTES = 1 << 20
+_SLOTS_EACH = 4
 # With fewer images for each helper, starting it costs more time than it saves.
 _WORTH_A_HELPER = 100
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
@@ -41,119 +45,141 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OPENCV_FOR_
 
 @dataclass(frozen=True)
 class Task:
-    """What to do with every image of a source, and the file to write the rows of pixels into."""
+    """What to do with every image of a source."""
 
     source: Source
     size: int
     crop: Optional[Box]
     nc: int
     backend: str
-    pixels: Path
 
-    def run(self, chunk: range) -> Failures:
-        """Write the rows of the images in `chunk`, and return those that failed; their rows become zeros."""
+    @property
+    def row(self) -> tuple[int, int, int]:
+        """Shape of a prepared image: (channels, size, size)."""
+        return self.nc, self.size, self.size
+
+    def run(self, chunk: range, rows: np.ndarray) -> Failures:
+        """Fill uint8 rows with the images in `chunk`, and return those that failed; their rows are left alone."""
         backend = BACKENDS[self.backend]
-        blank = np.zeros((self.size, self.size, self.nc), np.uint8)
         failures: Failures = []
-        with self.pixels.open("r+b") as file:
-            file.seek(chunk.start * blank.size)
-            for index in chunk:
-                try:
-                    image = fit(self.source.open(index, self.nc), self.size, self.crop, backend)
-                except BadImage as error:
-                    image = blank
-                    failures.append((index, str(error)))
-                file.write(image.transpose(2, 0, 1).tobytes())
+        for index, row in zip(chunk, rows):
+            try:
+                row[...] = fit(self.source.open(index, self.nc), self.size, self.crop, backend).transpose(2, 0, 1)
+            except BadImage as error:
+                failures.append((index, str(error)))
         return failures
 
 
-def run_task(task: Task, jobs: int, stop_at_failure: bool, advance: Callable[[int], object]) -> Failures:
-    """Write the rows of all images of a task.
+@dataclass(frozen=True)
+class Slots:
+    """Memory for prepared images that processes share: a file without a name, known by its descriptor."""
+
+    descriptor: int
+    shape: tuple[int, ...]
+
+    def mapped(self) -> np.ndarray:
+        """Return the memory: uint8 (slots, images, channels, size, size)."""
+        return np.frombuffer(mmap.mmap(self.descriptor, prod(self.shape)), np.uint8).reshape(self.shape)
+
+
+def run_task(
+    task: Task, start: int, jobs: int, deliver: Callable[[range, np.ndarray, Failures], None]
+) -> None:
+    """Prepare the images of a task's source from number `start` on.
 
     Parameters
     ----------
     task
-        The work. Its file must exist.
+        The work.
+    start
+        Number of the first image.
     jobs
         How many processes may work, this one included; few images get fewer.
-    stop_at_failure
-        Whether to begin no more work once an image has failed.
-    advance
-        Called with the number of images just finished, never twice at the same time.
-
-    Returns
-    -------
-    list of (number, reason)
-        Sorted. With `stop_at_failure`, too, the first is the first bad image of the source.
+    deliver
+        Called for successive ranges of images with their numbers, their rows (uint8, of shape
+        (images, channels, size, size)), and those that failed, whose rows mean nothing. The rows are valid until
+        it returns. Never called twice at the same time. What it raises stops the work.
 
     Raises
     ------
-    OSError
-        If the rows cannot be written.
     UserError
         If a helper process dies.
     """
+    count = len(task.source) - start
     # The main script is not imported by helpers, so a source that it defines can only be read here.
     alone = type(task.source).__module__ == "__main__"
-    helpers = 0 if alone else min(jobs - 1, len(task.source) // _WORTH_A_HELPER)
-    chunks = _chunks(len(task.source), helpers + 1)
-    failures: Failures = []
-    stop, lock = threading.Event(), threading.Lock()
+    helpers = 0 if alone else min(jobs - 1, count // _WORTH_A_HELPER)
+    longest = max(1, min(_LONGEST_CHUNK, _CHUNK_BYTES // prod(task.row)))
+    with _shared_file() as file:
+        slots = Slots(file.fileno(), (_SLOTS_EACH * (helpers + 1), longest, *task.row))
+        file.truncate(prod(slots.shape))
+        rows = slots.mapped()
 
-    def work(run: Callable[[range], Failures]) -> None:
-        try:
-            while not stop.is_set():
-                with lock:
-                    chunk = next(chunks, None)
-                if chunk is None:
-                    break
-                found = run(chunk)
-                with lock:
-                    failures.extend(found)
-                    advance(len(chunk))
-                if found and stop_at_failure:
-                    stop.set()
-        except BaseException:
-            stop.set()
-            raise
+        def hand_over(job: Job, failures: Failures) -> None:
+            deliver(job.chunk, rows[job.slot, : len(job.chunk)], failures)
 
-    def delegate(helper: Helper) -> None:
-        try:
-            _send(helper, task)  # waits, with many names, until the helper has started and reads them
-            work(partial(_run_in, helper))
-        except (EOFError, BrokenPipeError) as error:
-            stop.set()
-            raise UserError(
-                f"A helper process died with exit status {helper.wait()}: use fewer jobs if memory is short."
-            ) from error
-
-    with ThreadPoolExecutor(helpers + 1) as threads, _started(helpers) as started:
-        others = [threads.submit(delegate, helper) for helper in started]
-        work(task.run)
-        for other in others:
-            other.result()
-    return sorted(failures)
+        conveyor = Conveyor(_chunks(start, len(task.source), helpers + 1, longest), slots.shape[0], hand_over)
+        with ThreadPoolExecutor(helpers + 1) as threads, _started(helpers, slots) as started:
+            others = [threads.submit(_stopping, conveyor, _delegate, helper, task) for helper in started]
+            _stopping(conveyor, _work_here, task, rows)
+            for other in others:
+                other.result()
 
 
-def _chunks(count: int, workers: int) -> Iterator[range]:
-    """Yield ranges that cover 0..count: long ones first, which cost less to hand out, then ever shorter ones."""
-    start = 0
+def _chunks(start: int, count: int, workers: int, longest: int) -> Iterator[range]:
+    """Yield ranges that cover start..count: long ones first, which cost less to hand out, then ever shorter ones."""
     while start < count:
-        length = max(1, min(_LONGEST_CHUNK, (count - start) // (4 * workers)))
+        length = max(1, min(longest, (count - start) // (4 * workers)))
         yield range(start, start + length)
         start += length
 
 
-def serve() -> None:
-    """Be a helper: read a task and then chunks from stdin, and answer each chunk on stdout."""
+def _stopping(conveyor: Conveyor[Failures], work: Callable[..., None], *arguments: Any) -> None:
+    """Do some work, and stop everybody's if it fails."""
+    try:
+        work(conveyor, *arguments)
+    except BaseException:
+        conveyor.stop()
+        raise
+
+
+def _work_here(conveyor: Conveyor[Failures], task: Task, rows: np.ndarray) -> None:
+    while (job := conveyor.take(wait=True)) is not None:
+        conveyor.put(job, task.run(job.chunk, rows[job.slot]))
+
+
+def _delegate(conveyor: Conveyor[Failures], helper: Helper, task: Task) -> None:
+    """Keep a helper busy: while it works on one chunk it has the next already."""
+    sent: list[Job] = []
+    try:
+        _send(helper, task)  # waits, with many names, until the helper has started and reads them
+        while True:
+            job = conveyor.take(wait=not sent)
+            if job is not None:
+                _send(helper, job)
+                sent.append(job)
+                if len(sent) == 1:
+                    continue
+            if not sent:
+                break
+            conveyor.put(sent.pop(0), _answer(helper))
+    except (EOFError, BrokenPipeError) as error:
+        raise UserError(
+            f"A helper process died with exit status {helper.wait()}: use fewer jobs if memory is short."
+        ) from error
+
+
+def serve(slots: Slots) -> None:
+    """Be a helper: read a task and then jobs from stdin, and answer each job on stdout."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not get between the answers
+    rows = slots.mapped()
     try:
         task = pickle.load(sys.stdin.buffer)
         while True:
-            chunk = pickle.load(sys.stdin.buffer)
+            job = pickle.load(sys.stdin.buffer)
             try:
-                answer = task.run(chunk)
+                answer = task.run(job.chunk, rows[job.slot])
             except Exception as error:
                 answer = error
             pickle.dump(answer, answers)
@@ -163,12 +189,12 @@ def serve() -> None:
 
 
 @contextmanager
-def _started(count: int) -> Iterator[list[Helper]]:
+def _started(count: int, slots: Slots) -> Iterator[list[Helper]]:
     """Lend running helpers, and end them."""
     helpers: list[Helper] = []
     try:
         for _ in range(count):
-            helpers.append(_start())
+            helpers.append(_start(slots))
         yield helpers
     finally:
         for helper in helpers:
@@ -176,23 +202,30 @@ def _started(count: int) -> Iterator[list[Helper]]:
             helper.communicate()
 
 
-def _start() -> Helper:
+def _start(slots: Slots) -> Helper:
     environment = {
         **os.environ,
         **_ONE_THREAD,
         "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path),
     }
     return subprocess.Popen(
-        [sys.executable, "-c", "from gluon_wgan.data.workers import serve; serve()"],
+        [sys.executable, "-c", f"from gluon_wgan.data.workers import Slots, serve; serve({slots})"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,
+        pass_fds=[slots.descriptor],
         start_new_session=True,  # Ctrl-C is for the caller, which then ends its helpers
     )
 
 
-def _run_in(helper: Helper, chunk: range) -> Failures:
-    _send(helper, chunk)
+def _shared_file() -> BinaryIO:
+    """Return a file in memory, or on the disk where the system has none in memory."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("gluon_wgan-slots"), "w+b")
+    return tempfile.TemporaryFile()
+
+
+def _answer(helper: Helper) -> Failures:
     assert helper.stdout is not None
     answer = pickle.load(helper.stdout)
     if isinstance(answer, Exception):

@@ -22,9 +22,9 @@ import pytest
 from PIL import Image
 
 from gluon_wgan.data import prepare as prepare_module
-from gluon_wgan.data.atomic import locked, replacing
+from gluon_wgan.data.atomic import completing, locked
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.prepare import recipe, recipe_key
+from gluon_wgan.data.recipe import recipe, recipe_key
 from gluon_wgan.data.sources import CsvSource, DrawnFacesSource, FolderSource
 from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError

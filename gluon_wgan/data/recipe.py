@@ -1,0 +1,76 @@
+"""What decides the pixels of a store: the images, who resizes them, how, and to what."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Optional
+
+from gluon_wgan.data.decode import COLOUR_HANDLING
+from gluon_wgan.data.geometry import Box
+from gluon_wgan.data.resize import BACKENDS, canonical_name, library_versions
+from gluon_wgan.data.sources import Source
+from gluon_wgan.data.store import FORMAT_VERSION
+from gluon_wgan.errors import UserError
+
+# What of a recipe is no matter of where the images are. The version counts too: it is raised when the way from
+# a decoded picture to a square changes.
+_HOW = ("format_version", "resize", "filter", "libraries", "size", "crop", "nc", "colour")
+
+
+def recipe(source: Source, *, size: int, resize: str, crop: Optional[Box], nc: int) -> dict[str, Any]:
+    """Return everything that decides the pixels of a store, JSON-able.
+
+    For the options see `gluon_wgan.data.prepare.prepare`.
+
+    Raises
+    ------
+    UserError
+        If one is out of range.
+    """
+    if size < 1:
+        raise UserError(f"Images cannot be {size} pixels wide: use a size of 1 or more.")
+    if nc not in (1, 3):
+        raise UserError(f"Images cannot have {nc} channels: use 1 (grey) or 3 (colour).")
+    if crop is not None and not (0 <= crop[0] < crop[2] and 0 <= crop[1] < crop[3]):
+        raise UserError(f"The crop box {crop} is empty or negative: give left, top, right, bottom in pixels.")
+    backend = BACKENDS[canonical_name(resize)]
+    return {
+        "format_version": FORMAT_VERSION,
+        "source": source.identity(),
+        "resize": backend.name,
+        "filter": backend.filter,
+        "libraries": library_versions(backend.name),
+        "size": size,
+        "crop": None if crop is None else list(crop),
+        "nc": nc,
+        "colour": COLOUR_HANDLING,
+    }
+
+
+def recipe_key(made_from: dict[str, Any]) -> str:
+    """Return the SHA-256 of a recipe in canonical JSON."""
+    canonical = json.dumps(made_from, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def other_ways(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return in words where two recipes differ in how images are prepared, whatever the images are."""
+    return [f"{field} {_shown(old.get(field))}, not {_shown(new.get(field))}" for field in _differing(old, new)]
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return in words where two recipes differ."""
+    return other_ways(old, new) + (["other images"] if old.get("source") != new.get("source") else [])
+
+
+def _differing(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    fields = [field for field in _HOW if old.get(field) != new.get(field)]
+    # Another backend has another filter and other libraries, which would only say the same again.
+    return [field for field in fields if "resize" not in fields or field not in ("filter", "libraries")]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return " and ".join(f"{name} {version}" for name, version in value.items())
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

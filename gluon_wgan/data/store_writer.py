@@ -1,0 +1,240 @@
+"""Writing a store from its first image to its last, so that a process killed on the way loses little.
+
+Every file only grows. A journal says how long each was at some moment and what its SHA-256 then was; who
+goes on after a kill reads the files up to there, checks them, and cuts off what came later.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+
+from gluon_wgan.data.atomic import flush_to_disk, replace_file
+from gluon_wgan.data.growing import GrowingFile
+from gluon_wgan.data.store import FORMAT_VERSION, META, NAME_ENDS, NAMES, SKIPPED, shard_name
+
+log = logging.getLogger("gluon_wgan.data")
+
+JOURNAL = "progress.json"
+JOURNAL_SECONDS = 5.0
+"""How much work a kill may cost, at most."""
+# Often enough that little is left to be waited for at the end.
+_FLUSH_BYTES = 1 << 24
+_LISTS = (NAMES, NAME_ENDS, SKIPPED)
+
+
+class StoreWriter:
+    """A store in the making, which goes on with what is in its folder if that was begun with the same key.
+
+    Parameters
+    ----------
+    folder
+        Where to write; it exists.
+    key, made_from
+        See `gluon_wgan.data.recipe`.
+    row
+        Shape of one image: (channels, size, size).
+    per_shard
+        How many images a shard holds.
+
+    Attributes
+    ----------
+    kept, skipped
+        How many of the source's images are dealt with.
+    """
+
+    def __init__(
+        self, folder: Path, key: str, made_from: dict[str, Any], row: tuple[int, int, int], per_shard: int
+    ) -> None:
+        self.folder, self.row, self.per_shard = folder, row, per_shard
+        self._header = {"format_version": FORMAT_VERSION, "key": key, "made_from": made_from}
+        self._flusher = ThreadPoolExecutor(1, thread_name_prefix="gluon_wgan.store")
+        self._flushing: Optional[Future[None]] = None
+        self._since_flush, self._journal_due = 0, time.monotonic() + JOURNAL_SECONDS
+        journal = read_journal(folder)
+        self._clear()
+        if journal is not None and (journal["key"], journal["per_shard"]) == (key, per_shard):
+            try:
+                self._go_on(journal)
+                return
+            except (OSError, KeyError, TypeError, ValueError) as error:
+                log.warning("Preparing from the beginning, since %s cannot be continued (%s).", folder, error)
+                self._close_files()
+                self._clear()
+        self._begin()
+
+    @property
+    def consumed(self) -> int:
+        """How many of the source's images are dealt with, kept or skipped."""
+        return self.kept + self.skipped
+
+    def append(self, rows: np.ndarray, names: Iterable[str], skipped: Sequence[tuple[str, str]]) -> None:
+        """Take in some consecutive images of the source: rows and names of the good; names of the bad, and why.
+
+        Parameters
+        ----------
+        rows
+            uint8 (images, channels, size, size), contiguous.
+        names
+            One for each of them.
+        skipped
+            Name and reason of the others.
+        """
+        for start, stop in self._pieces(len(rows)):
+            shard = self._open_shard()
+            shard.append(rows[start:stop])
+            if self._full:
+                self._whole.update(rows[start:stop].data)
+            self.kept += stop - start
+            if self.kept % self.per_shard == 0:
+                self._close_shard()
+        encoded, lists = [os.fsencode(name) for name in names], self._lists
+        ends = lists[NAMES].size + np.cumsum([*map(len, encoded)], dtype=np.int64)
+        lists[NAME_ENDS].append(ends.astype("<i8").tobytes())
+        lists[NAMES].append(b"".join(encoded))
+        lists[SKIPPED].append(_as_csv(skipped))
+        self.skipped += len(skipped)
+        self._since_flush += rows.nbytes
+        self._flush_now_and_then()
+
+    def finish(self) -> None:
+        """Write ``store.json``: the folder then holds a whole store."""
+        if self._shard is not None:
+            self._close_shard()
+        files = {name: file.facts() for name, file in self._lists.items()}
+        self.close()
+        if self._flushing is not None:
+            self._flushing.result()
+        meta = {
+            **self._header,
+            "shape": [self.kept, *self.row],
+            "images_per_shard": self.per_shard,
+            "shards": [facts["sha256"] for facts in self._full],
+            "files": files,
+            "content_sha256": self._whole.hexdigest(),
+        }
+        replace_file(self.folder / META, json.dumps(meta, indent=2) + "\n")
+        (self.folder / JOURNAL).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of the files; what the journal knows of stays."""
+        self._flusher.shutdown()
+        self._close_files()
+
+    def discard(self) -> None:
+        """Delete everything."""
+        self.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _clear(self) -> None:
+        self.kept = self.skipped = 0
+        self._full: list[dict[str, Any]] = []  # size and hash of the shards that are closed
+        self._shard: Optional[GrowingFile] = None
+        self._lists: dict[str, GrowingFile] = {}
+        self._whole = hashlib.sha256()
+        self._unflushed: list[Path] = []
+
+    def _begin(self) -> None:
+        for path in self.folder.iterdir():
+            path.unlink()
+        self._lists = {name: GrowingFile(self.folder / name) for name in _LISTS}
+        self._lists[SKIPPED].append(_as_csv([("name", "reason")]))
+
+    def _go_on(self, journal: dict[str, Any]) -> None:
+        """Check and reopen everything as the journal has it."""
+        for number, facts in enumerate(journal["shards"]):
+            also = self._whole if number else None
+            self._shard = GrowingFile(self.folder / shard_name(number), **facts, also=also)
+            if number < len(journal["shards"]) - 1 or journal["kept"] % self.per_shard == 0:
+                self._close_shard()
+        self._lists = {name: GrowingFile(self.folder / name, **journal["files"][name]) for name in _LISTS}
+        self.kept, self.skipped = int(journal["kept"]), int(journal["skipped"])
+
+    def _pieces(self, count: int) -> Iterable[tuple[int, int]]:
+        """Yield where `count` more images are to be cut so that each piece belongs to one shard."""
+        start = 0
+        while start < count:
+            stop = min(count, start + self.per_shard - self.kept % self.per_shard)
+            yield start, stop
+            start = stop
+
+    def _open_shard(self) -> GrowingFile:
+        if self._shard is None:
+            self._shard = GrowingFile(self.folder / shard_name(len(self._full)))
+            self._unflushed.append(self._shard.path)
+        return self._shard
+
+    def _close_shard(self) -> None:
+        assert self._shard is not None
+        self._full.append(self._shard.facts())
+        self._shard.close()
+        if len(self._full) == 1:  # until now, all pixels were those of the first shard
+            self._whole = self._shard.digest
+        self._shard = None
+
+    def _close_files(self) -> None:
+        for file in (*self._lists.values(), *([self._shard] if self._shard is not None else [])):
+            with suppress(OSError):  # of a full disk, whose first report is on its way up
+                file.close()
+
+    def _flush_now_and_then(self) -> None:
+        if self._flushing is not None:
+            if not self._flushing.done():
+                return
+            self._flushing.result()
+            self._flushing = None
+        if time.monotonic() >= self._journal_due:
+            self._flushing = self._flusher.submit(self._flush, self._unflushed, json.dumps(self._journal()))
+            self._unflushed = [] if self._shard is None else [self._shard.path]
+            self._since_flush, self._journal_due = 0, time.monotonic() + JOURNAL_SECONDS
+        elif self._since_flush >= _FLUSH_BYTES:
+            self._since_flush = 0
+            self._flushing = self._flusher.submit(self._flush, list(self._unflushed), None)
+
+    def _journal(self) -> dict[str, Any]:
+        shards = self._full if self._shard is None else [*self._full, self._shard.facts()]
+        return {
+            "key": self._header["key"],
+            "made_from": self._header["made_from"],
+            "per_shard": self.per_shard,
+            "kept": self.kept,
+            "skipped": self.skipped,
+            "shards": shards,
+            "files": {name: file.facts() for name, file in self._lists.items()},
+        }
+
+    def _flush(self, paths: Sequence[Path], journal: Optional[str]) -> None:
+        """Flush shards to the disk, and if there is a journal, the lists, and then the journal itself."""
+        for path in (*paths, *(self.folder / name for name in _LISTS if journal is not None)):
+            flush_to_disk(path)
+        if journal is not None:
+            replace_file(self.folder / JOURNAL, journal)
+
+
+def read_journal(folder: Path) -> Optional[dict[str, Any]]:
+    """Return the journal of a store in the making, or None if there is none that can be read."""
+    try:
+        journal = json.loads((folder / JOURNAL).read_bytes())
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(journal, dict) and {"key", "made_from", "per_shard", "kept", "skipped"} <= set(journal)
+    return journal if whole else None
+
+
+def _as_csv(rows: Iterable[tuple[str, str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode("utf-8", "surrogateescape")
