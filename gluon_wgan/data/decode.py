@@ -29,6 +29,7 @@ COLOUR_HANDLING = "exif-applied,over-white,16-bit-by-257,first-frame,luma-601"
 
 # Others can run programs (EPS) or read no pixels at all; the common ones stand first, being tried in order.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000")
+_READ_AT_ONCE = 1 << 22
 _MODES_WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 _WIDE_GREY_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -68,11 +69,10 @@ def open_image(
     source: Union[str, PathLike[str], bytes, BinaryIO], nc: int, max_pixels: Optional[int] = None
 ) -> Image.Image:
     """Decode one image like `decode`, but return it in Pillow's hands, in mode RGB or L."""
-    opened = BytesIO(source) if isinstance(source, bytes) else source
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(opened, formats=_FORMATS) as image:
+            with Image.open(_at_once(source), formats=_FORMATS) as image:
                 if max_pixels is not None and image.width * image.height > max_pixels:
                     raise BadImage(f"{image.width}x{image.height} pixels, more than the limit of {max_pixels}")
                 image.load()
@@ -83,6 +83,15 @@ def open_image(
         raise
     except Exception as error:  # damaged files raise nearly everything, from struct.error to MemoryError
         raise BadImage(_reason(error)) from error
+
+
+def _at_once(source: Union[str, PathLike[str], bytes, BinaryIO]) -> Union[str, PathLike[str], BinaryIO]:
+    """Return bytes, and files of usual size, as something to read from memory: Pillow reads in small pieces."""
+    if isinstance(source, (str, PathLike)):
+        with open(source, "rb") as file:
+            content = file.read(_READ_AT_ONCE + 1)
+        return source if len(content) > _READ_AT_ONCE else BytesIO(content)
+    return BytesIO(source) if isinstance(source, bytes) else source
 
 
 def to_channels(image: Image.Image, nc: int) -> Image.Image:

@@ -27,6 +27,7 @@ from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.recipe import recipe, recipe_key
 from gluon_wgan.data.sources import CsvSource, DrawnFacesSource, FolderSource
 from gluon_wgan.data.store import Store
+from gluon_wgan.data.store_writer import read_journal
 from gluon_wgan.errors import UserError
 
 Prepare = Callable[..., Store]
@@ -34,10 +35,11 @@ WritePictures = Callable[..., Path]
 
 # Slow enough to be interrupted; 300 images are enough for a helper process.
 SCRIPT = """
-import sys, time
+import sys
+from gluon_wgan.data import store_writer
 from gluon_wgan.data.prepare import prepare
 from gluon_wgan.data.sources import DrawnFacesSource
-print("ready", flush=True)
+store_writer.JOURNAL_SECONDS = 0.02
 store = prepare(DrawnFacesSource(400, 0), size=16, resize="pil", crop=None, nc=1, strict=False,
                 cache_dir=sys.argv[1], jobs=2, progress=False)
 print(store.content_sha256)
@@ -55,15 +57,15 @@ def start_script(cache: Path, repository: Path) -> subprocess.Popen[str]:
     )
 
 
-def wait_until_half_done(cache: Path) -> Path:
-    """Wait until rows have been written, and return the partial folder."""
+def wait_until_begun(cache: Path, more_than: int = 0) -> int:
+    """Wait until the journal knows of more than so many images, and return of how many."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for partial in cache.glob("*.partial"):
-            pixels = partial / "images.u8"
-            if pixels.exists() and pixels.stat().st_blocks:
-                return partial
-        time.sleep(0.005)
+            journal = read_journal(partial)
+            if journal is not None and journal["kept"] > more_than:
+                return journal["kept"]
+        time.sleep(0.002)
     raise AssertionError("nothing was prepared")
 
 
@@ -84,7 +86,7 @@ def test_pixels_are_pillows_in_order(tmp_path: Path, write_pictures: WritePictur
     names = [f"{index:02}.png" for index in range(20)]
     folder = write_pictures(tmp_path / "in", *names, width=30, height=20)
     store = prepare_small(FolderSource(folder), size=10)
-    assert store.names == names
+    assert list(store.names) == names
     for name, image in zip(names, store.images):
         expected = Image.open(folder / name).resize((15, 10), Image.Resampling.BILINEAR).crop((2, 0, 12, 10))
         np.testing.assert_array_equal(image, np.asarray(expected).transpose(2, 0, 1))
@@ -197,7 +199,7 @@ def test_broken_images_are_named_counted_and_left_out(
     folder = broken_folder(tmp_path, write_pictures, 8)
     with caplog.at_level(logging.WARNING, logger="gluon_wgan.data"):
         store = prepare_small(FolderSource(folder))
-    assert store.names == [f"good{index}.png" for index in range(5)]
+    assert list(store.names) == [f"good{index}.png" for index in range(5)]
     assert [name for name, _ in store.skipped] == [f"bad{index}.png" for index in range(8)]
     messages = [record.getMessage() for record in caplog.records]
     assert [message.split(":")[0] for message in messages[:5]] == [f"Skipped bad{index}.png" for index in range(5)]
@@ -262,40 +264,41 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, prepare_small: Prepare) 
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_to_be_taken_for_whole(
     jobs: int, tmp_path: Path, run_python: Callable[..., Any]
 ) -> None:
     # A limit on the size of files stands for the full disk: both fail in write().
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))\n"
-        + SCRIPT.replace("import sys, time", "import os, sys").replace("jobs=2", f"jobs={jobs}")
+        + SCRIPT.replace("import sys", "import os, sys").replace("jobs=2", f"jobs={jobs}")
     ).replace("sys.argv[1]", repr(str(tmp_path / "cache")))
     done = run_python(code)
     assert done.returncode == 1
     assert "UserError: Cannot keep prepared images in" in done.stderr.splitlines()[-1]
-    assert [path for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []
+    assert all(path.suffix == ".partial" for path in (tmp_path / "cache").iterdir() if path.is_dir())
 
 
-def test_a_kill_leaves_no_half_store(tmp_path: Path, repository: Path) -> None:
-    whole = start_script(tmp_path / "whole", repository)
-    expected = whole.communicate(timeout=120)[0].split()[-1]
-    cache = tmp_path / "killed"
-    for _ in range(2):
+def test_a_store_killed_five_times_is_the_same_store(tmp_path: Path, repository: Path) -> None:
+    expected = start_script(tmp_path / "whole", repository).communicate(timeout=120)[0].split()[-1]
+    cache, done = tmp_path / "killed", 0
+    for _ in range(5):
         process = start_script(cache, repository)
-        partial = wait_until_half_done(cache)
+        done = wait_until_begun(cache, done)
         helpers = helpers_of(process.pid)
         process.kill()
         process.communicate()
-        assert partial.exists()
         assert not [path for path in cache.iterdir() if path.is_dir() and path.suffix != ".partial"]
         wait_for_end(helpers)
-    again = start_script(cache, repository)
-    output, errors = again.communicate(timeout=120)
+    output, errors = start_script(cache, repository).communicate(timeout=120)
     assert output.split()[-1] == expected, errors
     assert not list(cache.glob("*.partial"))
-    original = next(path for path in (tmp_path / "whole").iterdir() if path.is_dir())
-    for path in original.iterdir():
-        assert (cache / original.name / path.name).read_bytes() == path.read_bytes()
+    assert files_of(cache) == files_of(tmp_path / "whole")
+
+
+def files_of(cache: Path) -> dict[str, bytes]:
+    """Return the files of the only store in a cache."""
+    (store,) = (path for path in cache.iterdir() if path.is_dir())
+    return {path.name: path.read_bytes() for path in store.iterdir()}
 
 
 def wait_for_end(processes: list[int]) -> None:
@@ -305,9 +308,9 @@ def wait_for_end(processes: list[int]) -> None:
     assert not any(map(is_running, processes))
 
 
-def test_ctrl_c_stops_cleanly(tmp_path: Path, repository: Path) -> None:
+def test_ctrl_c_stops_cleanly_and_the_work_is_kept(tmp_path: Path, repository: Path) -> None:
     process = start_script(tmp_path, repository)
-    wait_until_half_done(tmp_path)
+    done = wait_until_begun(tmp_path)
     helpers = helpers_of(process.pid)
     assert len(helpers) == 1
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to everything in the foreground
@@ -315,16 +318,15 @@ def test_ctrl_c_stops_cleanly(tmp_path: Path, repository: Path) -> None:
     assert process.returncode == -signal.SIGINT
     assert errors.count("Traceback") == 1 and errors.rstrip().endswith("KeyboardInterrupt")
     wait_for_end(helpers)
-    assert not list(tmp_path.glob("*.partial"))
+    assert wait_until_begun(tmp_path) >= done
 
 
 def test_a_helper_that_dies_is_one_sentence(tmp_path: Path, repository: Path) -> None:
     process = start_script(tmp_path, repository)
-    wait_until_half_done(tmp_path)
+    wait_until_begun(tmp_path)
     os.kill(helpers_of(process.pid)[0], signal.SIGKILL)
     _, errors = process.communicate(timeout=20)
     assert "UserError: A helper process died with exit status -9" in errors.splitlines()[-1]
-    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_two_processes_share_one_store(tmp_path: Path, repository: Path) -> None:
@@ -334,16 +336,18 @@ def test_two_processes_share_one_store(tmp_path: Path, repository: Path) -> None
     assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1
 
 
-def test_litter_of_others_is_removed_unless_they_live(tmp_path: Path, prepare_small: Prepare) -> None:
+def test_litter_of_others_is_removed_after_a_week_unless_they_live(tmp_path: Path, prepare_small: Prepare) -> None:
     cache = tmp_path / "cache"
-    for name in ("dead-1", "live-2"):
-        (cache / f"{name}.partial").mkdir(parents=True)
-        (cache / f"{name}.partial" / "images.u8").write_bytes(b"x")
+    for name, days in (("dead-1", 8), ("live-2", 8), ("young-3", 6)):
+        partial = cache / f"{name}.partial"
+        partial.mkdir(parents=True)
+        (partial / "pixels-00000.u8").write_bytes(b"x")
+        os.utime(partial, times=(time.time() - days * 86_400,) * 2)
     with locked(cache / "live-2"):
         prepare_small(DrawnFacesSource(1, 0))
-        assert [path.name for path in cache.glob("*.partial")] == ["live-2.partial"]
+        assert sorted(path.name for path in cache.glob("*.partial")) == ["live-2.partial", "young-3.partial"]
     prepare_small(DrawnFacesSource(2, 0))
-    assert not list(cache.glob("*.partial"))
+    assert [path.name for path in cache.glob("*.partial")] == ["young-3.partial"]
 
 
 def test_works_from_stdin_and_from_a_script_without_main_guard(tmp_path: Path, repository: Path) -> None:
@@ -366,7 +370,7 @@ def test_works_from_stdin_and_from_a_script_without_main_guard(tmp_path: Path, r
 
 def test_a_source_of_the_main_script_is_read_in_process(tmp_path: Path, run_python: Callable[..., Any]) -> None:
     code = SCRIPT.replace("DrawnFacesSource(400", "Mine(400").replace("sys.argv[1]", repr(str(tmp_path / "cache")))
-    code = code.replace("print(", "class Mine(DrawnFacesSource): pass\nprint(", 1)
+    code = code.replace("store = ", "class Mine(DrawnFacesSource): pass\nstore = ")
     done = run_python(code)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -435,15 +439,15 @@ def test_the_one_that_waited_uses_what_the_other_made(
 
 def test_a_folder_is_replaced_in_one_step_or_not_at_all(tmp_path: Path) -> None:
     final = tmp_path / "final"
-    with replacing(final) as partial:
+    with completing(final) as partial:
         (partial / "old").write_text("old")
         assert not final.exists()
         before = (partial / "old").stat().st_ino
     assert (final / "old").stat().st_ino == before  # moved, not copied
-    with pytest.raises(ZeroDivisionError), replacing(final) as partial:
-        (partial / "new").write_text("new")
+    with pytest.raises(ZeroDivisionError), completing(final) as partial:
+        (partial / "half").write_text("half")
         raise ZeroDivisionError
-    assert [path.name for path in tmp_path.rglob("*")] == ["final", "old"]
-    with replacing(final) as partial:
-        (partial / "new").write_text("new")
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["final", "new"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["final", "final.partial", "half", "old"]
+    with completing(final) as partial:
+        assert (partial / "half").read_text() == "half"  # what is there can be gone on with
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["final", "half"]

@@ -28,10 +28,10 @@ def test_contents(store: Store) -> None:
     assert again.images.shape == (3, 3, 8, 8)
     assert again.images.dtype == np.uint8
     assert not again.images.flags.writeable
-    raw = (store.path / "images.u8").read_bytes()
+    raw = (store.path / "pixels-00000.u8").read_bytes()
     assert raw == again.images.tobytes()
     assert again.content_sha256 == hashlib.sha256(raw).hexdigest()
-    assert again.names == ["a.png", "b.png", "c.png"]
+    assert list(again.names) == ["a.png", "b.png", "c.png"]
     assert again.skipped == [("broken.png", "not an image in a known format")]
     assert again.meta["shape"] == [3, 3, 8, 8]
     assert again.meta["made_from"]["resize"] == "pil-bilinear"
@@ -39,7 +39,7 @@ def test_contents(store: Store) -> None:
 
 
 def test_verify_notices_one_changed_bit(store: Store) -> None:
-    pixels = store.path / "images.u8"
+    pixels = store.path / "pixels-00000.u8"
     raw = bytearray(pixels.read_bytes())
     raw[100] ^= 1
     pixels.write_bytes(raw)
@@ -58,11 +58,11 @@ def damage_no_description(path: Path) -> None:
 
 
 def damage_no_pixels(path: Path) -> None:
-    (path / "images.u8").unlink()
+    (path / "pixels-00000.u8").unlink()
 
 
 def damage_short_pixels(path: Path) -> None:
-    with (path / "images.u8").open("r+b") as file:
+    with (path / "pixels-00000.u8").open("r+b") as file:
         file.truncate(100)
 
 
