@@ -63,6 +63,13 @@ def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:
         options = {**options, "gen_iters": None}
     elif options.get("gen_iters") is not None:
         options = {**options, "epochs": None}
+    if options.get("data") is not None:
+        # Imported here because NumPy reads its number of threads when it is loaded.
+        from gluon_wgan.data.given import adopt_store
+
+        options = adopt_store(options)
+    elif {"data_root", "dataset"} & set(options):
+        options = {**options, "data": None}  # in place of the store that the run had
     if resume is None:
         return preset_config(options.pop("preset", TrainConfig.preset), **options)
     if "out" in options:

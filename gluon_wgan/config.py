@@ -94,6 +94,13 @@ class TrainConfig:
         kind=PIXELS,
         metavar="PATH",
     )
+    data: Optional[str] = _option(
+        None,
+        "a store that tools/prepare_data.py has made, in place of all that says which images and how to prepare them",
+        DATA,
+        kind=PIXELS,
+        metavar="STORE",
+    )
     num_faces: int = _option(
         2048, "how many faces drawn-faces draws", DATA, kind=PIXELS, low=2, high=10_000_000
     )

@@ -75,6 +75,7 @@ def check_together(config: TrainConfig) -> None:
         raise UserError(f"--dataset {config.dataset} needs --data-root: say where the images are.")
     if not all(isinstance(root, str) and root for root in config.data_roots):
         raise UserError(f"--data-root {config.data_root!r} is no path: say where the images are.")
+    _check_store(config)
     if config.crop is not None:
         left, top, right, bottom = config.crop
         if left < 0 or top < 0 or right <= left or bottom <= top:
@@ -85,6 +86,20 @@ def check_together(config: TrainConfig) -> None:
             "Adam's never takes anything in."
         )
     _check_critic(config)
+
+
+def _check_store(config: TrainConfig) -> None:
+    """Refuse to look for images beside a store, which holds its own."""
+    if config.data is None:
+        return
+    if not config.data:
+        raise UserError("--data names no store: say where it is.")
+    given = {"dataset": config.dataset != "auto", "data_root": bool(config.data_roots)}
+    given["max_pixels"] = config.max_pixels is not None
+    for name in (name for name, is_given in given.items() if is_given):
+        raise UserError(
+            f"{flag_of(name)} has no meaning beside --data {config.data}, which holds the images: leave it out."
+        )
 
 
 def _check_critic(config: TrainConfig) -> None:

@@ -12,7 +12,7 @@ from mxnet import nd
 from mxnet.gluon import HybridBlock
 
 from gluon_wgan.config import TrainConfig
-from gluon_wgan.data.load import find_source
+from gluon_wgan.data.load import count_images
 from gluon_wgan.devices import choose_contexts
 from gluon_wgan.schedule import critic_steps_until
 from gluon_wgan.wgan import WGAN
@@ -26,11 +26,11 @@ def describe_run(config: TrainConfig) -> Iterator[str]:
 
     Nothing is written; the steps are timed on random pixels.
     """
-    source = find_source(config)
+    images = count_images(config)
     wgan = WGAN(config, choose_contexts(config.gpus, config.require_gpu))
     yield f"generator            {parameter_count(wgan.generator):,} parameters"
     yield f"critic               {parameter_count(wgan.critic):,} parameters"
-    yield f"data                 {len(source):,} images"
+    yield f"data                 {images:,} images"
     shape = (config.batch_size, config.nc, config.image_size, config.image_size)
     real = np.random.default_rng(config.seed).integers(0, 256, shape, dtype=np.uint8)
     critic = seconds_per_call(lambda: wgan.critic_step(real))
@@ -39,7 +39,7 @@ def describe_run(config: TrainConfig) -> Iterator[str]:
     yield f"generator step       {generator * 1000:.0f} ms"
     iteration = config.n_critic * critic + generator
     yield f"generator iteration  {iteration:.2f} s with {config.n_critic} critic steps"
-    steps, iterations = _length(config, len(source))
+    steps, iterations = _length(config, images)
     whole = steps * critic + iterations * generator
     yield f"whole run            {duration(whole)}: {steps:,} critic and {iterations:,} generator steps"
 

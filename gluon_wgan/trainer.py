@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from mxnet import Context
 
 from gluon_wgan.config import MATHS, TrainConfig, changed_fields
 from gluon_wgan.config_checks import flag_of
-from gluon_wgan.data.load import find_source, plain_root, prepare_data
+from gluon_wgan.data.load import find_source, plain_root, prepare_data, way_of
+from gluon_wgan.data.recipe import other_ways
+from gluon_wgan.data.store import Store
 from gluon_wgan.devices import choose_contexts
 from gluon_wgan.errors import UserError
 from gluon_wgan.interrupt import InterruptWatch
@@ -61,20 +64,11 @@ def train(
     else:
         refuse_taken(config.out)
     devices = list(contexts) if contexts is not None else choose_contexts(config.gpus, config.require_gpu)
-    source = find_source(config)
-    warning = aliasing_warning(
-        source,
-        size=config.image_size,
-        resize=config.resize,
-        crop=config.crop,
-        data_root=plain_root(config),
-    )
-    if warning is not None:
-        log.warning("%s", warning)
-    store = prepare_data(config, progress=progress, source=source)
+    store = find_pixels(config, run, progress)
     resumed = run is not None
     if run is None:
         run = RunDirectory.create(config)
+        atomic.write_json(run.data_file, describe_store(store))
     with run.locked(), log_to_file(run.log_file), InterruptWatch() as watch:
         session = Session(config, run, store, devices, resumed, watch, progress)
         try:
@@ -89,6 +83,60 @@ def train(
         finally:
             session.close()
     return run.path
+
+
+def find_pixels(config: TrainConfig, run: Optional[RunDirectory], progress: bool) -> Store:
+    """Return the prepared images of a configuration, for a new run or one to be resumed.
+
+    Raises
+    ------
+    UserError
+        When there are none, or a resumed run's were prepared in another way.
+    """
+    if run is not None:
+        refuse_other_way(run, way_of(config))
+    source = find_source(config) if config.data is None else None
+    if source is not None:
+        warning = aliasing_warning(
+            source,
+            size=config.image_size,
+            resize=config.resize,
+            crop=config.crop,
+            data_root=plain_root(config),
+        )
+        if warning is not None:
+            log.warning("%s", warning)
+    return prepare_data(config, progress=progress, source=source)
+
+
+def describe_store(store: Store) -> dict[str, Any]:
+    """Return what a run directory keeps of its data: where it was, the hash of the pixels, what they were made from."""
+    return {
+        "store": str(store.path.resolve()),
+        "images": len(store),
+        "content_sha256": store.content_sha256,
+        "made_from": store.made_from,
+    }
+
+
+def refuse_other_way(run: RunDirectory, way: dict[str, Any]) -> None:
+    """Refuse to resume a run on pixels of another backend or library version, before hours are spent on them.
+
+    Raises
+    ------
+    UserError
+        With what has changed.
+    """
+    try:
+        known = json.loads(run.data_file.read_text(encoding="utf-8"))["made_from"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return  # the hash of the pixels in the checkpoint decides
+    changed = other_ways(known, way)
+    if changed:
+        raise UserError(
+            f"This run was trained on other pixels ({'; '.join(changed)}): put that back as it was, give its store "
+            "with --data, or start a new run."
+        )
 
 
 def refuse_other_maths(old: TrainConfig, new: TrainConfig) -> None:

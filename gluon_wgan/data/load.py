@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from gluon_wgan import compat
 from gluon_wgan.config import TrainConfig
+from gluon_wgan.data.given import open_given
 from gluon_wgan.data.prepare import prepare
+from gluon_wgan.data.recipe import way
 from gluon_wgan.data.sources import DrawnFacesSource, MixedSource, Source, recognise, source_of
 from gluon_wgan.data.sources.mixture import unambiguous_prefixes
 from gluon_wgan.data.store import Store
@@ -42,7 +44,7 @@ def plain_root(config: TrainConfig) -> Optional[str]:
 
 
 def prepare_data(config: TrainConfig, *, progress: bool, source: Optional[Source] = None) -> Store:
-    """Decode and resize a configuration's images once, or open what an earlier run prepared.
+    """Open a configuration's store, or decode and resize its images once into one, which later runs open.
 
     Parameters
     ----------
@@ -51,14 +53,25 @@ def prepare_data(config: TrainConfig, *, progress: bool, source: Optional[Source
     progress
         Whether to show a progress bar on stderr.
     source
-        What `find_source` found for this configuration; None to look.
+        What `find_source` found for this configuration; None to look, if it names no store.
 
     Raises
     ------
     UserError
-        When there are no usable images, fewer than a batch, or the cache cannot be written.
+        When there are no usable images, fewer than a batch, the store does not fit, or the cache cannot be
+        written.
     """
-    store = prepare(
+    store = open_given(config) if config.data is not None else _prepared(config, progress, source)
+    if len(store) < config.batch_size:
+        raise UserError(
+            f"There are {len(store)} usable images but --batch-size is {config.batch_size}: give more images "
+            "or a smaller batch."
+        )
+    return store
+
+
+def _prepared(config: TrainConfig, progress: bool, source: Optional[Source]) -> Store:
+    return prepare(
         find_source(config) if source is None else source,
         size=config.image_size,
         resize=config.resize,
@@ -69,12 +82,18 @@ def prepare_data(config: TrainConfig, *, progress: bool, source: Optional[Source
         jobs=config.jobs or compat.usable_cores(),
         progress=progress,
     )
-    if len(store) < config.batch_size:
-        raise UserError(
-            f"There are {len(store)} usable images but --batch-size is {config.batch_size}: give more images "
-            "or a smaller batch."
-        )
-    return store
+
+
+def count_images(config: TrainConfig) -> int:
+    """Return how many images a configuration names, counting those that may turn out to be unusable."""
+    return len(find_source(config)) if config.data is None else len(open_given(config))
+
+
+def way_of(config: TrainConfig) -> dict[str, Any]:
+    """Return how a configuration's images are prepared: a recipe without its source."""
+    if config.data is not None:
+        return open_given(config).made_from
+    return way(size=config.image_size, resize=config.resize, crop=config.crop, nc=config.nc)
 
 
 def cache_directory(config: TrainConfig) -> Path:

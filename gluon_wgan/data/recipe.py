@@ -15,7 +15,16 @@ from gluon_wgan.errors import UserError
 
 # What of a recipe is no matter of where the images are. The version counts too: it is raised when the way from
 # a decoded picture to a square changes.
-_HOW = ("format_version", "resize", "filter", "libraries", "size", "crop", "nc", "colour")
+_HOW = {
+    "format_version": "format",
+    "resize": "--resize",
+    "filter": "filter",
+    "libraries": "libraries",
+    "size": "--image-size",
+    "crop": "--crop",
+    "nc": "--nc",
+    "colour": "colour handling",
+}
 
 
 def recipe(source: Source, *, size: int, resize: str, crop: Optional[Box], nc: int) -> dict[str, Any]:
@@ -28,6 +37,11 @@ def recipe(source: Source, *, size: int, resize: str, crop: Optional[Box], nc: i
     UserError
         If one is out of range.
     """
+    return {**way(size=size, resize=resize, crop=crop, nc=nc), "source": source.identity()}
+
+
+def way(*, size: int, resize: str, crop: Optional[Box], nc: int) -> dict[str, Any]:
+    """Return a recipe without its source: how images are prepared, whatever they are."""
     if size < 1:
         raise UserError(f"Images cannot be {size} pixels wide: use a size of 1 or more.")
     if nc not in (1, 3):
@@ -37,7 +51,6 @@ def recipe(source: Source, *, size: int, resize: str, crop: Optional[Box], nc: i
     backend = BACKENDS[canonical_name(resize)]
     return {
         "format_version": FORMAT_VERSION,
-        "source": source.identity(),
         "resize": backend.name,
         "filter": backend.filter,
         "libraries": library_versions(backend.name),
@@ -56,7 +69,7 @@ def recipe_key(made_from: dict[str, Any]) -> str:
 
 def other_ways(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return in words where two recipes differ in how images are prepared, whatever the images are."""
-    return [f"{field} {_shown(old.get(field))}, not {_shown(new.get(field))}" for field in _differing(old, new)]
+    return [f"{_HOW[field]} {_shown(old.get(field))}, not {_shown(new.get(field))}" for field in _differing(old, new)]
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

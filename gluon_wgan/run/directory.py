@@ -29,6 +29,7 @@ class RunDirectory:
         self.path = path
         self.config_file = path / "config.json"
         self.environment_file = path / "environment.json"
+        self.data_file = path / "data.json"
         self.metrics_file = path / "metrics.csv"
         self.log_file = path / "log.txt"
         self.curves_file = path / "curves.png"

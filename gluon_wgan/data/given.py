@@ -1,0 +1,72 @@
+"""The store that ``--data`` gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gluon_wgan.config import TrainConfig
+from gluon_wgan.data.resize import canonical_name
+from gluon_wgan.data.store import Store, open_store
+from gluon_wgan.errors import UserError
+
+# What finds images has no say beside a store, whichever a preset or an earlier run had.
+_FINDERS = ("dataset", "data_root", "max_pixels")
+
+
+def adopt_store(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options with what the store in ``data`` says of its images, where they do not say otherwise.
+
+    Parameters
+    ----------
+    options
+        The options that the user gave, by name, ``data`` among them.
+
+    Raises
+    ------
+    UserError
+        If there is no usable store.
+    """
+    made_from = open_store(options["data"]).made_from
+    adopted = {name: getattr(TrainConfig, name) for name in _FINDERS}
+    # One that contradicts the store is kept, and refused when the store is opened to be used.
+    return {**adopted, "resize": made_from["resize"], "crop": made_from["crop"], **options}
+
+
+def open_given(config: TrainConfig) -> Store:
+    """Open the store that a configuration names, if it is what the other options say.
+
+    Raises
+    ------
+    UserError
+        If there is no usable store, or its images do not fit.
+    """
+    assert config.data is not None
+    store = open_store(config.data)
+    _, channels, size, _ = store.images.shape
+    if size != config.image_size:
+        raise UserError(
+            f"{config.data} holds images of {size}x{size} pixels, but --image-size is {config.image_size}: "
+            f"give --image-size {size} or another store."
+        )
+    if channels != config.nc:
+        raise UserError(
+            f"{config.data} holds images of {channels} channels, but --nc is {config.nc}: give --nc {channels} "
+            "or another store."
+        )
+    made_from = store.made_from
+    if canonical_name(config.resize) != made_from["resize"]:
+        raise UserError(
+            f"--resize {config.resize} contradicts {config.data}, which was made with {made_from['resize']}: give "
+            f"--resize {made_from['resize']} or another store."
+        )
+    crop = None if config.crop is None else list(config.crop)
+    if crop != made_from["crop"]:
+        raise UserError(
+            f"--crop {_box(crop)} contradicts {config.data}, which was made with {_box(made_from['crop'])}: leave it "
+            "out or give another store."
+        )
+    return store
+
+
+def _box(crop: Any) -> str:
+    return "no crop" if crop is None else ",".join(map(str, crop))
