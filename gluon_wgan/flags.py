@@ -45,10 +45,11 @@ exit status: 0 done; 1 a loss is not finite; 2 bad input; 130 Ctrl-C; 143 SIGTER
 """
 
 
-class _Parser(argparse.ArgumentParser):
+class SentenceParser(argparse.ArgumentParser):
     """Says one sentence instead of the whole usage."""
 
     def error(self, message: str) -> NoReturn:
+        """Print the sentence and exit with status 2."""
         print(f"{self.prog}: {message[0].upper()}{message[1:]}; --help lists the options.", file=sys.stderr)
         sys.exit(2)
 
@@ -58,7 +59,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
 
     An option that is not given stays out of the namespace, so that presets and resumed runs can tell.
     """
-    parser = _Parser(
+    parser = SentenceParser(
         prog="train_wgan.py",
         description="Train a Wasserstein GAN in MXNet Gluon.",
         epilog=EXAMPLES,
@@ -73,7 +74,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
         name = field.metadata["group"]
         group = groups.setdefault(name, None) or parser.add_argument_group(name)
         groups[name] = group
-        _add_flag(group, field, types[field.name])
+        add_flag(group, field, types[field.name])
     groups[RUN].add_argument(
         "--resume",
         default=None,
@@ -93,7 +94,8 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_flag(group: Any, field: dataclasses.Field[Any], of_type: Any) -> None:
+def add_flag(group: Any, field: dataclasses.Field[Any], of_type: Any) -> None:
+    """Add the flag of one option of a training run to a parser or a group of one."""
     flag, metadata = flag_of(field.name), field.metadata
     help_text = metadata["help"].replace("%", "%%")
     if field.name == "preset":

@@ -1,0 +1,166 @@
+"""``tools/prepare_data.py``: from the words of a command line to a store, whole or to be continued."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional, get_type_hints
+
+from gluon_wgan import compat
+from gluon_wgan.config import TrainConfig
+from gluon_wgan.data.load import find_source, plain_root
+from gluon_wgan.data.prepare import prepare_at
+from gluon_wgan.data.sources import Source, sample
+from gluon_wgan.data.store import SKIPPED, Store, open_store, recorded_files
+from gluon_wgan.errors import UserError
+from gluon_wgan.flags import SentenceParser, add_flag
+from gluon_wgan.parity.warning import aliasing_warning
+from gluon_wgan.run.log import log_to_terminal
+
+log = logging.getLogger("gluon_wgan")
+
+BAD_INPUT, CTRL_C = 2, 130
+_SHARED_WITH_TRAINING = (
+    *("dataset", "num_faces", "faces_seed", "image_size", "resize", "crop", "nc", "max_pixels"),
+    *("strict", "jobs", "cache_dir"),
+)
+EXAMPLES = """examples:
+  python tools/prepare_data.py PICTURES --out STORE --image-size 64 --resize pil
+  python tools/prepare_data.py LSUN/bedroom_train_lmdb --out STORE --fraction 0.1 --resume
+  python tools/prepare_data.py --verify STORE
+  python train_wgan.py --data STORE
+
+exit status: 0 done; 2 bad input, a full disk, or a damaged store; 130 Ctrl-C
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Prepare or verify a store as the command line says, and return the exit status."""
+    arguments = build_parser().parse_args(argv)
+    log_to_terminal()
+    try:
+        if arguments.verify is not None:
+            verify(arguments)
+        else:
+            make(arguments)
+        return 0
+    except (UserError, ImportError) as error:
+        return _fail(str(error), BAD_INPUT)
+    except KeyboardInterrupt:
+        return _fail("Stopped; the same command with --resume goes on.", CTRL_C)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser; what training knows too has training's flags and defaults."""
+    parser = SentenceParser(
+        prog="prepare_data.py",
+        description="Decode, crop and resize images once, into a store that train_wgan.py --data reads.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "source", nargs="*", metavar="SOURCE", help="a folder, a list, an archive or a database; several are joined"
+    )
+    parser.add_argument("--out", default=None, metavar="STORE", help="the store's folder, which must not exist yet")
+    parser.add_argument("--resume", action="store_true", default=False, help="go on where an earlier process stopped")
+    parser.add_argument(
+        "--shards", type=int, default=None, metavar="N", help="cut the pixels into N files (default: files of 1 GiB)"
+    )
+    subset = parser.add_mutually_exclusive_group()
+    subset.add_argument("--limit", type=int, default=None, metavar="N", help="take only N images, drawn at random")
+    subset.add_argument(
+        "--fraction", type=float, default=None, metavar="X", help="take only this part of the images, drawn at random"
+    )
+    parser.add_argument(
+        "--subset-seed", type=int, default=0, metavar="N", help="which images --limit and --fraction draw (default: 0)"
+    )
+    parser.add_argument(
+        "--verify", default=None, metavar="STORE", help="only read a store again, and name the first damaged file"
+    )
+    types = get_type_hints(TrainConfig)
+    fields = {field.name: field for field in dataclasses.fields(TrainConfig)}
+    for name in _SHARED_WITH_TRAINING:
+        add_flag(parser, fields[name], types[name])
+    return parser
+
+
+def verify(arguments: argparse.Namespace) -> None:
+    """Read a store again.
+
+    Raises
+    ------
+    UserError
+        Naming the first file that is not as it was made.
+    """
+    store = open_store(arguments.verify)
+    store.verify(progress=True)
+    print(f"{store.path} is whole: {_described(store)}.")
+
+
+def make(arguments: argparse.Namespace) -> None:
+    """Prepare a store.
+
+    Raises
+    ------
+    UserError
+        For bad input, a full disk, or something else in the store's place.
+    """
+    if arguments.out is None:
+        raise UserError("Nothing says where to put the store: give --out STORE.")
+    given = {name: value for name, value in vars(arguments).items() if name in _SHARED_WITH_TRAINING}
+    config = TrainConfig(data_root=tuple(arguments.source) or None, **given)
+    if not arguments.source and config.dataset != "drawn-faces":
+        raise UserError("Nothing says where the images are: give their folder, list, archive or database.")
+    source = find_source(config)
+    warning = aliasing_warning(
+        source, size=config.image_size, resize=config.resize, crop=config.crop, data_root=plain_root(config)
+    )
+    if warning is not None:
+        log.warning("%s", warning)
+    source = _subset(source, arguments)
+    started = time.perf_counter()
+    store = prepare_at(
+        Path(arguments.out),
+        source,
+        size=config.image_size,
+        resize=config.resize,
+        crop=config.crop,
+        nc=config.nc,
+        strict=config.strict,
+        jobs=config.jobs or compat.usable_cores(),
+        progress=True,
+        shards=arguments.shards,
+        resume=arguments.resume,
+    )
+    print(f"{store.path}: {_described(store)}, after {time.perf_counter() - started:.1f} s.")
+    if store.skipped:
+        print(f"Skipped {len(store.skipped)} images, listed in {store.path / SKIPPED}.")
+
+
+def _subset(source: Source, arguments: argparse.Namespace) -> Source:
+    """Return the part of a source that --limit or --fraction asks for."""
+    count, fraction = arguments.limit, arguments.fraction
+    if fraction is not None:
+        if not 0 < fraction <= 1:
+            raise UserError(f"--fraction {fraction} is no part of the images: give more than 0 and at most 1.")
+        count = max(1, round(fraction * len(source)))
+    return source if count is None else sample(source, count, arguments.subset_seed)
+
+
+def _described(store: Store) -> str:
+    images, channels, size, _ = store.images.shape
+    shards, in_bytes = len(store.meta["shards"]), sum(length for _, length, _ in recorded_files(store.meta))
+    files = f"{shards} shards" if shards > 1 else "1 shard"
+    return f"{images:,} images of {size}x{size} in {channels} channels, {in_bytes / 1e6:,.1f} MB in {files}"
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"prepare_data.py: {message}", file=sys.stderr)
+    return status

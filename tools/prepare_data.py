@@ -1,0 +1,18 @@
+"""Prepare images for training, once, into a store; ``--help`` lists the options.
+
+python tools/prepare_data.py PICTURES --out STORE --image-size 64 --resize pil
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+if __name__ == "__main__":
+    try:
+        from gluon_wgan.prepare_cli import main
+    except ImportError as error:
+        print(f"prepare_data.py: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(main())
