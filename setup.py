@@ -58,9 +58,12 @@ EXTRAS["cu112"] = [
     "nvidia-nccl-cu11==2.21.5",
     "nvidia-nvtx-cu11==11.8.86",
 ]
+# LMDB 1.0 cannot read LSUN's files, which are of LMDB 0.9; this package carries 0.9 up to its release 3.
+EXTRAS["lsun"] = ["lmdb<4"]
 # Converting weights, and the tests' independent reference: golden values were made with this release.
 EXTRAS["torch"] = ['torch==2.13.0; python_version >= "3.10"']
 EXTRAS["test"] = [
+    *EXTRAS["lsun"],
     *EXTRAS["torch"],
     "pytest",
     "pytest-timeout",

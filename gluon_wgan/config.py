@@ -11,9 +11,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from gluon_wgan.config_checks import check_preset, check_range, check_together
+from gluon_wgan.crops import NAMED_CROPS, parse_crop
 from gluon_wgan.errors import UserError
 from gluon_wgan.presets import PRESETS
 
@@ -74,22 +75,43 @@ class TrainConfig:
     preset: str = _option("gluon", "a named set of options; any flag beside it overrides one of them", RUN)
 
     dataset: str = _option(
-        "drawn-faces",
-        "drawn-faces: faces drawn by this project's own code; folder: every image below --data-root; "
-        "csv: the images that a list names, relative to the list's own folder",
+        "auto",
+        "what --data-root is. auto: recognise it, and without --data-root draw faces; drawn-faces: faces drawn by "
+        "this project's own code; folder: every image below it; csv: the images that a list names, relative to the "
+        "list's own folder; lsun: an LMDB; celeba, lfw, cifar10, mnist (any idx3-ubyte file): as distributed, packed "
+        "or not; zip, tar (compressed or not), rec (RecordIO): one file of images",
         DATA,
         kind=PIXELS,
-        choices=("drawn-faces", "folder", "csv"),
+        choices=(
+            *("auto", "drawn-faces", "folder", "csv", "lsun", "celeba", "lfw", "cifar10", "mnist", "zip", "tar"),
+            "rec",
+        ),
     )
-    data_root: Optional[str] = _option(
-        None, "the folder of images, or the CSV file", DATA, kind=PIXELS, metavar="PATH"
+    data_root: Optional[Union[str, tuple[str, ...]]] = _option(
+        None,
+        "where the images are: a folder, a list, an archive or a database; given several times, all of them",
+        DATA,
+        kind=PIXELS,
+        metavar="PATH",
     )
     num_faces: int = _option(
         2048, "how many faces drawn-faces draws", DATA, kind=PIXELS, low=2, high=10_000_000
     )
     faces_seed: int = _option(0, "which faces drawn-faces draws", DATA, kind=PIXELS, low=0)
     crop: Optional[tuple[int, int, int, int]] = _option(
-        None, "pixels to cut out before resizing", DATA, kind=PIXELS, metavar="LEFT,TOP,RIGHT,BOTTOM"
+        None,
+        f"pixels to cut out before resizing: LEFT,TOP,RIGHT,BOTTOM, or a usual one: {', '.join(NAMED_CROPS)}",
+        DATA,
+        kind=PIXELS,
+        metavar="BOX",
+    )
+    max_pixels: Optional[int] = _option(
+        None,
+        "skip images of more pixels than this (default: Pillow's limit, 178,956,970)",
+        DATA,
+        kind=PIXELS,
+        low=1,
+        high=178_956_970,
     )
     resize: str = _option(
         "pil",
@@ -318,11 +340,15 @@ class TrainConfig:
     )
 
     def __post_init__(self) -> None:
-        # JSON and callers hand over lists where the field is a tuple.
-        for name in ("crop", "gpus"):
+        # JSON and callers hand over lists where the field is a tuple, and callers a crop's name.
+        for name in ("crop", "gpus", "data_root"):
             value = getattr(self, name)
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
+        if isinstance(self.crop, str):
+            object.__setattr__(self, "crop", parse_crop(self.crop))
+        if isinstance(self.data_root, tuple) and len(self.data_root) == 1:
+            object.__setattr__(self, "data_root", self.data_root[0])
         for field in dataclasses.fields(self):
             check_range(field, getattr(self, field.name))
         check_together(self)
@@ -347,6 +373,12 @@ class TrainConfig:
                 "know: use the version that wrote it."
             )
         return cls(**values)
+
+    @property
+    def data_roots(self) -> tuple[str, ...]:
+        """Every path of ``data_root``."""
+        roots = self.data_root
+        return () if roots is None else roots if isinstance(roots, tuple) else (roots,)
 
     def replace(self, **changes: Any) -> TrainConfig:
         """Return a copy with some options changed, checked again."""

@@ -66,13 +66,15 @@ def check_together(config: TrainConfig) -> None:
         raise UserError("Nothing says when to stop: give --gen-iters or --epochs.")
     if config.gen_iters is not None and config.epochs is not None:
         raise UserError("--gen-iters and --epochs both say when to stop: give one of them.")
-    if config.dataset == "drawn-faces" and config.data_root is not None:
+    if config.dataset == "drawn-faces" and config.data_roots:
         raise UserError(
-            f"--data-root {config.data_root} is given, but --dataset drawn-faces reads no files: add "
-            "--dataset folder or --dataset csv."
+            f"--data-root {config.data_roots[0]} is given, but --dataset drawn-faces reads no files: leave one of "
+            "them out."
         )
-    if config.dataset != "drawn-faces" and config.data_root is None:
+    if config.dataset not in ("auto", "drawn-faces") and not config.data_roots:
         raise UserError(f"--dataset {config.dataset} needs --data-root: say where the images are.")
+    if not all(isinstance(root, str) and root for root in config.data_roots):
+        raise UserError(f"--data-root {config.data_root!r} is no path: say where the images are.")
     if config.crop is not None:
         left, top, right, bottom = config.crop
         if left < 0 or top < 0 or right <= left or bottom <= top:

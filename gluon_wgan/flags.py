@@ -38,7 +38,7 @@ REFERENCE_SWITCHES: dict[str, tuple[str, Any]] = {
 EXAMPLES = """examples:
   python train_wgan.py --gpus 0 --resize pil                  drawn faces, on GPU 0 if there is one
   python train_wgan.py --preset demo                          faces within minutes on two CPU cores
-  python train_wgan.py --dataset folder --data-root PICTURES  your own pictures
+  python train_wgan.py --data-root PICTURES                   your own pictures
   python train_wgan.py --resume runs/0001                        go on where a run stopped
 
 exit status: 0 done; 1 a loss is not finite; 2 bad input; 130 Ctrl-C; 143 SIGTERM
@@ -108,6 +108,7 @@ def _add_flag(group: Any, field: dataclasses.Field[Any], of_type: Any) -> None:
             help_text += f" (default: {field.default})"
         group.add_argument(
             flag,
+            action="append" if field.name == "data_root" else "store",
             type=_converter(field.name, of_type),
             choices=metadata["choices"] or None,
             metavar=metadata["metavar"] or (None if metadata["choices"] else _metavar(of_type)),
@@ -119,33 +120,29 @@ def _converter(name: str, of_type: Any) -> Any:
     if name == "gpus":
         return str  # parsed later, where one sentence can say what is wrong
     if name == "crop":
-        return parse_crop
+        return str  # as gpus
+    if name == "dataset":
+        return _dataset
     for candidate in (int, float):
         if candidate in (of_type, *getattr(of_type, "__args__", ())):
             return candidate
     return str
 
 
+def _dataset(word: str) -> str:
+    return "folder" if word == "imagenet" else word  # the authors' name for a folder
+
+
 def _metavar(of_type: Any) -> str:
     return {int: "N", float: "X"}.get(_converter("", of_type), "TEXT")
-
-
-def parse_crop(text: str) -> tuple[int, ...]:
-    """Parse ``LEFT,TOP,RIGHT,BOTTOM`` into four whole numbers."""
-    try:
-        numbers = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        numbers = ()
-    if len(numbers) != 4:
-        raise argparse.ArgumentTypeError(f"{text!r} is not LEFT,TOP,RIGHT,BOTTOM in pixels")
-    return numbers
 
 
 def _add_reference_spellings(parser: argparse.ArgumentParser) -> None:
     types: dict[str, Any] = {action.dest: action.type for action in parser._actions}
     for spelling, name in REFERENCE_VALUES.items():
         if spelling != flag_of(name):
-            parser.add_argument(spelling, dest=name, type=types[name], help=argparse.SUPPRESS)
+            action = "append" if name == "data_root" else "store"
+            parser.add_argument(spelling, action=action, dest=name, type=types[name], help=argparse.SUPPRESS)
     for spelling, (name, value) in REFERENCE_SWITCHES.items():
         parser.add_argument(spelling, dest=name, action="store_const", const=value, help=argparse.SUPPRESS)
     parser.add_argument("--ngpu", type=int, help=argparse.SUPPRESS)

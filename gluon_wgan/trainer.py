@@ -12,7 +12,7 @@ from mxnet import Context
 
 from gluon_wgan.config import MATHS, TrainConfig, changed_fields
 from gluon_wgan.config_checks import flag_of
-from gluon_wgan.data.load import find_source, prepare_data
+from gluon_wgan.data.load import find_source, plain_root, prepare_data
 from gluon_wgan.devices import choose_contexts
 from gluon_wgan.errors import UserError
 from gluon_wgan.interrupt import InterruptWatch
@@ -61,16 +61,17 @@ def train(
     else:
         refuse_taken(config.out)
     devices = list(contexts) if contexts is not None else choose_contexts(config.gpus, config.require_gpu)
+    source = find_source(config)
     warning = aliasing_warning(
-        find_source(config),
+        source,
         size=config.image_size,
         resize=config.resize,
         crop=config.crop,
-        data_root=config.data_root,
+        data_root=plain_root(config),
     )
     if warning is not None:
         log.warning("%s", warning)
-    store = prepare_data(config, progress=progress)
+    store = prepare_data(config, progress=progress, source=source)
     resumed = run is not None
     if run is None:
         run = RunDirectory.create(config)

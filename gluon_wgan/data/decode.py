@@ -19,7 +19,7 @@ import warnings
 from contextlib import suppress
 from io import BytesIO
 from os import PathLike
-from typing import BinaryIO, Union
+from typing import BinaryIO, Optional, Union
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -37,7 +37,9 @@ class BadImage(Exception):
     """This one image cannot be used; the message is the reason in a few words."""
 
 
-def decode(source: Union[str, PathLike[str], bytes, BinaryIO], nc: int) -> np.ndarray:
+def decode(
+    source: Union[str, PathLike[str], bytes, BinaryIO], nc: int, max_pixels: Optional[int] = None
+) -> np.ndarray:
     """Decode one image.
 
     Parameters
@@ -46,6 +48,9 @@ def decode(source: Union[str, PathLike[str], bytes, BinaryIO], nc: int) -> np.nd
         A path, the bytes of a file, or an open binary file.
     nc
         Channels wanted: 1 (grey) or 3 (RGB).
+    max_pixels
+        The most pixels (width times height) that an image may have; None leaves Pillow's limit, which is
+        2 * `PIL.Image.MAX_IMAGE_PIXELS` and holds in any case.
 
     Returns
     -------
@@ -56,16 +61,20 @@ def decode(source: Union[str, PathLike[str], bytes, BinaryIO], nc: int) -> np.nd
     BadImage
         If the source is missing, not an image, cut off, damaged or too large.
     """
-    return pixels_of(open_image(source, nc))
+    return pixels_of(open_image(source, nc, max_pixels))
 
 
-def open_image(source: Union[str, PathLike[str], bytes, BinaryIO], nc: int) -> Image.Image:
+def open_image(
+    source: Union[str, PathLike[str], bytes, BinaryIO], nc: int, max_pixels: Optional[int] = None
+) -> Image.Image:
     """Decode one image like `decode`, but return it in Pillow's hands, in mode RGB or L."""
     opened = BytesIO(source) if isinstance(source, bytes) else source
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(opened, formats=_FORMATS) as image:
+                if max_pixels is not None and image.width * image.height > max_pixels:
+                    raise BadImage(f"{image.width}x{image.height} pixels, more than the limit of {max_pixels}")
                 image.load()
                 with suppress(Exception):  # a damaged EXIF block does not spoil the pixels
                     ImageOps.exif_transpose(image, in_place=True)

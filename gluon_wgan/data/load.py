@@ -4,32 +4,54 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Optional
 
 from gluon_wgan import compat
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.data.prepare import prepare
-from gluon_wgan.data.sources import CsvSource, DrawnFacesSource, FolderSource, Source
+from gluon_wgan.data.sources import DrawnFacesSource, MixedSource, Source, recognise, source_of
+from gluon_wgan.data.sources.mixture import unambiguous_prefixes
 from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError
 
 
 def find_source(config: TrainConfig) -> Source:
-    """Find the images that a configuration names, without reading them.
+    """Find the images that a configuration names, without decoding them.
+
+    What is large or compressed is listed or unpacked in the cache folder when it is found for the first time.
 
     Raises
     ------
     UserError
         When there are none.
     """
-    if config.dataset == "drawn-faces":
+    roots = config.data_roots
+    if not roots:  # TrainConfig has seen to it that drawn faces are wanted
         return DrawnFacesSource(config.num_faces, config.faces_seed)
-    assert config.data_root is not None  # TrainConfig has refused it
-    root = Path(config.data_root)
-    return FolderSource(root) if config.dataset == "folder" else CsvSource(root)
+    prefixes, cache = unambiguous_prefixes(roots), cache_directory(config)
+    parts = [source_of(config.dataset, root, cache, max_pixels=config.max_pixels) for root in roots]
+    return parts[0] if len(parts) == 1 else MixedSource(parts, prefixes)
 
 
-def prepare_data(config: TrainConfig, *, progress: bool) -> Store:
+def plain_root(config: TrainConfig) -> Optional[str]:
+    """Return the one folder or list that a configuration names, or None if it names anything else."""
+    roots = config.data_roots
+    if len(roots) != 1 or config.dataset not in ("auto", "folder", "csv"):
+        return None
+    return roots[0] if config.dataset != "auto" or recognise(roots[0]) in ("folder", "csv") else None
+
+
+def prepare_data(config: TrainConfig, *, progress: bool, source: Optional[Source] = None) -> Store:
     """Decode and resize a configuration's images once, or open what an earlier run prepared.
+
+    Parameters
+    ----------
+    config
+        What to prepare, and how.
+    progress
+        Whether to show a progress bar on stderr.
+    source
+        What `find_source` found for this configuration; None to look.
 
     Raises
     ------
@@ -37,7 +59,7 @@ def prepare_data(config: TrainConfig, *, progress: bool) -> Store:
         When there are no usable images, fewer than a batch, or the cache cannot be written.
     """
     store = prepare(
-        find_source(config),
+        find_source(config) if source is None else source,
         size=config.image_size,
         resize=config.resize,
         crop=config.crop,

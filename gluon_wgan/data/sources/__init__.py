@@ -1,0 +1,42 @@
+"""Where images come from: folders, lists, archives, databases or our own drawing code, behind one small interface.
+
+A source names its images and reads them one at a time, in any order and in any process. Its
+identity changes whenever any of its images may have changed.
+"""
+
+from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, Source
+from gluon_wgan.data.sources.cifar import CifarSource
+from gluon_wgan.data.sources.csv_list import CsvSource
+from gluon_wgan.data.sources.detect import recognise, source_of
+from gluon_wgan.data.sources.drawn import DrawnFacesSource
+from gluon_wgan.data.sources.faces import celeba, lfw
+from gluon_wgan.data.sources.folder import FolderSource
+from gluon_wgan.data.sources.idx import IdxSource
+from gluon_wgan.data.sources.lsun import LsunSource
+from gluon_wgan.data.sources.mixture import MixedSource
+from gluon_wgan.data.sources.record import RecordSource
+from gluon_wgan.data.sources.subset import SubsetSource, sample, take
+from gluon_wgan.data.sources.tar_archive import TarSource
+from gluon_wgan.data.sources.zip_archive import ZipSource
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "CifarSource",
+    "CsvSource",
+    "DrawnFacesSource",
+    "FolderSource",
+    "IdxSource",
+    "LsunSource",
+    "MixedSource",
+    "RecordSource",
+    "Source",
+    "SubsetSource",
+    "TarSource",
+    "ZipSource",
+    "celeba",
+    "lfw",
+    "recognise",
+    "sample",
+    "source_of",
+    "take",
+]

@@ -1,0 +1,119 @@
+"""What a source is, and what all sources of encoded images have in common."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, Optional, Protocol, Union
+
+import numpy as np
+from PIL import Image
+
+from gluon_wgan.data.decode import open_image, pixels_of
+from gluon_wgan.errors import UserError
+
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2"),
+)
+
+AnyPath = Union[str, PathLike[str]]
+
+
+class Source(Protocol):
+    """Named images that can be read by number. Sources are pickled to worker processes."""
+
+    @property
+    def label(self) -> str:
+        """A short name for people; it is no part of the identity."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What each image is called, for people to find it."""
+
+    def __len__(self) -> int:
+        """Return how many images there are."""
+
+    def identity(self) -> dict[str, Any]:
+        """Return JSON-able facts that differ whenever any pixel might."""
+
+    def open(self, index: int, nc: int) -> Image.Image:
+        """Return image number `index` in mode RGB (`nc` 3) or L (`nc` 1), or raise BadImage."""
+
+    def read(self, index: int, nc: int) -> np.ndarray:
+        """Return image number `index` as uint8 (height, width, nc), or raise BadImage."""
+
+
+class EncodedSource(ABC):
+    """Images that are stored encoded, as JPEG or the like.
+
+    Attributes
+    ----------
+    names, label
+        See `Source`.
+    max_pixels
+        Images of more pixels are bad, before they are decoded; None leaves Pillow's own limit.
+    """
+
+    def __init__(self, names: Sequence[str], label: str, max_pixels: Optional[int]) -> None:
+        self.names, self.label, self.max_pixels = names, label, max_pixels
+
+    @abstractmethod
+    def encoded(self, index: int) -> Union[str, bytes]:
+        """Return the path or the bytes of image number `index`, or raise BadImage."""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def open(self, index: int, nc: int) -> Image.Image:
+        """Return image number `index` in mode RGB (`nc` 3) or L (`nc` 1), or raise BadImage."""
+        return open_image(self.encoded(index), nc, self.max_pixels)
+
+    def read(self, index: int, nc: int) -> np.ndarray:
+        """Return image number `index` as uint8 (height, width, nc), or raise BadImage."""
+        return pixels_of(self.open(index, nc))
+
+    def limits(self) -> dict[str, int]:
+        """Return what of the identity comes from limits that the user has set."""
+        return {} if self.max_pixels is None else {"max_pixels": self.max_pixels}
+
+
+def existing(path: AnyPath) -> Path:
+    """Return a path, or raise UserError if nothing is there."""
+    found = Path(path)
+    if not found.exists():
+        raise UserError(f"{found} does not exist: check the path.")
+    return found
+
+
+def existing_file(path: AnyPath, what: str) -> Path:
+    """Return the path of a plain file, or raise UserError; `what` names the kind, as in "a ZIP archive"."""
+    found = existing(path)
+    if found.is_dir():
+        raise UserError(f"{found} is a folder, not {what}: give the file itself.")
+    if not found.is_file():
+        raise UserError(f"{found} is no plain file: give {what}.")
+    first_bytes(found)
+    return found
+
+
+def first_bytes(path: Path, count: int = 1) -> bytes:
+    """Return how a file begins, or raise UserError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(count)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: AnyPath, error: OSError) -> UserError:
+    """Return the sentence for what the system does not let us read."""
+    return UserError(f"Cannot read {os.fspath(path)} ({error.strerror or error}): check the disk and its permissions.")
+
+
+def damaged(path: AnyPath, offset: int, what: str) -> UserError:
+    """Return the sentence for a file that cannot be what it claims, `offset` bytes from its beginning."""
+    return UserError(f"{os.fspath(path)} is damaged at byte {offset} ({what}): fetch it or make it again.")

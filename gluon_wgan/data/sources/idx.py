@@ -1,0 +1,129 @@
+"""Images in the IDX format of MNIST: grey bytes behind a header of 16."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from struct import Struct
+from typing import Any, Optional
+
+import numpy as np
+from PIL import Image
+
+from gluon_wgan.data.decode import BadImage, pixels_of, to_channels
+from gluon_wgan.data.sources import members
+from gluon_wgan.data.sources.base import AnyPath, damaged, existing, existing_file, first_bytes
+from gluon_wgan.data.sources.index import index_of
+from gluon_wgan.data.sources.index_writer import DATA, IndexWriter
+from gluon_wgan.data.sources.members import SpanReader
+from gluon_wgan.data.sources.names import NumberedNames
+from gluon_wgan.data.sources.tar_archive import decompressed
+from gluon_wgan.errors import UserError
+
+MAGIC = b"\0\0\x08\x03"
+"""Unsigned bytes in three dimensions."""
+GZIP_MAGIC = b"\x1f\x8b"
+_HEADER = Struct(">4s3I")
+_UNPACKED_AT_ONCE = 1 << 20
+_LIKELY = "*train-images*idx3-ubyte*"
+
+
+class IdxSource:
+    """The images of one IDX file, such as MNIST's ``train-images-idx3-ubyte.gz``.
+
+    A compressed file is unpacked once into the cache folder.
+
+    Parameters
+    ----------
+    root
+        The file, plain or .gz; or the folder that holds one ``train-images`` file, as MNIST's does.
+    cache_dir
+        Where a compressed file is unpacked.
+    max_pixels
+        Refuse images of more pixels.
+
+    Raises
+    ------
+    UserError
+        If it is missing, no IDX file of images, or its length is not what its header says; or if
+        the cache folder cannot hold it.
+    """
+
+    def __init__(self, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
+        path = _train_images(existing(root))
+        self.label = path.name.split(".")[0]
+        self.facts = members.file_facts(path)
+        if first_bytes(path, 2) == GZIP_MAGIC:
+            index = index_of(Path(cache_dir), path, "idx", self.facts, 0, lambda writer: _unpack(path, writer))
+            path = index.folder / DATA
+        with path.open("rb") as file:
+            count, self.height, self.width = _shape(path, file.read(_HEADER.size))
+        _check_length(path, path.stat().st_size, count, self.height * self.width)
+        self.names = NumberedNames("image-{:06d}", count)
+        self.reader, self.max_pixels = SpanReader(path.resolve()), max_pixels
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the shape, and the size and time of the file."""
+        limits = {} if self.max_pixels is None else {"max_pixels": self.max_pixels}
+        return {"kind": "idx", "shape": [len(self), self.height, self.width], **self.facts, **limits}
+
+    def open(self, index: int, nc: int) -> Image.Image:
+        """Return image number `index` in mode L (`nc` 1), or with the grey repeated in RGB (`nc` 3)."""
+        size = self.height * self.width
+        if self.max_pixels is not None and size > self.max_pixels:
+            raise BadImage(f"{self.width}x{self.height} pixels, more than the limit of {self.max_pixels}")
+        grey = np.frombuffer(self.reader.read(_HEADER.size + index * size, size), np.uint8)
+        return to_channels(Image.fromarray(grey.reshape(self.height, self.width)), nc)
+
+    def read(self, index: int, nc: int) -> np.ndarray:
+        """Return image number `index` as uint8 (height, width, nc)."""
+        return pixels_of(self.open(index, nc))
+
+
+def train_image_files(folder: Path) -> list[Path]:
+    """Return the IDX files of training images in a folder or its ``raw``, unpacked ones before their .gz."""
+    found = [path for place in (folder, folder / "raw", folder / "MNIST" / "raw") for path in place.glob(_LIKELY)]
+    return [path for path in sorted(found) if path.suffix != ".gz" or path.with_suffix("") not in found]
+
+
+def _train_images(root: Path) -> Path:
+    if not root.is_dir():
+        return existing_file(root, "an IDX file of images")
+    found = train_image_files(root)
+    if len(found) != 1:
+        many = "no" if not found else "more than one"
+        raise UserError(f"{root} holds {many} train-images-idx3-ubyte file: give the file itself.")
+    return found[0]
+
+
+def _shape(path: Path, header: bytes) -> tuple[int, int, int]:
+    if len(header) != _HEADER.size:
+        raise damaged(path, len(header), "it ends within its header")
+    magic, count, height, width = _HEADER.unpack(header)
+    if magic != MAGIC:
+        raise damaged(path, 0, "it does not begin as an IDX file of images does, with 00 00 08 03")
+    if not (count and height and width):
+        raise damaged(path, 4, f"its header announces {count} images of {height}x{width}")
+    return count, height, width
+
+
+def _check_length(path: Path, length: int, count: int, size: int) -> None:
+    expected = _HEADER.size + count * size
+    if length != expected:
+        raise damaged(path, min(length, expected), f"its header announces {expected} bytes, and there are {length}")
+
+
+def _unpack(path: Path, writer: IndexWriter) -> None:
+    """Unpack a compressed file, no further than its header says."""
+    with decompressed(path) as file:
+        header = file.read(_HEADER.size)
+        count, height, width = _shape(path, header)
+        length = writer.unpack(header) + len(header)
+        while content := file.read(_UNPACKED_AT_ONCE):
+            writer.unpack(content)
+            length += len(content)
+            if length > _HEADER.size + count * height * width:
+                break
+        _check_length(path, length, count, height * width)

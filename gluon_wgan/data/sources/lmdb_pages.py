@@ -1,0 +1,171 @@
+"""List the keys of an LMDB file, and check its pages before the library sees them.
+
+The library looks at every value's first page even when it is asked for keys alone, which are three million
+places in LSUN's bedrooms; the keys themselves lie on fifty thousand pages. And it trusts its file: a wrong
+number in a page, or a file cut short, makes it read outside its memory map, and the process dies. Here
+every page that holds keys is read and checked; of values that have pages of their own only the
+place is. The layout is that of LMDB 0.9, with little-endian numbers of 64 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from struct import Struct
+
+import numpy as np
+
+from gluon_wgan.data.sources.base import damaged
+from gluon_wgan.data.sources.members import SpanReader
+from gluon_wgan.errors import UserError
+
+MAGIC, FORMAT = 0xBEEFC0DE, 1
+# Of a page: number, padding, flags, where its free space begins and ends.
+_PAGE = Struct("<Q4H")
+# Of a tree: padding, flags, depth, branch, leaf and overflow pages, entries, root.
+_TREE = Struct("<I2H5Q")
+# Of a meta page: magic, format, address, size of the map; then two trees, the last page and the transaction.
+_META = Struct("<IIQQ")
+_META_END = Struct("<2Q")
+_META_SIZE = _PAGE.size + _META.size + 2 * _TREE.size + _META_END.size
+_BRANCH, _LEAF, _META_FLAG = 1, 2, 8
+_NODE_BYTES, _PAGE_NUMBER_BYTES = 8, 8
+_ON_OWN_PAGES, _NO_PLAIN_VALUE = 1, 6
+_INTEGER_KEYS = 8
+_NO_PAGE = (1 << 64) - 1
+_DEEPEST, _LONGEST_KEY = 32, 511
+
+
+class LmdbPages:
+    """The tree of an LMDB file.
+
+    Parameters
+    ----------
+    path
+        ``data.mdb``.
+
+    Attributes
+    ----------
+    entries
+        How many keys there are.
+
+    Raises
+    ------
+    UserError
+        If its first pages are not those of an LMDB file that the library can open.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._length = path, path.stat().st_size
+        self._reader = SpanReader(path)
+        self._page_size = 0
+        first, second = self._meta(0), (0, b"")
+        second = self._meta(self._page_size)
+        _, tree = max(first, second, key=lambda meta: meta[0])
+        _, flags, self._depth, branches, leaves, _, self.entries, self._root = _TREE.unpack(tree)
+        if flags:
+            raise UserError(f"{path} is an LMDB of a kind that holds no images (flags {flags}): give LSUN's own.")
+        self._tree_pages = branches + leaves
+        if not self.entries or self._root == _NO_PAGE:
+            raise UserError(f"{path} holds no image: its LMDB is empty.")
+
+    def keys(self) -> Iterator[bytes]:
+        """Check every page of the tree and where each value lies, and yield the keys in their order.
+
+        Raises
+        ------
+        UserError
+            At the first page that is damaged or missing.
+        """
+        seen = entries = 0
+        level = np.array([self._root])
+        for depth in range(self._depth, 0, -1):
+            below = []
+            for number in level.tolist():
+                seen += 1
+                if seen > self._tree_pages:
+                    raise damaged(self._path, 0, "its tree has more pages than it announces")
+                if depth > 1:
+                    below.append(self._checked_page(number, _BRANCH)[0])
+                    continue
+                starts, ends, page = self._checked_page(number, _LEAF)
+                entries += len(starts)
+                for start, end in zip(starts.tolist(), ends.tolist()):
+                    yield page[start:end]
+            level = np.concatenate(below) if below else level
+        if entries != self.entries:
+            raise damaged(self._path, 0, f"it announces {self.entries} entries and has {entries}")
+
+    def _meta(self, at: int) -> tuple[int, bytes]:
+        """Check a meta page; return the number of the transaction that wrote it, and its tree of values."""
+        if at + _META_SIZE > self._length:
+            raise damaged(self._path, self._length, "it ends within its first pages")
+        page = self._reader.read(at, _META_SIZE)
+        _, _, flags, _, _ = _PAGE.unpack_from(page)
+        magic, version, address, _ = _META.unpack_from(page, _PAGE.size)
+        if magic != MAGIC or not flags & _META_FLAG:
+            raise damaged(self._path, at, "no LMDB page begins there")
+        if version != FORMAT:
+            raise UserError(
+                f"{self._path} is an LMDB of format {version}, and only format {FORMAT} (LMDB 0.9) can be read: "
+                "convert it with mdb_dump and mdb_load."
+            )
+        trees = _PAGE.size + _META.size
+        size, free_flags = _TREE.unpack_from(page, trees)[:2]
+        if not 512 <= size <= 65536 or size & (size - 1) or self._page_size not in (0, size):
+            raise damaged(self._path, at + trees, f"pages of {size} bytes")
+        if address or free_flags not in (0, _INTEGER_KEYS):
+            raise damaged(self._path, at + _PAGE.size, "it asks for a fixed address")
+        self._page_size = size
+        _, transaction = _META_END.unpack_from(page, trees + 2 * _TREE.size)
+        return transaction, page[trees + _TREE.size : trees + 2 * _TREE.size]
+
+    def _checked_page(self, number: int, flags: int) -> tuple[np.ndarray, np.ndarray, bytes]:
+        """Check a page of the tree; return where its keys begin and end, and its bytes.
+
+        For a branch, the pages that it leads to stand in place of where its keys begin.
+        """
+        at = number * self._page_size
+        if number < 2 or at + self._page_size > self._length:
+            raise damaged(self._path, min(self._length, at), f"page {number} is not there")
+        page = self._reader.read(at, self._page_size)
+        own_number, _, own_flags, lower, upper = _PAGE.unpack_from(page)
+        if own_number != number or own_flags != flags:
+            raise damaged(self._path, at, "a page is not what its tree says")
+        count = (lower - _PAGE.size) // 2
+        if lower < _PAGE.size + 2 or lower % 2 or not lower <= upper <= self._page_size:
+            raise damaged(self._path, at, "a page's free space does not fit")
+        places = np.frombuffer(page, "<u2", count, _PAGE.size).astype(np.int64)
+        # A whole node fits the page: then its parts can be read, and then the lengths in them be checked.
+        if places.min() < upper or places.max() + _NODE_BYTES > self._page_size:
+            raise damaged(self._path, at, "an entry lies outside its page")
+        words = np.frombuffer(page, np.uint8)[places[:, None] + np.arange(_NODE_BYTES)].copy().view("<u2")
+        low, high, more, key_size = words.astype(np.int64).T
+        ends = places + _NODE_BYTES + key_size
+        if key_size.max() > _LONGEST_KEY or ends.max() > self._page_size:
+            raise damaged(self._path, at, "a key does not fit its page")
+        if flags == _BRANCH:
+            if count < 2:
+                raise damaged(self._path, at, "a page leads to fewer than two others")
+            return low | high << 16 | more << 32, ends, page
+        if not key_size.min():
+            raise damaged(self._path, at, "an entry has no key")
+        self._check_values(page, at, low | high << 16, more, ends)
+        return places + _NODE_BYTES, ends, page
+
+    def _check_values(self, page: bytes, at: int, sizes: np.ndarray, flags: np.ndarray, ends: np.ndarray) -> None:
+        """Check that the values of a leaf lie in it, or on pages of their own within the file."""
+        if np.any(flags & _NO_PLAIN_VALUE) or flags.max() > _ON_OWN_PAGES:
+            raise damaged(self._path, at, "an entry is no plain value")
+        elsewhere = flags == _ON_OWN_PAGES
+        inside = np.where(elsewhere, _PAGE_NUMBER_BYTES, sizes)
+        if np.max(ends + inside) > self._page_size:
+            raise damaged(self._path, at, "a value does not fit its page")
+        if not elsewhere.any():
+            return
+        bytes_of = ends[elsewhere][:, None] + np.arange(_PAGE_NUMBER_BYTES)
+        first = np.frombuffer(page, np.uint8)[bytes_of].copy().view("<u8")[:, 0]
+        last = self._length // self._page_size
+        needed = (_PAGE.size - 1 + sizes[elsewhere]) // self._page_size + 1
+        if first.min() < 2 or first.max() > last or np.any(first.astype(np.int64) + needed > last):
+            raise damaged(self._path, self._length, f"it ends before a value that the page at byte {at} leads to")

@@ -1,0 +1,135 @@
+"""LSUN as it is distributed: an LMDB with an encoded image under each key."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import Any, Optional
+
+from gluon_wgan.data.decode import BadImage
+from gluon_wgan.data.sources import members
+from gluon_wgan.data.sources.base import AnyPath, EncodedSource, existing, first_bytes
+from gluon_wgan.data.sources.index import index_of
+from gluon_wgan.data.sources.index_writer import IndexWriter
+from gluon_wgan.data.sources.lmdb_pages import LmdbPages
+from gluon_wgan.errors import UserError
+
+DATA_FILE = "data.mdb"
+USUAL = "bedroom_train_lmdb"
+"""The category that the paper and the authors' code train on."""
+
+
+class LsunSource(EncodedSource):
+    """The images of one LSUN category, in the order of their keys.
+
+    Only keys are listed, never values, once; a listing that was stopped goes on where it stopped.
+    Each process opens the LMDB when it reads its first image.
+
+    Parameters
+    ----------
+    root
+        The ``..._lmdb`` folder, its ``data.mdb``, or a folder that holds ``bedroom_train_lmdb`` or one other.
+    cache_dir
+        Where the list of keys is kept.
+    max_pixels
+        Skip images of more pixels; None leaves Pillow's own limit.
+
+    Raises
+    ------
+    UserError
+        If there is no LMDB, it is damaged, cut off or empty, the package lmdb is missing, or the
+        cache folder cannot be written.
+    """
+
+    def __init__(self, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
+        path = find_lmdb(existing(root))
+        first_bytes(path)
+        _library()
+        self.path, self.facts = str(path.resolve()), members.file_facts(path)
+        pages = LmdbPages(path)
+        self.index = index_of(
+            Path(cache_dir),
+            path,
+            "lsun",
+            self.facts,
+            0,
+            lambda writer: _list_keys(pages, writer),
+            total=pages.entries,
+            resumable=True,
+        )
+        self._transaction: Any = None
+        super().__init__(self.index.names, path.resolve().parent.name, max_pixels)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_transaction": None}
+
+    def identity(self) -> dict[str, Any]:
+        """Return the LMDB's size and time, the number of its images, and a digest of their keys."""
+        made = {"images": len(self), **self.facts, "list_sha256": self.index.sha256}
+        return {"kind": "lsun", **made, **self.limits()}
+
+    def encoded(self, index: int) -> bytes:
+        """Return the value under key number `index`, or raise BadImage."""
+        key = self.index.key(index)
+        try:
+            with _reading:
+                if self._transaction is None:
+                    self._transaction = _opened(self.path).begin()
+                value = self._transaction.get(key)
+        except _library().Error as error:
+            raise BadImage(f"{self.path}: {error}") from error
+        if value is None:
+            raise BadImage(f"its key is no longer in {self.path}")
+        return value
+
+
+def find_lmdb(root: Path) -> Path:
+    """Return the ``data.mdb`` that `root` is or holds."""
+    if root.is_file():
+        return root
+    if (root / DATA_FILE).is_file():
+        return root / DATA_FILE
+    found = sorted(path.parent for path in root.glob(f"*_lmdb/{DATA_FILE}"))
+    usual = [path for path in found if path.name == USUAL] or found
+    if len(usual) == 1:
+        return usual[0] / DATA_FILE
+    if not found:
+        raise UserError(f"{root} holds no LMDB: give the folder with {DATA_FILE}, such as {USUAL}.")
+    names = ", ".join(path.name for path in found)
+    raise UserError(f"{root} holds {names}: give one of them.")
+
+
+def _library() -> Any:
+    try:
+        import lmdb
+    except ImportError as error:
+        raise UserError("Reading LSUN needs the package lmdb: pip install 'gluon-wgan[lsun]'.") from error
+    return lmdb
+
+
+# The library refuses to open a file twice in a process, so whoever comes later uses what is open.
+_environments: dict[str, tuple[dict[str, Any], Any]] = {}
+_reading = Lock()
+
+
+def _opened(path: str) -> Any:
+    """Open an LMDB for reading alone: without its lock file, and without reading ahead of random places."""
+    lmdb, facts = _library(), members.file_facts(path)
+    known, environment = _environments.get(path, (None, None))
+    if known == facts:
+        return environment
+    if environment is not None:
+        environment.close()
+    try:
+        opened = lmdb.open(path, subdir=False, readonly=True, lock=False, readahead=False, create=False)
+    except (lmdb.Error, OSError) as error:
+        raise UserError(f"Cannot open {path} ({error}): close what else has it open, or fetch it again.") from error
+    _environments[path] = (facts, opened)
+    return opened
+
+
+def _list_keys(pages: LmdbPages, writer: IndexWriter) -> None:
+    """Append the keys after those that are listed."""
+    for key in islice(pages.keys(), writer.count, None):
+        writer.add(key)

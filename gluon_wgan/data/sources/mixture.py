@@ -1,0 +1,95 @@
+"""Several sources as one."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from gluon_wgan.data.sources.base import Source
+from gluon_wgan.data.sources.names import LazyNames
+from gluon_wgan.errors import UserError
+
+
+class MixedSource:
+    """The images of several sources, one source behind the other.
+
+    Each name begins with its source's prefix and a slash.
+
+    Parameters
+    ----------
+    parts
+        The sources, at least one.
+    prefixes
+        A different one for each; see `unambiguous_prefixes`.
+    """
+
+    def __init__(self, parts: Sequence[Source], prefixes: Sequence[str]) -> None:
+        self.parts, self.prefixes = list(parts), list(prefixes)
+        self.ends = list(accumulate(len(part) for part in parts))
+        self.label = "-".join(part.label for part in parts)
+
+    def __len__(self) -> int:
+        return self.ends[-1]
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Prefix and name of each image."""
+        return _MixedNames(self)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the identity of every part, in order."""
+        return {"kind": "mixture", "parts": [part.identity() for part in self.parts]}
+
+    def open(self, index: int, nc: int) -> Image.Image:
+        """Return image number `index` in mode RGB (`nc` 3) or L (`nc` 1), or raise BadImage."""
+        part, number = self.locate(index)
+        return self.parts[part].open(number, nc)
+
+    def read(self, index: int, nc: int) -> np.ndarray:
+        """Return image number `index` as uint8 (height, width, nc), or raise BadImage."""
+        part, number = self.locate(index)
+        return self.parts[part].read(number, nc)
+
+    def locate(self, index: int) -> tuple[int, int]:
+        """Return which part holds image number `index`, and its number there."""
+        part = bisect_right(self.ends, index)
+        return part, index - (self.ends[part - 1] if part else 0)
+
+
+class _MixedNames(LazyNames):
+    def __init__(self, source: MixedSource) -> None:
+        self._source = source
+        self._names = [part.names for part in source.parts]
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def name(self, index: int) -> str:
+        part, number = self._source.locate(index)
+        return f"{self._source.prefixes[part]}/{self._names[part][number]}"
+
+
+def unambiguous_prefixes(roots: Sequence[str]) -> list[str]:
+    """Return for each path its last component, or as many more as tell it from the others.
+
+    Raises
+    ------
+    UserError
+        If two paths lead to the same place.
+    """
+    real = [os.path.realpath(root) for root in roots]
+    for place, path in enumerate(real):
+        if path in real[:place]:
+            raise UserError(f"--data-root {roots[place]} is given twice: leave one out.")
+    parts = [path.strip(os.sep).split(os.sep) for path in real]
+    for depth in range(1, max(map(len, parts)) + 1):
+        prefixes = ["/".join(part[-depth:]) for part in parts]
+        if len(set(prefixes)) == len(prefixes):
+            break
+    return prefixes

@@ -1,0 +1,145 @@
+"""Images in MXNet's RecordIO, as im2rec packs them.
+
+Read here and not with ``mxnet.recordio``: importing MXNet would cost every helper process
+seconds and hundreds of megabytes, and its reader stops the process's work at the first damaged byte.
+A record is a magic number, a length whose upper three bits say which part of an image it is, the content,
+and padding to four bytes; the content of an image begins with a header of flag, label and two numbers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from struct import Struct
+from typing import Any, Optional
+
+from gluon_wgan.data.decode import BadImage
+from gluon_wgan.data.sources import members
+from gluon_wgan.data.sources.base import AnyPath, EncodedSource, damaged, existing_file, unreadable
+from gluon_wgan.data.sources.index import index_of
+from gluon_wgan.data.sources.index_writer import IndexWriter
+from gluon_wgan.data.sources.members import SpanReader
+from gluon_wgan.errors import UserError
+
+MAGIC = 0xCED7230A
+_HEAD = Struct("<II")
+_IMAGE_HEADER = Struct("<IfQQ")
+_LENGTH_BITS = 29
+_WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
+
+
+class RecordSource(EncodedSource):
+    """The images of a RecordIO file, in the order of its .idx file, or of the file itself without one.
+
+    Parameters
+    ----------
+    record_file
+        The .rec file; the .idx beside it is used if it exists. The .idx may be given instead.
+    cache_dir
+        Where the list of its records is kept.
+    max_pixels
+        Skip images of more pixels; None leaves Pillow's own limit.
+
+    Raises
+    ------
+    UserError
+        If it is missing, no RecordIO file, cut off, or its .idx does not belong to it; or if the
+        cache folder cannot be written.
+    """
+
+    def __init__(self, record_file: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
+        given = Path(record_file)
+        path = existing_file(given.with_suffix(".rec") if given.suffix == ".idx" else given, "a RecordIO file")
+        idx = path.with_suffix(".idx")
+        self.facts: dict[str, Any] = members.file_facts(path)
+        if idx.is_file():
+            self.facts["idx"] = members.file_facts(idx)
+        fill = _list_idx if idx.is_file() else _scan
+        self.index = index_of(Path(cache_dir), path, "rec", self.facts, 1, lambda writer: fill(path, writer))
+        if not self.index.count:
+            raise UserError(f"{path} holds no record: make it again with im2rec.")
+        self.reader, self.length = SpanReader(path.resolve()), self.facts["bytes"]
+        super().__init__(self.index.names, path.stem, max_pixels)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the size and time of both files, the number of records, and a digest of their list."""
+        made = {"images": len(self), **self.facts, "list_sha256": self.index.sha256}
+        return {"kind": "rec", **made, **self.limits()}
+
+    def encoded(self, index: int) -> bytes:
+        """Return the encoded image in record number `index`, or raise BadImage."""
+        (place,) = self.index.numbers(index)
+        content = _record(self.reader, place, self.length)
+        if len(content) < _IMAGE_HEADER.size:
+            raise BadImage(f"the record at byte {place} is too short for an image")
+        labels = _IMAGE_HEADER.unpack_from(content)[0]  # 0: the label stands in the header; else so many follow
+        return content[_IMAGE_HEADER.size + 4 * labels :]
+
+
+def _record(reader: SpanReader, place: int, length: int) -> bytes:
+    """Return the content of a record, put together again if it was split where it holds the magic number."""
+    content, wanted = b"", (_WHOLE, _FIRST)
+    while True:
+        magic, word = _HEAD.unpack(reader.read(place, _HEAD.size))
+        part, size = word >> _LENGTH_BITS, word & ((1 << _LENGTH_BITS) - 1)
+        if magic != MAGIC or part not in wanted:
+            raise BadImage(f"no record begins at byte {place}")
+        if place + _HEAD.size + size > length:
+            raise BadImage(f"the record at byte {place} is said to be longer than its file")
+        content += reader.read(place + _HEAD.size, size)
+        if part in (_WHOLE, _LAST):
+            return content
+        content += MAGIC.to_bytes(4, "little")
+        place, wanted = place + _HEAD.size + -(-size // 4) * 4, (_MIDDLE, _LAST)
+
+
+def _list_idx(path: Path, writer: IndexWriter) -> None:
+    """List the records that the .idx file names: a key, a tab and a place on each line."""
+    idx, length = path.with_suffix(".idx"), path.stat().st_size
+    at = last = 0
+    try:
+        with idx.open("rb") as file:
+            for line in file:
+                key, _, place = line.strip().partition(b"\t")
+                if not key or not place.isdigit() or len(place) > 18 or not line.endswith(b"\n"):
+                    raise damaged(idx, at, "a line is not a key, a tab, a place and a line's end")
+                if int(place) % 4 or int(place) + _HEAD.size > length:
+                    raise damaged(path, length, f"{idx.name} says that record {key.decode(errors='replace')} begins "
+                                  f"at byte {int(place)}, where none can")
+                writer.add(b"record " + key, int(place))
+                last = max(last, int(place))
+                at += len(line)
+    except OSError as error:
+        raise unreadable(idx, error) from error
+    for _ in _starts(path, last):  # walks to the end, and so finds out that the file is cut off
+        pass
+
+
+def _scan(path: Path, writer: IndexWriter) -> None:
+    """List the records of a file without an .idx."""
+    for number, place in enumerate(_starts(path, 0)):
+        writer.add(b"record %d" % number, place)
+
+
+def _starts(path: Path, place: int) -> Iterator[int]:
+    """Yield where each record from `place` on begins, without reading their contents."""
+    wanted: tuple[int, ...] = (_WHOLE, _FIRST)
+    with path.open("rb") as file:
+        length = os.fstat(file.fileno()).st_size
+        while place < length:
+            file.seek(place)
+            head = file.read(_HEAD.size)
+            magic, word = _HEAD.unpack(head.ljust(_HEAD.size, b"\0"))
+            part, size = word >> _LENGTH_BITS, word & ((1 << _LENGTH_BITS) - 1)
+            if magic != MAGIC or part not in wanted:
+                raise damaged(path, place, "no record begins there")
+            following = place + _HEAD.size + -(-size // 4) * 4
+            if following > length:
+                raise damaged(path, length, f"it ends within the record that begins at byte {place}")
+            if part in (_WHOLE, _FIRST):
+                yield place
+            wanted = (_WHOLE, _FIRST) if part in (_WHOLE, _LAST) else (_MIDDLE, _LAST)
+            place = following
+        if wanted == (_MIDDLE, _LAST):
+            raise damaged(path, length, "it ends within a record of several parts")

@@ -1,0 +1,104 @@
+"""Some of a source's images."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from gluon_wgan.data.sources.base import Source
+from gluon_wgan.data.sources.names import LazyNames
+from gluon_wgan.errors import UserError
+
+
+class SubsetSource:
+    """Some of the images of another source, in the order given; nothing is read that is not asked for.
+
+    Parameters
+    ----------
+    source
+        The source.
+    numbers
+        int (images,), the numbers of the images in it.
+
+    Raises
+    ------
+    UserError
+        If there are none, or a number is out of range.
+    """
+
+    def __init__(self, source: Source, numbers: Any) -> None:
+        self.source, self.numbers = source, np.asarray(numbers, np.int64).ravel()
+        if not len(self.numbers) or self.numbers.min() < 0 or self.numbers.max() >= len(source):
+            raise UserError(f"Cannot take these images of {len(source)}: give at least one number below that.")
+        self.label = source.label
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The source's name of each image taken."""
+        return _SubsetNames(self.source.names, self.numbers)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the identity of the source, or where it can tell of these images alone, and their numbers."""
+        identity_of = getattr(self.source, "identity_of", None)
+        whole = self.source.identity() if identity_of is None else identity_of(self.numbers.tolist())
+        digest = hashlib.sha256(self.numbers.astype("<i8").tobytes()).hexdigest()
+        return {"kind": "subset", "of": whole, "images": len(self), "numbers_sha256": digest}
+
+    def open(self, index: int, nc: int) -> Image.Image:
+        """Return image number `index` in mode RGB (`nc` 3) or L (`nc` 1), or raise BadImage."""
+        return self.source.open(int(self.numbers[index]), nc)
+
+    def read(self, index: int, nc: int) -> np.ndarray:
+        """Return image number `index` as uint8 (height, width, nc), or raise BadImage."""
+        return self.source.read(int(self.numbers[index]), nc)
+
+
+class _SubsetNames(LazyNames):
+    def __init__(self, names: Sequence[str], numbers: np.ndarray) -> None:
+        self._names, self._numbers = names, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def name(self, index: int) -> str:
+        return self._names[int(self._numbers[index])]
+
+
+def take(source: Source, numbers: Any) -> SubsetSource:
+    """Return the source of those images of another whose numbers are given, in that order."""
+    return SubsetSource(source, numbers)
+
+
+def sample(source: Source, count: int, seed: int) -> Source:
+    """Return `count` images of a source, drawn at random without repetition, in the source's order.
+
+    The same `count` and `seed` draw the same images of a source of the same length. When `count` is not below
+    the source's length, the source itself is returned.
+
+    Parameters
+    ----------
+    source
+        The source.
+    count
+        How many images, 1 or more.
+    seed
+        Which images, 0 or more; the draw is ``numpy.random.default_rng(seed).choice``.
+
+    Raises
+    ------
+    UserError
+        If either is out of range.
+    """
+    if count < 1 or seed < 0:
+        raise UserError(f"Cannot draw {count} images with seed {seed}: draw at least 1, seed from 0 up.")
+    if count >= len(source):
+        return source
+    rng = np.random.default_rng(seed)
+    return SubsetSource(source, np.sort(rng.choice(len(source), count, replace=False, shuffle=False)))

@@ -1,0 +1,256 @@
+"""Traps and damage: nothing runs, nothing is written outside, nothing fills memory, and every file is named."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import signal
+import stat
+import struct
+import tarfile
+import tracemalloc
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gluon_wgan.data.decode import BadImage
+from gluon_wgan.data.sources import (
+    CifarSource,
+    CsvSource,
+    FolderSource,
+    IdxSource,
+    LsunSource,
+    RecordSource,
+    TarSource,
+    ZipSource,
+    source_of,
+)
+from gluon_wgan.errors import UserError
+from tests.data import containers as made
+from tests.data import fuzz_sources
+
+
+def refusal(make: Any, *arguments: Any) -> str:
+    with pytest.raises(UserError) as caught:
+        make(*arguments)
+    sentence = str(caught.value)
+    assert "\n" not in sentence and sentence.endswith(".")
+    return sentence
+
+
+def reasons(source: Any) -> dict[str, str]:
+    found = {}
+    for index, name in enumerate(source.names):
+        try:
+            source.read(index, 3)
+        except BadImage as error:
+            found[name] = str(error)
+    return found
+
+
+OUTSIDE = ("/etc/a.jpg", "../a.jpg", "b/../../a.jpg", "C:/a.jpg", "..\\a.jpg", "\\a.jpg")
+
+
+@pytest.mark.parametrize("suffix", ["zip", "tar", "tar.gz"])
+def test_members_that_leave_the_archive_are_skipped_and_named(
+    suffix: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    pictures = dict.fromkeys([*OUTSIDE, "good..jpg", "good.jpg"], made.jpeg(rng))
+    path = tmp_path / "in" / f"a.{suffix}"
+    path.parent.mkdir()
+    if suffix == "zip":
+        made.write_zip(path, pictures)
+    else:
+        made.write_tar(path, pictures, "w:gz" if suffix.endswith("gz") else "w:")
+    bad = reasons(source_of("auto", path, tmp_path / "cache"))
+    assert bad == dict.fromkeys(OUTSIDE, "its path leaves the archive")
+    assert [found.name for found in tmp_path.rglob("*.jpg")] == []
+
+
+def test_links_and_sparse_files_in_a_tar_are_not_followed(tmp_path: Path, rng: np.random.Generator) -> None:
+    secret = tmp_path / "secret.jpg"
+    secret.write_bytes(made.jpeg(rng))
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        kinds = {"soft.jpg": tarfile.SYMTYPE, "hard.jpg": tarfile.LNKTYPE, "pipe.jpg": tarfile.FIFOTYPE}
+        for name, kind in kinds.items():
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname, info.size = kind, str(secret), 512  # of content that does not follow
+            archive.addfile(info)
+        sparse = tarfile.TarInfo("sparse.jpg")
+        sparse.type, sparse.size = tarfile.GNUTYPE_SPARSE, 512
+        archive.addfile(sparse, io.BytesIO(bytes(512)))
+        info = tarfile.TarInfo("good.jpg")
+        info.size = secret.stat().st_size
+        archive.addfile(info, io.BytesIO(secret.read_bytes()))
+    source = TarSource(tmp_path / "a.tar", tmp_path / "cache")
+    assert list(source.names) == ["soft.jpg", "hard.jpg", "sparse.jpg", "good.jpg"]
+    link = "a link, which is not followed"
+    sparse_file = "a sparse file, whose holes are not filled"
+    assert reasons(source) == {"soft.jpg": link, "hard.jpg": link, "sparse.jpg": sparse_file}
+
+
+def test_a_tar_header_with_a_wrong_checksum_is_named_with_its_place(tmp_path: Path, rng: np.random.Generator) -> None:
+    path = made.write_tar(tmp_path / "a.tar", {name: made.jpeg(rng) for name in ("a.jpg", "b.jpg")})
+    content = bytearray(path.read_bytes())
+    header = content.index(b"b.jpg")
+    content[header + 110] ^= 1  # the owner's number, which nobody needs
+    path.write_bytes(content)
+    assert f"{path} is damaged at byte {header} (a header's checksum" in refusal(TarSource, path, tmp_path / "cache")
+
+
+def test_a_tar_without_its_end_mark_may_have_lost_members(tmp_path: Path, rng: np.random.Generator) -> None:
+    path = made.write_tar(tmp_path / "a.tar", {name: made.jpeg(rng) for name in ("a.jpg", "b.jpg")})
+    with tarfile.open(path) as archive:
+        second = archive.getmember("b.jpg").offset
+    path.write_bytes(path.read_bytes()[:second])
+    assert f"{path} is damaged at byte {second} (it ends before" in refusal(TarSource, path, tmp_path / "cache")
+
+
+def test_a_zip_members_checksum_is_heeded(tmp_path: Path, rng: np.random.Generator) -> None:
+    images = {name: made.encoded(rng.integers(0, 256, (9, 9, 3), dtype=np.uint8), "BMP") for name in ("a.bmp", "b.bmp")}
+    path = made.write_zip(tmp_path / "a.zip", images, zipfile.ZIP_STORED)
+    content = bytearray(path.read_bytes())
+    content[content.index(images["b.bmp"]) + 200] ^= 1  # a pixel: the image would still decode
+    path.write_bytes(content)
+    assert reasons(ZipSource(path, tmp_path / "cache")) == {"b.bmp": "damaged: its CRC-32 is wrong"}
+
+
+def test_a_zip_directory_that_counts_too_few(tmp_path: Path, rng: np.random.Generator) -> None:
+    path = made.write_zip(tmp_path / "a.zip", {name: made.jpeg(rng) for name in ("a.jpg", "b.jpg")})
+    path.write_bytes(path.read_bytes()[:-14] + struct.pack("<HH", 1, 1) + path.read_bytes()[-10:])
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["a.jpg", "b.jpg"]  # which goes by the directory's size alone
+    assert "goes on after the 1 entries" in refusal(ZipSource, path, tmp_path / "cache")
+
+
+def test_links_encryption_and_methods_in_a_zip(tmp_path: Path, rng: np.random.Generator) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        link = zipfile.ZipInfo("link.jpg")
+        link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("secret.jpg", made.jpeg(rng))
+        archive.writestr("lzma.jpg", made.jpeg(rng), zipfile.ZIP_LZMA)
+        archive.writestr("good.jpg", made.jpeg(rng), zipfile.ZIP_DEFLATED)
+    content = bytearray(path.read_bytes())
+    place = content.rindex(b"secret.jpg") - 46
+    content[place + 8] |= 1  # the flag of an encrypted member, in the directory
+    path.write_bytes(content)
+    bad = reasons(ZipSource(path, tmp_path / "cache"))
+    assert bad.pop("link.jpg").startswith("a link") and bad.pop("secret.jpg") == "encrypted"
+    assert bad.pop("lzma.jpg").startswith("compressed by a method") and not bad
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path: Path, rng: np.random.Generator) -> None:
+    huge = bytes(64 << 20)
+    pictures = {"bomb.bmp": huge, "liar.bmp": huge, "small.ppm": b"P6 500 500 255\n" + bytes(750_000)}
+    path = made.write_zip(tmp_path / "a.zip", {**pictures, "good.jpg": made.jpeg(rng)})
+    content = bytearray(path.read_bytes())
+    place = content.rindex(b"liar.bmp") - 46
+    struct.pack_into("<I", content, place + 24, 1000)  # the unpacked size, in the directory
+    path.write_bytes(content)
+    source = ZipSource(path, tmp_path / "cache")
+    tracemalloc.start()
+    bad = reasons(source)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 << 20
+    assert "hundredfold" in bad.pop("bomb.bmp") and "CRC" in bad.pop("liar.bmp") and not bad
+
+
+def test_a_compressed_tar_that_expands_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gluon_wgan.data.sources.tar_archive._ALWAYS_FINE", 1 << 20)
+    path = made.write_tar(tmp_path / "a.tar.gz", {"a.bmp": bytes(8 << 20)}, "w:gz")
+    assert "expands more than a hundredfold" in refusal(TarSource, path, tmp_path / "cache")
+    assert not list(tmp_path.rglob("data.bin"))
+    path = made.write_idx(tmp_path / "a-idx3-ubyte.gz", np.zeros((1, 4096, 2048), np.uint8))
+    assert "expands more than a hundredfold" in refusal(IdxSource, path, tmp_path / "cache")
+
+
+def test_unpacking_stops_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = made.write_tar(tmp_path / "a.tar.gz", {"a.jpg": b"x"}, "w:gz")
+    usage = os.statvfs(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 5 << 20}))
+    sentence = refusal(TarSource, path, tmp_path / "cache")
+    assert "5 MiB free" in sentence and str(tmp_path / "cache") in sentence and usage
+    assert not list(tmp_path.rglob("data.bin"))
+
+
+def test_images_of_too_many_pixels_are_named(tmp_path: Path, rng: np.random.Generator) -> None:
+    made.write_folder(tmp_path, {"small.jpg": made.jpeg(rng, 10, 10), "large.jpg": made.jpeg(rng, 11, 10)})
+    assert reasons(FolderSource(tmp_path, max_pixels=100)) == {"large.jpg": "11x10 pixels, more than the limit of 100"}
+    assert reasons(FolderSource(tmp_path)) == {}
+    Image.new("1", (20_000, 9_000)).save(tmp_path / "bomb.png")  # 180 million pixels in 22 kB
+    assert reasons(FolderSource(tmp_path)) == {"bomb.png": "too many pixels"}
+    (tmp_path / "list.csv").write_text("large.jpg\n")
+    assert len(reasons(CsvSource(tmp_path / "list.csv", max_pixels=109))) == 1
+    greys = made.write_idx(tmp_path / "x-idx3-ubyte", np.zeros((1, 5, 5), np.uint8))
+    assert len(reasons(IdxSource(greys, tmp_path / "cache", max_pixels=24))) == 1
+    assert len(reasons(IdxSource(greys, tmp_path / "cache", max_pixels=25))) == 0
+
+
+def test_a_file_that_is_cut_off_is_named_with_the_place(tmp_path: Path, rng: np.random.Generator) -> None:
+    pictures = {f"{place}.jpg": made.jpeg(rng, 60, 40) for place in range(9)}
+    rows = rng.integers(0, 256, (3, 3072), dtype=np.uint8)
+    idx = made.write_idx(tmp_path / "a-idx3-ubyte", rows.reshape(9, 32, 32))
+    record = made.write_rec(tmp_path / "a.rec", pictures)
+    root = made.write_lmdb(tmp_path / "a_lmdb", {name.encode(): content for name, content in pictures.items()})
+    cases = [
+        (ZipSource, made.write_zip(tmp_path / "a.zip", pictures), 700),
+        (TarSource, made.write_tar(tmp_path / "a.tar", pictures), 700),
+        (TarSource, made.write_tar(tmp_path / "end.tar", pictures), -10240),
+        (IdxSource, idx, 700),
+        (IdxSource, made.write_idx(tmp_path / "header-idx3-ubyte", rows.reshape(9, 32, 32)), 15),
+        (RecordSource, record, -8),
+        (LsunSource, root / "data.mdb", -4096),
+        (LsunSource, made.write_lmdb(tmp_path / "b_lmdb", {b"k": b"v"}) / "data.mdb", 5000),
+    ]
+    for make, path, length in cases:
+        content = path.read_bytes()[:length]
+        path.write_bytes(content)
+        sentence = refusal(make, path, tmp_path / "cache")
+        assert str(path) in sentence and f"at byte {len(content)} " in sentence, sentence
+    idx.write_bytes(made.idx_bytes(rows.reshape(9, 32, 32)) + b"more")
+    assert f"{idx} is damaged at byte 9232 " in refusal(IdxSource, idx, tmp_path / "cache")
+    for name, content in (("data_batch_1.bin", made.cifar_binary(rows)), ("data_batch_1", made.cifar_pickle(rows, []))):
+        folder = tmp_path / f"cifar-{name}"
+        folder.mkdir()
+        (folder / name).write_bytes(content[:5000])
+        assert f"{folder / name} is damaged at byte" in refusal(CifarSource, folder, tmp_path / "cache")
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress((tmp_path / "end.tar").read_bytes() + bytes(10240))[:-9])
+    assert f"{path} is damaged at byte" in refusal(TarSource, path, tmp_path / "cache")
+
+
+def test_what_is_missing_unreadable_or_no_such_thing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty").write_bytes(b"")
+    for make in (ZipSource, TarSource, IdxSource, RecordSource, LsunSource, CifarSource):
+        for name in ("none", "pipe", "empty"):
+            assert str(tmp_path / name) in refusal(make, tmp_path / name, tmp_path / "cache")
+    (tmp_path / "text").write_text("some text, of another kind" * 99)
+    for make in (ZipSource, TarSource, IdxSource, RecordSource, LsunSource, CifarSource):
+        assert f"{tmp_path / 'text'} is damaged at byte" in refusal(make, tmp_path / "text", tmp_path / "cache")
+    for make in (ZipSource, TarSource, IdxSource, LsunSource, CifarSource):
+        assert str(tmp_path) in refusal(make, tmp_path, tmp_path / "cache")
+
+
+def test_a_hundred_damaged_files(tmp_path: Path) -> None:
+    faults: list[str] = []
+    before = signal.signal(signal.SIGALRM, fuzz_sources._too_long)
+    try:
+        counts = fuzz_sources.run(
+            114, 20, tmp_path, lambda case, kind, outcome: faults.append(f"{case} {kind} {outcome}")
+        )
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not faults
+    total = sum(counts.values(), Counter())
+    assert total["refused"] + total["partly"] + total["whole"] == 114 and len(counts) == 19
+    assert total["refused"] > 30 and total["whole"] > 20 and total["partly"] > 5
