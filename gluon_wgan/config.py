@@ -105,6 +105,13 @@ class TrainConfig:
         2048, "how many faces drawn-faces draws", DATA, kind=PIXELS, low=2, high=10_000_000
     )
     faces_seed: int = _option(0, "which faces drawn-faces draws", DATA, kind=PIXELS, low=0)
+    limit: Optional[int] = _option(
+        None, "use only so many of the images, drawn at random by --subset-seed", DATA, kind=PIXELS, low=1
+    )
+    fraction: Optional[float] = _option(
+        None, "use only this share of the images, above 0 up to 1", DATA, kind=PIXELS, above=0, high=1
+    )
+    subset_seed: int = _option(0, "which images --limit and --fraction draw", DATA, kind=PIXELS, low=0)
     crop: Optional[tuple[int, int, int, int]] = _option(
         None,
         f"pixels to cut out before resizing: LEFT,TOP,RIGHT,BOTTOM, or a usual one: {', '.join(NAMED_CROPS)}",

@@ -85,6 +85,8 @@ def check_together(config: TrainConfig) -> None:
             f"--beta1 {config.beta1} and --beta2 {config.beta2} must both be less than 1: at 1 an average of "
             "Adam's never takes anything in."
         )
+    if config.limit is not None and config.fraction is not None:
+        raise UserError("--limit and --fraction both say how many images to use: give one of them.")
     _check_critic(config)
 
 

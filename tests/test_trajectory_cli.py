@@ -113,3 +113,13 @@ def test_the_script_itself_runs(repository: Path):
     script = repository / "tools" / "parity_trajectory.py"
     run = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True, cwd="/")
     assert run.returncode == 0 and "--critic-steps" in run.stdout
+
+
+def test_presets_may_be_named_one_by_one_and_reports_get_free_folders(require_torch, tmp_path, monkeypatch):
+    require_torch()
+    monkeypatch.chdir(tmp_path)
+    words = [*SMALL, "--cache-dir", str(tmp_path / "cache"), "--preset", "paper", "--preset", "gluon"]
+    for number in (1, 2):
+        assert main(words) == 0
+        folder = tmp_path / "runs" / f"trajectory-{number}"
+        assert sorted(path.stem for path in folder.glob("*.svg")) == ["gluon", "paper"]

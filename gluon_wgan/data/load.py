@@ -13,6 +13,7 @@ from gluon_wgan.data.prepare import prepare
 from gluon_wgan.data.recipe import way
 from gluon_wgan.data.sources import DrawnFacesSource, MixedSource, Source, recognise, source_of
 from gluon_wgan.data.sources.mixture import unambiguous_prefixes
+from gluon_wgan.data.sources.subset import sample
 from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError
 
@@ -27,6 +28,14 @@ def find_source(config: TrainConfig) -> Source:
     UserError
         When there are none.
     """
+    whole = _whole_source(config)
+    wanted = config.limit
+    if config.fraction is not None:
+        wanted = max(1, round(config.fraction * len(whole)))
+    return whole if wanted is None else sample(whole, wanted, config.subset_seed)
+
+
+def _whole_source(config: TrainConfig) -> Source:
     roots = config.data_roots
     if not roots:  # TrainConfig has seen to it that drawn faces are wanted
         return DrawnFacesSource(config.num_faces, config.faces_seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import shlex
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from tools.trajectory.plan import CRITIC_STEPS, GENERATOR_STEPS, Length
 
 PROGRAM = "parity_trajectory.py"
 BAD_INPUT, CTRL_C = 2, 130
+# Compared when nothing else is asked for: the presets whose source is a PyTorch program, or the paper.
+COMPARED = ("reference", "paper", "lite", "wgan-gp", "dcgan")
 # Options of the machine that matter here too.
 _MACHINE = ("cache_dir", "jobs", "strict", "threads")
 # What the reference knows one way of: option -> value.
@@ -53,9 +56,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         options = chosen_options(others.parse_args(rest))
         length = _length(arguments)
-        configs = {name: make_config(name, options) for name in dict.fromkeys(arguments.preset)}
+        configs = {name: make_config(name, options) for name in dict.fromkeys(arguments.preset or COMPARED)}
         _prepare_machine(configs)
-        return _compare(configs, length, Path(arguments.out), shlex.join(["python", f"tools/{PROGRAM}", *words]))
+        out = _free_folder() if arguments.out is None else Path(arguments.out)
+        return _compare(configs, length, out, shlex.join(["python", f"tools/{PROGRAM}", *words]))
     except (UserError, ImportError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -121,6 +125,11 @@ def _prepare_machine(configs: dict[str, TrainConfig]) -> None:
         raise UserError("The reference needs PyTorch, which is not installed: pip install torch.") from None
 
 
+def _free_folder() -> Path:
+    numbers = itertools.count(1)
+    return next(path for path in (Path("runs") / f"trajectory-{n}" for n in numbers) if not path.exists())
+
+
 def _claim(out: Path) -> None:
     try:
         out.mkdir(parents=True)
@@ -148,10 +157,10 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    presets = f"one or more of: {', '.join(PRESETS)} (default: {TrainConfig.preset})"
-    add("--preset", nargs="+", default=[TrainConfig.preset], metavar="NAME", help=presets)
+    presets = f"one or more of: {', '.join(PRESETS)} (default: {' '.join(COMPARED)})"
+    add("--preset", nargs="+", action="extend", metavar="NAME", help=presets)
     add("--critic-steps", type=int, metavar="N", help=f"critic steps for each generator step (default: {CRITIC_STEPS})")
     add("--generator-steps", type=int, metavar="N", help=f"generator steps (default: {GENERATOR_STEPS})")
     add("--steps", type=int, metavar="N", help="instead: so many steps of both kinds, by the preset's own schedule")
-    add("--out", required=True, metavar="DIR", help="the folder of the report, which must not exist yet")
+    add("--out", metavar="DIR", help="the folder of the report, which must not exist yet (default: runs/trajectory-N)")
     return parser
