@@ -97,7 +97,7 @@ def _check_store(config: TrainConfig) -> None:
     if not config.data:
         raise UserError("--data names no store: say where it is.")
     given = {"dataset": config.dataset != "auto", "data_root": bool(config.data_roots)}
-    given["max_pixels"] = config.max_pixels is not None
+    given |= {name: getattr(config, name) is not None for name in ("max_pixels", "limit", "fraction")}
     for name in (name for name, is_given in given.items() if is_given):
         raise UserError(
             f"{flag_of(name)} has no meaning beside --data {config.data}, which holds the images: leave it out."

@@ -15,7 +15,6 @@ from gluon_wgan import compat
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.data.load import find_source, plain_root
 from gluon_wgan.data.prepare import prepare_at
-from gluon_wgan.data.sources import Source, sample
 from gluon_wgan.data.store import SKIPPED, Store, open_store, recorded_files
 from gluon_wgan.errors import UserError
 from gluon_wgan.flags import SentenceParser, add_flag
@@ -26,8 +25,8 @@ log = logging.getLogger("gluon_wgan")
 
 BAD_INPUT, CTRL_C = 2, 130
 _SHARED_WITH_TRAINING = (
-    *("dataset", "num_faces", "faces_seed", "image_size", "resize", "crop", "nc", "max_pixels"),
-    *("strict", "jobs", "cache_dir"),
+    *("dataset", "num_faces", "faces_seed", "limit", "fraction", "subset_seed"),
+    *("image_size", "resize", "crop", "nc", "max_pixels", "strict", "jobs", "cache_dir"),
 )
 EXAMPLES = """examples:
   python tools/prepare_data.py PICTURES --out STORE --image-size 64 --resize pil
@@ -73,14 +72,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--shards", type=int, default=None, metavar="N", help="cut the pixels into N files (default: files of 1 GiB)"
     )
-    subset = parser.add_mutually_exclusive_group()
-    subset.add_argument("--limit", type=int, default=None, metavar="N", help="take only N images, drawn at random")
-    subset.add_argument(
-        "--fraction", type=float, default=None, metavar="X", help="take only this part of the images, drawn at random"
-    )
-    parser.add_argument(
-        "--subset-seed", type=int, default=0, metavar="N", help="which images --limit and --fraction draw (default: 0)"
-    )
     parser.add_argument(
         "--verify", default=None, metavar="STORE", help="only read a store again, and name the first damaged file"
     )
@@ -124,7 +115,6 @@ def make(arguments: argparse.Namespace) -> None:
     )
     if warning is not None:
         log.warning("%s", warning)
-    source = _subset(source, arguments)
     started = time.perf_counter()
     store = prepare_at(
         Path(arguments.out),
@@ -142,16 +132,6 @@ def make(arguments: argparse.Namespace) -> None:
     print(f"{store.path}: {_described(store)}, after {time.perf_counter() - started:.1f} s.")
     if store.skipped:
         print(f"Skipped {len(store.skipped)} images, listed in {store.path / SKIPPED}.")
-
-
-def _subset(source: Source, arguments: argparse.Namespace) -> Source:
-    """Return the part of a source that --limit or --fraction asks for."""
-    count, fraction = arguments.limit, arguments.fraction
-    if fraction is not None:
-        if not 0 < fraction <= 1:
-            raise UserError(f"--fraction {fraction} is no part of the images: give more than 0 and at most 1.")
-        count = max(1, round(fraction * len(source)))
-    return source if count is None else sample(source, count, arguments.subset_seed)
 
 
 def _described(store: Store) -> str:

@@ -10,7 +10,7 @@ from gluon_wgan.data.store import Store, open_store
 from gluon_wgan.errors import UserError
 
 # What finds images has no say beside a store, whichever a preset or an earlier run had.
-_FINDERS = ("dataset", "data_root", "max_pixels")
+_FINDERS = ("dataset", "data_root", "max_pixels", "limit", "fraction")
 
 
 def adopt_store(options: dict[str, Any]) -> dict[str, Any]:
@@ -26,10 +26,12 @@ def adopt_store(options: dict[str, Any]) -> dict[str, Any]:
     UserError
         If there is no usable store.
     """
-    made_from = open_store(options["data"]).made_from
-    adopted = {name: getattr(TrainConfig, name) for name in _FINDERS}
-    # One that contradicts the store is kept, and refused when the store is opened to be used.
-    return {**adopted, "resize": made_from["resize"], "crop": made_from["crop"], **options}
+    store = open_store(options["data"])
+    _, channels, size, _ = store.images.shape
+    said = {name: store.made_from[name] for name in ("resize", "crop")}
+    # An option that contradicts the store is kept, and refused when the store is opened to be used.
+    finders = {name: getattr(TrainConfig, name) for name in _FINDERS}
+    return {**finders, **said, "image_size": size, "nc": channels, **options}
 
 
 def open_given(config: TrainConfig) -> Store:

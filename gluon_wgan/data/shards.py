@@ -59,6 +59,8 @@ class ShardedImages:
         """Return copies of the images with these numbers, as `numpy.ndarray.take` does along axis 0."""
         assert axis == 0
         wanted = np.asarray(numbers)
+        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self):
+            raise IndexError(f"one of the numbers {wanted.min()} to {wanted.max()} is none of {len(self)} images'")
         shards, places = np.divmod(wanted, self._each)
         taken = np.empty((len(wanted), *self.shape[1:]), np.uint8)
         for number in np.unique(shards):

@@ -50,7 +50,7 @@ def test_several_roots_are_one_source(tmp_path: Path, rng: np.random.Generator) 
     assert source.names[-1] == "z/train/1.jpg" and source.names[2:4] == ["x/train/2.jpg", f"{prefix}/y.zip/0.jpg"]
     assert find_source(config.replace(data_root=config.data_roots[::-1])).identity() != source.identity()
     store = prepare_data(config, progress=False)
-    assert len(store) == 7 and store.names == list(source.names)
+    assert len(store) == 7 and list(store.names) == list(source.names)
 
 
 def test_the_same_root_twice_is_refused(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -180,6 +180,6 @@ def test_the_limit_of_pixels_reaches_the_source(tmp_path: Path, rng: np.random.G
     made.write_folder(tmp_path / "in", {f"{place}.jpg": made.jpeg(rng, 20 + place, 20) for place in range(4)})
     options: dict[str, Any] = {"data_root": str(tmp_path / "in"), "cache_dir": str(tmp_path), "batch_size": 1}
     store = prepare_data(TrainConfig(**options, image_size=16, max_pixels=420), progress=False)
-    assert store.names == ["0.jpg", "1.jpg"]
+    assert list(store.names) == ["0.jpg", "1.jpg"]
     assert [name for name, _ in store.skipped] == ["2.jpg", "3.jpg"]
     assert len(prepare_data(TrainConfig(**options, image_size=16), progress=False)) == 4

@@ -87,7 +87,7 @@ def test_pixels_are_pillows_in_order(tmp_path: Path, write_pictures: WritePictur
     folder = write_pictures(tmp_path / "in", *names, width=30, height=20)
     store = prepare_small(FolderSource(folder), size=10)
     assert list(store.names) == names
-    for name, image in zip(names, store.images):
+    for name, image in zip(names, np.asarray(store.images)):
         expected = Image.open(folder / name).resize((15, 10), Image.Resampling.BILINEAR).crop((2, 0, 12, 10))
         np.testing.assert_array_equal(image, np.asarray(expected).transpose(2, 0, 1))
 
