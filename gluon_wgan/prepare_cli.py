@@ -65,7 +65,11 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "source", nargs="*", metavar="SOURCE", help="a folder, a list, an archive or a database; several are joined"
+        "source",
+        nargs="*",
+        default=(),
+        metavar="SOURCE",
+        help="a folder, a list, an archive or a database; several are joined",
     )
     parser.add_argument("--out", default=None, metavar="STORE", help="the store's folder, which must not exist yet")
     parser.add_argument("--resume", action="store_true", default=False, help="go on where an earlier process stopped")

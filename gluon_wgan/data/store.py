@@ -108,6 +108,8 @@ def open_store(path: Union[str, PathLike[str]]) -> Store:
         If the folder holds no store, or one that is incomplete or of another format.
     """
     folder = Path(path)
+    if not folder.exists():
+        raise UserError(f"{folder} does not exist: check the path, or make a store there with tools/prepare_data.py.")
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
     except OSError as error:
