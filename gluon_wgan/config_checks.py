@@ -66,6 +66,7 @@ def check_together(config: TrainConfig) -> None:
         raise UserError("Nothing says when to stop: give --gen-iters or --epochs.")
     if config.gen_iters is not None and config.epochs is not None:
         raise UserError("--gen-iters and --epochs both say when to stop: give one of them.")
+    _check_store(config)
     if config.dataset == "drawn-faces" and config.data_roots:
         raise UserError(
             f"--data-root {config.data_roots[0]} is given, but --dataset drawn-faces reads no files: leave one of "
@@ -75,7 +76,6 @@ def check_together(config: TrainConfig) -> None:
         raise UserError(f"--dataset {config.dataset} needs --data-root: say where the images are.")
     if not all(isinstance(root, str) and root for root in config.data_roots):
         raise UserError(f"--data-root {config.data_root!r} is no path: say where the images are.")
-    _check_store(config)
     if config.crop is not None:
         left, top, right, bottom = config.crop
         if left < 0 or top < 0 or right <= left or bottom <= top:

@@ -142,7 +142,8 @@ def _described(store: Store) -> str:
     images, channels, size, _ = store.images.shape
     shards, in_bytes = len(store.meta["shards"]), sum(length for _, length, _ in recorded_files(store.meta))
     files = f"{shards} shards" if shards > 1 else "1 shard"
-    return f"{images:,} images of {size}x{size} in {channels} channels, {in_bytes / 1e6:,.1f} MB in {files}"
+    depth = "grey" if channels == 1 else f"{channels} channels"
+    return f"{images:,} images of {size}x{size}, {depth}, {in_bytes / 1e6:,.1f} MB in {files}"
 
 
 def _fail(message: str, status: int) -> int:

@@ -59,7 +59,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def test_a_store_and_what_was_skipped(pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     store = prepared(pictures, tmp_path / "deep" / "store")
     shown = capfd.readouterr()
-    assert "29 images of 16x16 in 3 channels" in shown.out and "30/30" in shown.err and "images/s" in shown.err
+    assert "29 images of 16x16, 3 channels" in shown.out and "30/30" in shown.err and "images/s" in shown.err
     with (store.path / "skipped.csv").open(newline="") as file:
         assert list(csv.reader(file)) == [["name", "reason"], ["05.png", "not an image in a known format"]]
     assert list(store.names) == [f"{number:02}.png" for number in range(30) if number != 5]
