@@ -15,6 +15,7 @@ plain 8-bit colour:
 
 from __future__ import annotations
 
+import os
 import warnings
 from contextlib import suppress
 from io import BytesIO
@@ -89,8 +90,8 @@ def _at_once(source: Union[str, PathLike[str], bytes, BinaryIO]) -> Union[str, P
     """Return bytes, and files of usual size, as something to read from memory: Pillow reads in small pieces."""
     if isinstance(source, (str, PathLike)):
         with open(source, "rb") as file:
-            content = file.read(_READ_AT_ONCE + 1)
-        return source if len(content) > _READ_AT_ONCE else BytesIO(content)
+            # Only a read without a limit asks for the memory that it needs, and no more.
+            return source if os.fstat(file.fileno()).st_size > _READ_AT_ONCE else BytesIO(file.read())
     return BytesIO(source) if isinstance(source, bytes) else source
 
 
