@@ -1,113 +1,144 @@
-"""Time the data pipeline: preparing images against a plain loop, and taking batches from a warm store.
+"""Time the data pipeline: preparing images, and taking batches, against a plain loop and two data loaders.
 
-    python benchmarks/data_pipeline.py --images FOLDER
+    python benchmarks/data_pipeline.py --images FOLDER [--memory]
 
-The plain loop is what one would write first: Pillow opens, converts and resizes one image
-after the other, and nothing is kept. Preparing also lists, crops, stores and flushes to disk,
-from a cold start, helper processes included. Rounds alternate between the contestants, so
-that a machine that slows down slows them all; medians and spreads are over rounds.
+Each contender runs in a process of its own; its clock starts when its libraries are loaded, and runs
+while it lists files, starts its worker or helper processes and reads, and for preparing also
+while it hashes, writes and flushes to the disk. The files are in memory before. Rounds alternate between the
+contenders, so that a machine that slows down slows them all; ratios are taken round by round. ``cpu`` is
+what all of a contender's processes computed, which other work on the machine hardly changes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
+import sys
 import tempfile
-import time
-from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Callable, Optional
+from typing import Any, Optional
 
-import numpy as np
 from PIL import Image
 
-from gluon_wgan.data.batches import BatchStream
-from gluon_wgan.data.prepare import prepare
-from gluon_wgan.data.sources import DrawnFacesSource, FolderSource, Source
-from gluon_wgan.data.store import Store
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
-SIZE, BATCH_SIZE, DRAWN_FACES, BATCHED_IMAGES = 64, 64, 2000, 200_000
+from gluon_wgan.data.drawn_faces import draw_face  # noqa: E402
+
+DRAWN_FACES, MANY = 2000, 50_000
+PLAIN, OURS, GLUON, TORCH = "plain", "pil-bilinear:2", "gluon", "torch"
+WORDS = {
+    PLAIN: "plain Pillow loop, 1 process",
+    "pil-bilinear:1": "prepare, pil-bilinear, 1 process",
+    OURS: "prepare, pil-bilinear, 2 processes",
+    GLUON: "gluon DataLoader, 2 workers",
+    "gluon-1": "the same, OMP_NUM_THREADS=1",
+    TORCH: "torch DataLoader, 2 workers",
+}
+Run = dict[str, float]
 
 
 def main() -> None:
-    """Run the benchmark and print its table."""
+    """Run the benchmark and print its tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=Path, metavar="FOLDER", help="images to prepare (default: drawn faces)")
-    parser.add_argument("--rounds", type=int, default=5, help="how often everything is timed (default: 5)")
+    parser.add_argument("--rounds", type=int, default=8, help="how often everything is timed (default: 8)")
+    parser.add_argument("--backends", default="pil-bicubic,cv2-bicubic,cv2-area", help="more backends to prepare with")
+    parser.add_argument("--memory", action="store_true", help="measure memory for 1,000 and 50,000 images instead")
     options = parser.parse_args()
-    source: Source = DrawnFacesSource(DRAWN_FACES, 0) if options.images is None else FolderSource(options.images)
-    plain = partial(plain_loop, options.images, source)
-    contestants: dict[str, Callable[[], object]] = {
-        "plain loop, 1 process": plain,
-        "prepare, 1 process": partial(prepare_afresh, source, 1),
-        "prepare, 2 processes": partial(prepare_afresh, source, 2),
-    }
-    plain()  # so that every round finds the files in memory
-    times: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(options.rounds):
-        for name, contestant in contestants.items():
-            times[name].append(seconds(contestant))
-    print(f"{len(source)} images of {source.label} to {SIZE}x{SIZE} with pil-bilinear, {options.rounds} rounds")
-    baseline = median(times["plain loop, 1 process"])
-    for name, taken in times.items():
-        print(f"  {name:22} {describe(taken, len(source))}  {baseline / median(taken):5.2f}x the plain loop")
-    with tempfile.TemporaryDirectory() as cache:
-        store = prepare_into(source, 2, cache)
-        rounds = [seconds(partial(take_batches, store)) for _ in range(options.rounds + 1)][1:]
-    print(f"batches of {BATCH_SIZE} from a warm store")
-    print(f"  {'batch stream':22} {describe(rounds, BATCHED_IMAGES)}")
+    with tempfile.TemporaryDirectory() as work:
+        classes = Path(work) / "classes"
+        classes.mkdir()
+        if options.images is None:
+            draw_faces(classes / "drawn")
+        else:
+            (classes / "all").symlink_to(options.images.resolve())
+        if options.memory:
+            compare_memory(classes)
+        else:
+            compare_speed(classes, options.rounds, [name for name in options.backends.split(",") if name])
 
 
-def plain_loop(folder: Optional[Path], source: Source) -> None:
-    """Decode (or draw) and resize every image, one after the other."""
-    for index, name in enumerate(source.names):
-        image = Image.fromarray(source.read(index, 3)) if folder is None else Image.open(folder / name)
-        width, height = image.size
-        shape = (SIZE, SIZE * height // width) if width < height else (SIZE * width // height, SIZE)
-        np.asarray(image.convert("RGB").resize(shape, Image.Resampling.BILINEAR))
+def draw_faces(folder: Path) -> None:
+    """Write drawn faces as JPEG files."""
+    folder.mkdir()
+    for index in range(DRAWN_FACES):
+        Image.fromarray(draw_face(0, index)).save(folder / f"{index:06d}.jpg", quality=90)
 
 
-def prepare_afresh(source: Source, jobs: int) -> None:
-    """Prepare into an empty cache."""
-    with tempfile.TemporaryDirectory() as cache:
-        prepare_into(source, jobs, cache)
+def compare_speed(classes: Path, rounds: int, backends: list[str]) -> None:
+    """Print how long preparing takes, and how fast batches come."""
+    words = dict(WORDS)
+    for backend in backends:
+        words |= {f"{backend}:{jobs}": f"prepare, {backend}, {jobs} process{'es' * (jobs > 1)}" for jobs in (1, 2)}
+    run(PLAIN, classes)  # so that every round finds the files in memory
+    runs: dict[str, list[Run]] = {name: [] for name in [*words, "batches"]}
+    store = make_store(classes)
+    for turn in range(rounds):
+        for name in words:
+            runs[name].append(run(name, classes, turn))
+        runs["batches"].append(run("batches", store, turn))
+    print(f"{int(runs[PLAIN][0]['images']):,} images to 64x64, {rounds} rounds: median (lowest to highest)")
+    print(f"  {'':36}  {'seconds':>22} {'cpu s':>7} {'images/s':>10}   {'x the plain loop':>20}")
+    for name, title in words.items():
+        print(f"  {title:36}  {times(runs[name])}   {ratio(runs[PLAIN], runs[name])}")
+    print(f"  prepare with 2 processes against the gluon loader {ratio(runs[GLUON], runs[OURS])}")
+    print(f"  prepare with 2 processes against the gluon one-thread loader {ratio(runs['gluon-1'], runs[OURS])}")
+    print(f"  prepare with 2 processes against the torch loader {ratio(runs[TORCH], runs[OURS])}")
+    print("batches of 64 from a warm store")
+    print(f"  {'batch stream':36}  {times(runs['batches'])}")
+    for name, title in ((GLUON, "gluon"), ("gluon-1", "gluon one-thread"), (TORCH, "torch")):
+        print(f"  against the {title} loader {ratio(runs[name], runs['batches'], digits=0)}")
 
 
-def prepare_into(source: Source, jobs: int, cache: str) -> Store:
-    """Prepare every image at the benchmark's size."""
-    return prepare(
-        source,
-        size=SIZE,
-        resize="pil-bilinear",
-        crop=None,
-        nc=3,
-        strict=False,
-        cache_dir=cache,
-        jobs=jobs,
-        progress=False,
-    )
+def make_store(classes: Path) -> Path:
+    """Prepare the images once, beside them, for the batches."""
+    store = classes.parent / "store"
+    command = [sys.executable, str(ROOT / "tools" / "prepare_data.py"), str(classes), "--out", str(store)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return store
 
 
-def take_batches(store: Store) -> None:
-    """Take batches until enough images have gone by."""
-    start = {"epoch": 0, "position": 0}
-    with BatchStream(store, BATCH_SIZE, seed=0, keep_last=True, state=start) as stream:
-        taken = 0
-        while taken < BATCHED_IMAGES:
-            taken += len(next(stream))
+def compare_memory(classes: Path) -> None:
+    """Print the peak memory of preparing 1,000 and 50,000 images, which are the same ones over and over."""
+    (only,) = classes.iterdir()
+    each = sum(1 for path in only.iterdir() if path.is_file())
+    for copy in range(1, -(-MANY // each)):
+        (classes / f"copy-{copy}").symlink_to(only.resolve())
+    print("peak resident memory, 2 processes: this one, its helper")
+    for count in (1000, 10_000, MANY):
+        took = run(OURS, classes, 0, count)
+        print(
+            f"  {int(took['images']):7,} images  {took['peak_mib']:5.0f} MiB  {took['helper_peak_mib']:5.0f} MiB"
+            f"  {took['images'] / took['seconds']:7,.0f} images/s"
+        )
 
 
-def seconds(action: Callable[[], object]) -> float:
-    """Return how long a call takes."""
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
+def run(name: str, folder: Path, turn: int = 0, limit: Optional[int] = None) -> Run:
+    """Run a contender once, in a process of its own."""
+    words = [name, str(folder), str(turn), *([] if limit is None else [str(limit)])]
+    command = [sys.executable, str(ROOT / "benchmarks" / "data_contenders.py"), *words]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
-def describe(taken: list[float], images: int) -> str:
-    """Return the median of some times, their range, and the images a second at the median."""
-    middle = median(taken)
-    return f"{middle:7.3f} s  ({min(taken):.3f} to {max(taken):.3f})  {images / middle:9,.0f} images/s"
+def times(runs: list[Run]) -> str:
+    """Return the seconds of some runs, what they computed, and the images a second."""
+    seconds = [one["seconds"] for one in runs]
+    spread = f"({min(seconds):.2f} to {max(seconds):.2f})"
+    rate = median(one["images"] / one["seconds"] for one in runs)
+    return f"{median(seconds):7.2f} {spread:>15} {median(one['cpu'] for one in runs):7.2f} {rate:10,.0f}"
+
+
+def ratio(base: list[Run], other: list[Run], digits: int = 2) -> str:
+    """Return how many times as fast the other is, in images a second, round by round."""
+    rates = [
+        (theirs["images"] / theirs["seconds"]) / (ours["images"] / ours["seconds"]) for ours, theirs in zip(base, other)
+    ]
+    return f"{median(rates):.{digits}f} ({min(rates):.{digits}f} to {max(rates):.{digits}f})"
 
 
 if __name__ == "__main__":

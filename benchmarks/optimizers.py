@@ -42,9 +42,7 @@ Contender = tuple[str, Callable[[], object], Callable[[], float]]
 
 def main() -> None:
     """Time the contenders and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=30, help="timed rounds (default: 30)")
     rounds = parser.parse_args().rounds
     if rounds < 1:

@@ -36,9 +36,7 @@ Times = dict[str, list[float]]
 
 def main() -> None:
     """Time the presets and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7, help="timed rounds (default: 7)")
     full_size = [name for name in PRESETS if name != "demo"]
     parser.add_argument("--preset", nargs="+", choices=full_size, default=full_size, help="which (default: all)")

@@ -78,9 +78,7 @@ class Contender:
 
 def main() -> None:
     """Time the contenders and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7, help="timed rounds (default: 7)")
     rounds = parser.parse_args().rounds
     cores = usable_cores()
@@ -108,9 +106,7 @@ def report(contenders: dict[str, Contender]) -> None:
     gflop = N_CRITIC * critic_gflop + generator_gflop
     best = contenders.pop(CONVOLUTION).column("gflops")
     ours = contenders[OURS].column("cycle")
-    print(
-        f"{'':24}{'cycle ms':>22}{'critic ms':>11}{'generator ms':>14}{'GFLOP/s':>9}{'MiB':>7}   cycle / ours"
-    )
+    print(f"{'':24}{'cycle ms':>22}{'critic ms':>11}{'generator ms':>14}{'GFLOP/s':>9}{'MiB':>7}   cycle / ours")
     for name, contender in contenders.items():
         cycle = contender.column("cycle")
         ratios = [theirs / own for theirs, own in zip(cycle, ours)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -51,8 +52,7 @@ class ShardedImages:
         found = self._maps[number]
         if found is None:
             shape = (min(self._each, len(self) - number * self._each), *self.shape[1:])
-            # As a plain array it is taken from faster.
-            found = self._maps[number] = np.asarray(np.memmap(self._paths[number], np.uint8, "r", shape=shape))
+            found = self._maps[number] = _mapped(self._paths[number]).reshape(shape)
         return found
 
     def take(self, numbers: Any, axis: int = 0) -> np.ndarray:
@@ -79,3 +79,14 @@ class ShardedImages:
     def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> np.ndarray:
         whole = np.concatenate([self.shard(number) for number in range(len(self._paths))])
         return whole if dtype is None else whole.astype(dtype)
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """Return the bytes of a file that is read here and there: uint8 (bytes,), read-only."""
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if hasattr(mapped, "madvise"):
+        # Reading ahead fetches the neighbours of a shuffled image, which are not next: 1,300 images of 12 kB a
+        # second from a disk, instead of 7,400.
+        mapped.madvise(mmap.MADV_RANDOM)
+    return np.frombuffer(mapped, np.uint8)
