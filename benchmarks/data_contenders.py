@@ -18,6 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Optional
 
+import numpy as np
+from PIL import Image
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -29,13 +32,11 @@ Ready = Callable[[], int]
 
 def plain_loop(folder: Path) -> Ready:
     """Return a loop as one would first write it: Pillow opens, converts and resizes, and nothing is kept."""
-    import numpy as np
-    from PIL import Image
 
     def run() -> int:
         paths = images_in(folder)
         for path in paths:
-            square(np, Image, path)
+            square(path)
         return len(paths)
 
     return run
@@ -127,9 +128,7 @@ def gluon_loader(folder: Path, threads: Optional[int] = None) -> Ready:
 
 def torch_loader(folder: Path) -> Ready:
     """Return torch's DataLoader over the plain loop's work."""
-    import numpy as np
     import torch
-    from PIL import Image
     from torch.utils.data import DataLoader, Dataset
 
     class Images(Dataset):
@@ -140,7 +139,7 @@ def torch_loader(folder: Path) -> Ready:
             return len(self.paths)
 
         def __getitem__(self, index: int) -> torch.Tensor:
-            return torch.from_numpy(square(np, Image, self.paths[index]).transpose(2, 0, 1).copy())
+            return torch.from_numpy(square(self.paths[index]).transpose(2, 0, 1).copy())
 
     def run() -> int:
         return sum(len(images) for images in DataLoader(Images(), BATCH_SIZE, shuffle=True, num_workers=WORKERS))
