@@ -47,7 +47,7 @@ def images_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*/*") if path.suffix in (".jpg", ".png"))
 
 
-def square(np, Image, path: Path):
+def square(path: Path) -> np.ndarray:
     """Return the middle of one image, its short side resized to 64 pixels, as uint8 (64, 64, 3)."""
     image = Image.open(path).convert("RGB")
     short = min(image.size)
