@@ -1,0 +1,1 @@
+"""How good images are: distances between sets of them, and what they are measured on."""

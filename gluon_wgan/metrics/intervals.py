@@ -1,0 +1,65 @@
+"""How far a figure might be off because other images could have been drawn: 95 % intervals."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+Z = 1.959963984540054
+"""The 97.5 % point of the normal distribution."""
+
+T_OF_EIGHT = 2.364624251592785
+"""The 97.5 % point of Student's distribution with seven degrees of freedom."""
+
+
+class Estimate(NamedTuple):
+    """A figure and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def of_mean(values: np.ndarray) -> Estimate:
+    """Return the mean of independent values and what its standard error allows."""
+    mean = float(np.mean(values))
+    return around(mean, float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.nan)
+
+
+def around(value: float, error: float, points: float = Z) -> Estimate:
+    """Return a value with so many standard errors to either side."""
+    return Estimate(value, value - points * error, value + points * error)
+
+
+def wilson(hits: int, count: int) -> Estimate:
+    """Return a share and its Wilson score interval (Wilson 1927), which stays between 0 and 1."""
+    share, wide = hits / count, Z * Z / count
+    centre = (share + wide / 2) / (1 + wide)
+    reach = Z / (1 + wide) * math.sqrt(share * (1 - share) / count + wide / (4 * count))
+    return Estimate(share, max(0.0, centre - reach), min(1.0, centre + reach))
+
+
+def jackknife(value: float, without: np.ndarray) -> Estimate:
+    """Return a figure of all images with the grouped jackknife's interval (Efron and Tibshirani 1993, section 11).
+
+    Parameters
+    ----------
+    value
+        The figure.
+    without
+        float (groups,): the figure without each of some equal parts of the images.
+    """
+    groups = len(without)
+    spread = np.square(without - without.mean()).sum() * (groups - 1) / groups
+    return around(value, math.sqrt(float(spread)))
+
+
+def of_eighths(value: float, eighths: np.ndarray) -> Estimate:
+    """Return a figure of all images with what the same figure of eight equal parts of them says of its error.
+
+    The parts' own values may be off by the bias of small samples; only their spread is used. Student's t
+    allows for there being only eight.
+    """
+    return around(value, float(np.std(eighths, ddof=1) / np.sqrt(len(eighths))), T_OF_EIGHT)
