@@ -47,7 +47,6 @@ class GrowingFile:
             self._file.close()
             raise ValueError(f"{path.name} is not as it was")
         self._file.truncate(size)
-        self._file.seek(size)
 
     def append(self, content: Any) -> None:
         """Append bytes, or a contiguous array of uint8."""

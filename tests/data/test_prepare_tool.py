@@ -180,7 +180,13 @@ def test_killed_five_times_and_resumed_with_other_jobs(
     shared_data: Callable[[str], Path],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = [str(shared_data("portraits")), "--image-size", "32", "--shards", shards, "--limit", "1500"]
+    some_bad = tmp_path / "in"
+    some_bad.mkdir()
+    for number, path in enumerate(sorted(shared_data("portraits").glob("*.jpg"))[:1500]):
+        (some_bad / f"{number:04}.jpg").symlink_to(path)
+        if number % 20 == 0:
+            (some_bad / f"{number:04}-bad.jpg").write_bytes(b"no picture")
+    words = [str(some_bad), "--image-size", "32", "--shards", shards, "--limit", "1500"]
     assert main([*words, "--out", str(tmp_path / "whole"), "--jobs", "1"]) == 0
     killed, done = tmp_path / "killed", 0
     partial = killed.with_name("killed.partial")
@@ -190,7 +196,10 @@ def test_killed_five_times_and_resumed_with_other_jobs(
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         assert not killed.exists()
-    assert f"{done} images that an earlier process has prepared" in refused(capsys, *words, "--out", str(killed))
+    journal = read_journal(partial)
+    assert journal is not None and journal["skipped"] > 0
+    has = f"{done + journal['skipped']} images that an earlier process has prepared"
+    assert has in refused(capsys, *words, "--out", str(killed))
     assert "begun otherwise (--resize pil-bilinear, not pil-box)" in refused(
         capsys, *words, "--out", str(killed), "--resume", "--resize", "pil-box"
     )
