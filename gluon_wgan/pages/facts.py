@@ -86,7 +86,7 @@ def resize_warning(record: RunRecord) -> Optional[str]:
     data = record.data
     if isinstance(data.get("resize_warning"), str):
         return data["resize_warning"]
-    if "resize_warning" in data:  # it was looked for, and there was none
+    if "resize_warning" in data and record.values.get("data") is None:  # it was looked for, and there was none
         return None
     made = data.get("made_from")
     try:

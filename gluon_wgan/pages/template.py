@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -85,19 +85,19 @@ def write_page(path: Path, text: str) -> None:
     atomic.write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _template(name: str) -> Template:
     loader = FileSystemLoader(HERE)
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return templates.get_template(name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _style() -> str:
     return COLOURS + BASE + (HERE / "pages.css").read_text(encoding="utf-8")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _script(names: tuple[str, ...]) -> str:
     whole = "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
     return f'(() => {{\n"use strict";\n{whole}}})();\n'
