@@ -50,7 +50,8 @@ def options_of(record: RunRecord) -> list[Option]:
 
 def environment_of(record: RunRecord) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the surroundings of a run: of its beginning all, of each continuation what is new in it."""
-    sessions, before = [], {}
+    sessions: list[tuple[str, list[tuple[str, str]]]] = []
+    before: dict[str, str] = {}
     for words, values in record.sessions():
         rows = [(name.replace("_", " "), _words_of(name, value)) for name, value in values.items()]
         sessions.append((words, [row for row in rows if before.get(row[0]) != row[1]]))

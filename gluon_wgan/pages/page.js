@@ -1,4 +1,4 @@
-// Puts charts, switches and pictures of a run's page together.
+// Puts charts and switches together.
 
 const data = JSON.parse(document.getElementById("page-data").textContent);
 let player = null;
@@ -44,20 +44,3 @@ for (const button of document.querySelectorAll("[data-run]")) {
   });
 }
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
-
-if (data.pictures && data.pictures.length) {
-  const image = document.getElementById("picture");
-  // Kept, so that playing does not flicker.
-  const loaded = data.pictures.map(() => null);
-  const load = (place) => {
-    if (place >= 0 && place < loaded.length && !loaded[place]) {
-      loaded[place] = new Image();
-      loaded[place].src = data.pictures[place].src;
-    }
-  };
-  player = new Player(data.pictures.map((one) => one.at), (place) => {
-    image.src = data.pictures[place].src;
-    image.alt = `samples after ${data.pictures[place].at} iterations`;
-    for (const near of [place - 1, place + 1, place + 2]) load(near);
-  });
-}

@@ -22,7 +22,7 @@ from gluon_wgan.run.directory import RunDirectory
 
 log = logging.getLogger("gluon_wgan")
 
-SCRIPTS = ("scales.js", "charts.js", "pictures.js", "page.js")
+SCRIPTS = ("scales.js", "charts.js", "pictures.js", "page.js", "run.js")
 MILESTONES = 12
 """Rows of the table that says the curves in numbers."""
 
