@@ -133,13 +133,14 @@ class Chart {
     pen.textBaseline = "middle";
     pen.textAlign = "right";
     const rows = !y ? [] : view.log ? logTicks(...y) : linearTicks(...y, niceStep(y[1] - y[0], height / 42));
+    const alike = view.log ? shortNumber : tickWords(rows);
     for (const value of rows) {
       const level = Math.round(up(value)) + 0.5;
       pen.beginPath();
       pen.moveTo(PAD.left, level);
       pen.lineTo(PAD.left + width, level);
       pen.stroke();
-      pen.fillText(shortNumber(value), PAD.left - 8, level);
+      pen.fillText(alike(value), PAD.left - 8, level);
     }
     pen.textBaseline = "top";
     const most = Math.max(2, width / 90);
@@ -160,7 +161,7 @@ class Chart {
     pen.strokeStyle = colour;
     pen.lineJoin = "round";
     pen.globalAlpha = faint ? 0.32 : 1;
-    pen.lineWidth = faint ? 1 : series.medianLow ? 2 : 1.4;
+    pen.lineWidth = faint ? 1 : 1.9;
     pen.beginPath();
     let drawing = false;
     const usable = (value) => value !== null && (!view.log || value > 0);
@@ -237,7 +238,8 @@ class Chart {
       ? `iterations ${axis.first[i].toLocaleString("en")}–${axis.last[i].toLocaleString("en")}`
       : `iteration ${axis.last[i].toLocaleString("en")}`;
     const together = this.axes.length === 1;
-    this.say1(together || view.by === "iterations" ? where : "", together || view.by === "time" ? shortTime(view.at === null || together ? axis.seconds[i] : view.at) : "");
+    if (!together && view.at === null) this.sayPlainly("at the end of each run");
+    else this.sayPlainly(together || view.by === "iterations" ? where : "", together || view.by === "time" ? shortTime(view.at === null || together ? axis.seconds[i] : view.at) : "");
     for (const series of this.shown()) {
       const j = at(series);
       if (j === null || j < 0) continue;
@@ -256,7 +258,7 @@ class Chart {
     }
   }
 
-  say1(...parts) {
+  sayPlainly(...parts) {
     const words = document.createElement("span");
     words.textContent = parts.filter(Boolean).join(", ");
     this.words.append(words);

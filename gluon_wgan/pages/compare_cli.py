@@ -129,7 +129,10 @@ def table(sides: Sequence[Side]) -> list[str]:
     rows: list[tuple[str, list[str]]] = [("", [side.name for side in sides])]
     rows += results(sides, filter_width(sides))
     for name, figures, differing in evaluations(sides):
-        texts = [f"{one.value} ({one.interval})" if one and one.interval else one.value if one else UNKNOWN for one in figures]
+        texts = [
+            f"{one.value} ({one.interval})" if one and one.interval else one.value if one else UNKNOWN
+            for one in figures
+        ]
         rows.append((name + (" (protocols differ)" if differing else ""), texts))
     rows += differing_options(sides)
     widths = [max(len(row[1][run]) for row in rows) for run in range(len(sides))]
@@ -153,7 +156,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("runs", type=Path, nargs="+", metavar="RUN_DIR", help="run directories")
-    add("--out", type=Path, default=Path(OUT), metavar="PATH", help=f"the page, or a folder for {PAGE} (default: {OUT})")
+    add(
+        "--out", type=Path, default=Path(OUT), metavar="PATH", help=f"the page, or a folder for {PAGE} (default: {OUT})"
+    )
     add("--redraw", action="store_true", help="draw the pictures anew from the checkpoints, from one set of latents")
     add(
         "--noise-seed",

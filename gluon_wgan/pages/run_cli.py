@@ -34,7 +34,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="the run directory, whether training has ended or not")
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="a run directory; training may still be under way")
     arguments = parser.parse_args(argv)
     try:
         print(f"Wrote {RunPage(RunDirectory(arguments.run)).write()}")

@@ -66,9 +66,7 @@ class RunPage:
     def render(self) -> str:
         """Return the page as HTML."""
         record, metrics = RunRecord(self._run), self._reader.read()
-        pictures = [
-            {"at": iteration, "src": f"samples/{quote(path.name)}"} for iteration, path in record.samples()
-        ]
+        pictures = [{"at": iteration, "src": f"samples/{quote(path.name)}"} for iteration, path in record.samples()]
         charts = self._curves.chart_data(metrics)
         lines, unread = record.evaluations()
         options = options_of(record)

@@ -41,6 +41,15 @@ function shortNumber(value) {
   return text.replace("-", "−").replace("e+", "e");
 }
 
+// Writes ticks with as many decimals as the finest of them needs.
+function tickWords(ticks) {
+  const step = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
+  const largest = Math.max(...ticks.map(Math.abs));
+  if (step < 1e-4 || step >= 1 || largest >= 1000) return shortNumber;
+  const decimals = Math.ceil(-Math.log10(step) - 1e-6);
+  return (value) => value.toFixed(decimals).replace("-", "−");
+}
+
 function shortTime(seconds) {
   const whole = Math.round(seconds);
   const two = (n) => String(n).padStart(2, "0");
