@@ -23,6 +23,9 @@ MOMENTS = 12
 COLUMNS = 4
 """Pictures in a row and in a column."""
 
+# Of a run's own grid, which has twice as many columns: so that the same latents stand in the same place.
+_CORNER = [2 * COLUMNS * row + column for row in range(COLUMNS) for column in range(COLUMNS)]
+
 Pictures = list[dict[int, str]]
 """For each run: iteration -> picture as a data URI."""
 
@@ -100,7 +103,7 @@ def drawn_pictures(
             found.append({})
             for iteration in sorted(chosen):
                 images = draw(paths[iteration], latents, statistics)
-                found[-1][iteration] = _uri(make_grid(images[: COLUMNS * COLUMNS], COLUMNS))
+                found[-1][iteration] = _uri(make_grid(images[_CORNER], COLUMNS))
                 bar.update()
     return found
 

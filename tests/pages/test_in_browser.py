@@ -30,7 +30,8 @@ frame.addEventListener("load", async () => {{
   const point = (canvas, type, x) => {{
     const box = canvas.getBoundingClientRect();
     canvas.setPointerCapture = () => {{}};
-    canvas.dispatchEvent(new page.PointerEvent(type, {{ clientX: box.left + x, clientY: box.top + 50, bubbles: true }}));
+    const where = {{ clientX: box.left + x, clientY: box.top + 50, bubbles: true }};
+    canvas.dispatchEvent(new page.PointerEvent(type, where));
   }};
   const key = (name) => root.dispatchEvent(new page.KeyboardEvent("keydown", {{ key: name, bubbles: true }}));
   let told;
@@ -132,7 +133,8 @@ def test_slider_keys_button_and_curves_choose_pictures(make_run, ask):
     told = ask(
         RunPage(RunDirectory(path)).write(),
         """
-        const shown = () => `${one("#when-words").textContent} ${one("#picture").src.split("/").pop()}`, found = [shown()];
+        const file = () => one("#picture").src.split("/").pop();
+        const shown = () => `${one("#when-words").textContent} ${file()}`, found = [shown()];
         key("ArrowLeft"); found.push(shown());
         one("#when").value = "1"; one("#when").dispatchEvent(new page.Event("input")); found.push(shown());
         point(one("canvas"), "pointerdown", 58); point(one("canvas"), "pointerup", 58); found.push(shown());
