@@ -15,7 +15,7 @@ def number(value: Any) -> str:
         return UNKNOWN if value is None else str(value)
     if not math.isfinite(value):
         return UNKNOWN if math.isnan(value) else "\N{MINUS SIGN}∞" if value < 0 else "∞"
-    if isinstance(value, int) or (value == round(value) and abs(value) < 1e6):
+    if isinstance(value, int) or value == 0:
         text = f"{value:,.0f}"
     elif 1e-3 <= abs(value) < 1e6:
         text = f"{value:,.{max(0, 3 - math.floor(math.log10(abs(value))))}f}"

@@ -107,9 +107,9 @@ def test_metrics_stand_side_by_side_with_what_differs_in_protocol(make_run, comp
     other = {**new, "value": 38.0, "protocol": {"num": 500, "features": {"name": "inception"}}}
     (second / "evaluation.jsonl").write_text(json.dumps(other) + "\n")
     page, said = compare(first, second)
-    assert ["fid", "41.2640.50 \N{EN DASH} 42num 1000", "3840.50 \N{EN DASH} 42num 500"] in page.rows
+    assert ["fid", "41.2640.50 \N{EN DASH} 42num 1000", "38.0040.50 \N{EN DASH} 42num 500"] in page.rows
     assert "1 lines of a's evaluation.jsonl" in page.text
-    assert re.search(r"fid \(protocols differ\) +41.26 \(40.50 \N{EN DASH} 42\) +38 \(", said)
+    assert re.search(r"fid \(protocols differ\) +41.26 \(40.50 \N{EN DASH} 42\) +38.00 \(", said)
     assert "99" not in page.text
 
 
