@@ -158,9 +158,13 @@ class Chart {
   drawBand(pen, { from, to, x, up }, { series, faint, low, high }, colour) {
     const xs = this.xs(series);
     const begin = Math.max(0, firstFrom(xs, from) - 1), end = Math.min(xs.length, firstFrom(xs, to) + 2);
-    pen.strokeStyle = colour;
+    pen.strokeStyle = pen.fillStyle = colour;
     pen.lineJoin = "round";
     pen.globalAlpha = faint ? 0.32 : 1;
+    if (faint && low !== high) {
+      this.fillBand(pen, xs, low, high, begin, end, x, up);
+      return;
+    }
     pen.lineWidth = faint ? 1 : 1.9;
     pen.beginPath();
     let drawing = false;
@@ -178,6 +182,24 @@ class Chart {
       drawing = true;
     }
     pen.stroke();
+    pen.globalAlpha = 1;
+  }
+
+  // The surface between lowest and highest: lines as dense as pixels would hide how faint they are.
+  fillBand(pen, xs, low, high, begin, end, x, up) {
+    const floor = Math.min(...low.filter((value) => value !== null && (!view.log || value > 0)));
+    const usable = (i) => i < end && high[i] !== null && (!view.log || high[i] > 0);
+    const bottom = (i) => up(view.log && !(low[i] > 0) ? floor : low[i]);
+    for (let first = begin; first < end; first += 1) {
+      if (!usable(first)) continue;
+      let last = first;
+      while (usable(last + 1)) last += 1;
+      pen.beginPath();
+      for (let i = first; i <= last; i += 1) pen.lineTo(x(xs[i]), up(high[i]));
+      for (let i = last; i >= first; i -= 1) pen.lineTo(x(xs[i]), bottom(i));
+      pen.fill();
+      first = last;
+    }
     pen.globalAlpha = 1;
   }
 
