@@ -101,6 +101,8 @@ def test_pointing_zooming_and_switching(make_run, ask):
         found.all = range();
         point(canvas, "pointermove", 58);
         found.first = words();
+        point(canvas, "pointermove", 58 + 0.301 * (canvas.getBoundingClientRect().width - 70));
+        found.third = words();
         one("[data-raw]").click();
         found.quiet = words();
         point(canvas, "pointerdown", 200); point(canvas, "pointermove", 400); point(canvas, "pointerup", 400);
@@ -119,6 +121,7 @@ def test_pointing_zooming_and_switching(make_run, ask):
     )
     assert "iteration 230" in told["end"] and f"raw {number(rows['w_estimate'][-1])}" in told["end"]
     assert "iteration 1," in told["first"] and f"raw {number(rows['w_estimate'][0])}" in told["first"]
+    assert "iteration 70," in told["third"]  # 1 + 0.301 * 229 = 69.9
     assert "raw" not in told["quiet"]
     assert told["all"] == told["back"] == [1, 230]
     assert told["zoomed"][0] > 20 and told["zoomed"][1] < 120
