@@ -84,7 +84,7 @@ class Session:
         self.page = RunPage(run)
         self.tensorboard = TensorBoard(run.tensorboard, self.state.gen_iter) if config.tensorboard else None
         sampling = streams.generator_for(config.seed, streams.SAMPLING)
-        self.fixed_latents = streams.draw_latents(sampling, GRID, config.nz)
+        self.fixed_latents = streams.draw_latents(sampling, GRID, config.nz, config.latent)
         self._announce(store, newest)
         self.bar = tqdm(
             total=self._critic_steps_in_all(),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -243,6 +245,18 @@ def test_a_full_disk_is_one_sentence_and_resumed_when_there_is_room(tmp_path: Pa
     assert main([*words, "--out", str(out)]) == 0
     assert main([*words, "--out", str(tmp_path / "afresh")]) == 0
     assert files_of(out) == files_of(tmp_path / "afresh")
+
+
+def test_a_store_that_will_not_fit_is_not_begun(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need = 30 * 3 * 16 * 16
+    words = [str(pictures), "--out", str(tmp_path / "store"), "--image-size", "16", "--jobs", "1"]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=need - 1))
+    assert "GB more" in refused(capsys, *words)
+    assert not (tmp_path / "store").exists() and not (tmp_path / "store.partial").exists()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=need))
+    assert main(words) == 0
 
 
 def test_the_second_of_two_waits_and_finds_the_store(pictures: Path, tmp_path: Path, repository: Path) -> None:
