@@ -67,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("source", nargs="?", type=Path, metavar="SOURCE", help="a run directory (its newest checkpoint) or a checkpoint")
+    add("source", nargs="?", type=Path, metavar="SOURCE", help="a run directory (its newest checkpoint) or checkpoint")
     add("-o", "--out", "--output_dir", type=Path, metavar="FOLDER", help="where to put the pictures: a new folder")
     what = parser.add_argument_group("what to draw (default: --grid)")
     add = what.add_argument

@@ -1,4 +1,4 @@
-"""Which training images are nearest to given images: has the generator learnt them by heart?"""
+"""Which training images are nearest to given images: to see whether a generator has learnt them by heart."""
 
 from __future__ import annotations
 

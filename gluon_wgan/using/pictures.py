@@ -17,6 +17,8 @@ FRAMES_PER_SECOND = 12
 # Images of 32 pixels are hard to see in a film or beside their neighbours.
 _FILM_PIXELS, _CELL_PIXELS = 192, 112
 _LINE, _MARGIN, _TEXT = 17, 8, 12
+# Room for the heading.
+_NARROWEST = 560
 
 
 def as_picture(image: np.ndarray, magnification: int = 1) -> Image.Image:
@@ -103,7 +105,7 @@ def save_neighbours(path: Path, samples: np.ndarray, neighbours: np.ndarray, cap
     magnification = max(1, _CELL_PIXELS // samples.shape[-1])
     side = samples.shape[-1] * magnification
     count, each = neighbours.shape[:2]
-    width = 2 * _MARGIN + (each + 1) * (side + GAP) + 2 * _MARGIN
+    width = max(4 * _MARGIN + (each + 1) * (side + GAP), _NARROWEST)
     height = 2 * _MARGIN + _LINE + count * (side + _LINE + GAP)
     if max(width, height) > 1 << 16:
         raise UserError(f"A picture of {each} neighbours is {width} pixels wide: ask for fewer.")
@@ -111,7 +113,8 @@ def save_neighbours(path: Path, samples: np.ndarray, neighbours: np.ndarray, cap
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(_TEXT)
     second = 3 * _MARGIN + side
     pen.text((_MARGIN, _MARGIN), "sample", "black", font)
-    pen.text((second + _MARGIN, _MARGIN), "nearest training images", "black", font)
+    heading = "nearest training images, and the root mean square difference in levels"
+    pen.text((second + _MARGIN, _MARGIN), heading, "black", font)
     pen.line([(second, _MARGIN), (second, height - _MARGIN)], "grey")
     for row, (sample, found) in enumerate(zip(samples, neighbours)):
         top = _MARGIN + _LINE + row * (side + _LINE + GAP)
