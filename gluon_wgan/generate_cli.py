@@ -119,6 +119,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _draw(arguments: argparse.Namespace) -> None:
     # Imported here because NumPy and MXNet read their settings when they are loaded.
+    from gluon_wgan.using.neighbours import refuse_too_many
     from gluon_wgan.using.studio import RECORD, training_images
     from gluon_wgan.using.trained import open_trained
 
@@ -127,6 +128,8 @@ def _draw(arguments: argparse.Namespace) -> None:
     refuse_taken(arguments.out)
     trained = open_trained(arguments.source)
     store = training_images(trained, arguments.data) if arguments.neighbours is not None else None
+    if store is not None:
+        refuse_too_many(arguments.neighbours, len(store))
     said = ""
     with new_folder(arguments.out) as folder:
         studio = _studio(arguments, trained, folder)

@@ -40,14 +40,14 @@ def model_card(
     config = trained.config
     count = sum(int(p.data().size) for p in trained.generator.collect_params().values() if p.grad_req != "null")
     kind = "multilayer perceptron" if config.mlp_g else f"{config.arch} generator"
-    training_samples = "" if pictures is None else f"\n\n![The run's last samples]({pictures})\n\nThe run's last samples."
+    last = "" if pictures is None else f"\n\n![Samples of the run]({pictures})\n\nThe run's last samples."
     beyond = " and a little beyond" if config.mlp_g else ""
     parts = [
         f"# A {kind} for images of {config.image_size}x{config.image_size} pixels",
         f"Maps {config.nz} numbers from {_latents(config.latent)} to an image of {_channels(config.nc)}, with values "
         f"from -1 (black) to 1 (white){beyond}. {count:,} trained numbers. Made with gluon_wgan in Apache MXNet Gluon.",
-        f"![Images drawn from this generator](samples.png)\n\nThe first images of seed 0, drawn as exported. {statistics}"
-        f"{training_samples}",
+        "![Images drawn from this generator](samples.png)\n\nThe first images of seed 0, drawn as exported. "
+        f"{statistics}{last}",
         f"## How to use it\n\n```python\n{use}\n```\n\nValues become bytes by `(images + 1) * 127.5`, rounded and "
         "cut to 0 .. 255.",
         f"## Data and licence\n\n{_data(trained.run)}",

@@ -50,9 +50,7 @@ def nearest(
     UserError
         When there are fewer images than neighbours asked for.
     """
-    available = len(images) - (own is not None)
-    if not 1 <= count <= available:
-        raise UserError(f"{count} neighbours of {available} images cannot be found: ask for 1 to {available}.")
+    refuse_too_many(count, len(images) - (own is not None))
     flat = queries.reshape(len(queries), -1).astype(np.float64)
     squares = (flat**2).sum(axis=1)
     numbers = np.zeros((len(flat), 0), np.int64)
@@ -72,6 +70,18 @@ def nearest(
         numbers = np.take_along_axis(numbers, order, axis=1)
         distances = np.take_along_axis(distances, order, axis=1)
     return numbers, distances
+
+
+def refuse_too_many(count: int, available: int) -> None:
+    """Refuse to look for more neighbours than there are images.
+
+    Raises
+    ------
+    UserError
+        Saying how many there are.
+    """
+    if not 1 <= count <= available:
+        raise UserError(f"{count} neighbours of {available} images cannot be found: ask for 1 to {available}.")
 
 
 def root_mean_square(squared: np.ndarray, values: int) -> np.ndarray:
