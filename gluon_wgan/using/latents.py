@@ -84,7 +84,7 @@ def slerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))
     if np.sin(angle) < 1e-6:
         return (1.0 - share) * start + share * end
-    return (np.sin((1.0 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)
+    return np.sin((1.0 - share) * angle) / np.sin(angle) * start + np.sin(share * angle) / np.sin(angle) * end
 
 
 def closed_walk(stations: np.ndarray, steps: int, kind: str) -> np.ndarray:

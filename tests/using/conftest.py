@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ def run(tmp_path_factory) -> Path:
         batch_size=8,
         num_faces=40,
         warmup_iters=0,
+        boost_every=0,
         n_critic=1,
         gen_iters=3,
         lr_g=1e-2,
@@ -34,6 +38,29 @@ def run(tmp_path_factory) -> Path:
         out=str(folder / "run"),
     )
     return trainer.train(config, progress=False)
+
+
+def _values(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw statistics that are all positive, and weights that neither blow values up nor let them vanish."""
+    if len(shape) == 1:
+        return rng.uniform(0.5, 1.5, shape)
+    return rng.normal(0.0, (0.6 if len(shape) == 4 else 1.0) / np.sqrt(shape[len(shape) == 2]), shape)
+
+
+@pytest.fixture
+def full_disk():
+    """Return a context in which no file of this process can grow beyond a few thousand bytes."""
+
+    @contextlib.contextmanager
+    def limited(largest: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited
 
 
 @pytest.fixture
@@ -48,9 +75,7 @@ def checkpoint_of(tmp_path):
         generator.initialize()
         rng = np.random.default_rng(3)
         for parameter in generator.collect_params().values():
-            values = rng.uniform(0.5, 1.5, parameter.shape) if len(parameter.shape) == 1 else None
-            values = rng.normal(0.0, 0.3, parameter.shape) if values is None else values
-            parameter.set_data(nd.array(values))
+            parameter.set_data(nd.array(_values(rng, parameter.shape)))
         generator.save_parameters(str(folder / "generator.params"))
         atomic.write_json(folder / "generator.json", generator_description(config))
         hashes = {path.name: atomic.sha256_of(path) for path in sorted(folder.iterdir())}
