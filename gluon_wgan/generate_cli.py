@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BAD_INPUT, CTRL_C = 2, 130
 GRID, STATIONS, STEPS = "8x8", 6, 10
-# Samples whose neighbours are sought when --num does not say, and at most.
+# Samples whose neighbours are sought: when --num does not say, and the first of them at most.
 SAMPLES, MOST_SAMPLES = 64, 1024
 EXAMPLES = """examples:
   python tools/generate.py runs/0001 --out PICTURES                       a grid of 8x8 images
@@ -82,7 +82,12 @@ def build_parser() -> argparse.ArgumentParser:
         help=f"a walk through N images and back, as a strip, a GIF and a film (default: {STATIONS})",
     )
     add("--steps", type=int, metavar="N", help=f"steps of the walk from one image to the next (default: {STEPS})")
-    add("--neighbours", type=int, metavar="K", help=f"the K nearest training images of --num samples ({SAMPLES})")
+    add(
+        "--neighbours",
+        type=int,
+        metavar="K",
+        help=f"the K nearest training images of the samples (default: of {SAMPLES}; at most {MOST_SAMPLES})",
+    )
     add("--data", type=Path, metavar="STORE", help="the training images, if the run's own store has moved")
     how = parser.add_argument_group("how")
     add = how.add_argument
@@ -140,9 +145,9 @@ def _draw(arguments: argparse.Namespace) -> None:
         if arguments.interpolate is not None:
             studio.interpolation(arguments.interpolate, STEPS if arguments.steps is None else arguments.steps)
         if store is not None:
-            samples = min(SAMPLES if arguments.num is None else arguments.num, MOST_SAMPLES)
+            samples = SAMPLES if arguments.num is None else arguments.num
             studio.singles(samples)
-            said = studio.neighbours(arguments.neighbours, samples, store)
+            said = studio.neighbours(arguments.neighbours, min(samples, MOST_SAMPLES), store)
         studio.sign(RECORD)
         described = _described(studio)
     if "interpolation" in studio.record and len(studio.record["interpolation"]["files"]) < 3:

@@ -18,7 +18,7 @@ from gluon_wgan.interop.symbol_graph import INPUT, graph_of
 
 FILE = "generator.onnx"
 OUTPUT, ANY = "images", "batch"
-_INSTALL = "run `pip install onnx==1.16.2 onnxruntime==1.18.1`"
+_INSTALL = "run `pip install 'gluon-wgan[onnx]'`"
 
 
 def write_onnx(folder: Path, generator: HybridBlock, nz: int) -> Path:
@@ -64,7 +64,7 @@ def _import_onnx() -> Any:
         # What MXNet 1.9.1 needs of it, and later releases have no longer.
         import_module("onnx.mapping")
     except ImportError:
-        raise UserError(f"Exporting to ONNX needs onnx before 1.18, which is not installed: {_INSTALL}.") from None
+        raise UserError(f"Exporting to ONNX needs onnx 1.16, which is not installed: {_INSTALL}.") from None
     return onnx
 
 

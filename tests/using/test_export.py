@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import mxnet as mx
@@ -54,11 +55,10 @@ def exported(request, channels, checkpoint_of) -> Path:
 @pytest.fixture
 def onnxruntime():
     try:
-        import onnx  # noqa: F401
-        import onnxruntime
+        import_module("onnx")
+        return import_module("onnxruntime")
     except ImportError:
         skip_unless_ci("onnx or onnxruntime is missing")
-    return onnxruntime
 
 
 def latents(count: int) -> np.ndarray:
