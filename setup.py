@@ -62,9 +62,17 @@ EXTRAS["cu112"] = [
 EXTRAS["lsun"] = ["lmdb<4"]
 # Converting weights, and the tests' independent reference: golden values were made with this release.
 EXTRAS["torch"] = ['torch==2.13.0; python_version >= "3.10"']
+# MXNet's exporter calls onnx.mapping, which later releases do not have; the runtime is the last that reads what
+# this onnx writes and has wheels for Python 3.9 to 3.12.
+EXTRAS["onnx"] = ["onnx==1.16.2", "onnxruntime==1.18.1"]
 EXTRAS["test"] = [
     *EXTRAS["lsun"],
     *EXTRAS["torch"],
+    *EXTRAS["onnx"],
+    # What the metrics are compared with.
+    "prdc",
+    'pytorch-fid; python_version >= "3.10"',
+    'torch-fidelity; python_version >= "3.10"',
     "pytest",
     "pytest-timeout",
     "hypothesis",
@@ -83,7 +91,7 @@ setup(
     description="A reproduction toolkit for the Wasserstein GAN in Apache MXNet Gluon",
     license="Apache-2.0",
     packages=find_packages(include=["gluon_wgan", "gluon_wgan.*"]),
-    package_data={"gluon_wgan.parity": ["*.html", "*.css"]},
+    package_data={"gluon_wgan.pages": ["*.html", "*.css", "*.js"], "gluon_wgan.parity": ["*.html", "*.css"]},
     # MXNet 1.9.1 stops at NumPy 1.26, which has no wheel for Python 3.13.
     python_requires=">=3.9,<3.13",
     install_requires=REQUIREMENTS,

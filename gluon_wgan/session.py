@@ -19,6 +19,7 @@ from gluon_wgan.data.batches import BatchStream
 from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError
 from gluon_wgan.interrupt import Interrupted, InterruptWatch
+from gluon_wgan.pages.run_page import RunPage
 from gluon_wgan.pixels import to_bytes
 from gluon_wgan.progress import redraw_seconds
 from gluon_wgan.results import CriticResult
@@ -80,9 +81,10 @@ class Session:
             state=self.state.data,
         )
         self.metrics = MetricsFile(run.metrics_file, self.state.gen_iter)
+        self.page = RunPage(run)
         self.tensorboard = TensorBoard(run.tensorboard, self.state.gen_iter) if config.tensorboard else None
         sampling = streams.generator_for(config.seed, streams.SAMPLING)
-        self.fixed_latents = streams.draw_latents(sampling, GRID, config.nz)
+        self.fixed_latents = streams.draw_latents(sampling, GRID, config.nz, config.latent)
         self._announce(store, newest)
         self.bar = tqdm(
             total=self._critic_steps_in_all(),
@@ -114,7 +116,7 @@ class Session:
         self.save()
         self.bar.close()
         log.info("Finished %d generator iterations. Look at:", self.state.gen_iter)
-        for picture in (self._fake_file(), self.run.samples / "real.png", self.run.curves_file):
+        for picture in (self._fake_file(), self.run.samples / "real.png", self.run.curves_file, self.page.path):
             log.info("  %s", picture)
 
     def train_critic(self, started: float) -> None:
@@ -168,10 +170,11 @@ class Session:
         )
 
     def draw(self) -> None:
-        """Draw the fixed latents' images and the curves so far."""
+        """Draw the fixed latents' images and the curves so far, and the page that shows both."""
         figures.save_grid(self._fake_file(), to_bytes(self.wgan.sample(self.fixed_latents)))
         if self.state.gen_iter > 0:
             figures.save_curves(self.run.curves_file, self.run.metrics_file, self.config.curve_filter)
+        self.page.write_if_possible()
 
     def save(self) -> Path:
         """Save a checkpoint of this very moment."""

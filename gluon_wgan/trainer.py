@@ -64,11 +64,11 @@ def train(
     else:
         refuse_taken(config.out)
     devices = list(contexts) if contexts is not None else choose_contexts(config.gpus, config.require_gpu)
-    store = find_pixels(config, run, progress)
+    store, warning = find_pixels(config, run, progress)
     resumed = run is not None
     if run is None:
         run = RunDirectory.create(config)
-        atomic.write_json(run.data_file, describe_store(store))
+        atomic.write_json(run.data_file, {**describe_store(store), "resize_warning": warning})
     with run.locked(), log_to_file(run.log_file), InterruptWatch() as watch:
         session = Session(config, run, store, devices, resumed, watch, progress)
         try:
@@ -85,8 +85,10 @@ def train(
     return run.path
 
 
-def find_pixels(config: TrainConfig, run: Optional[RunDirectory], progress: bool) -> Store:
-    """Return the prepared images of a configuration, for a new run or one to be resumed.
+def find_pixels(
+    config: TrainConfig, run: Optional[RunDirectory], progress: bool
+) -> tuple[Store, Optional[str]]:
+    """Return the prepared images of a configuration, for a new run or one to be resumed, and what was warned of.
 
     Raises
     ------
@@ -96,6 +98,7 @@ def find_pixels(config: TrainConfig, run: Optional[RunDirectory], progress: bool
     if run is not None:
         refuse_other_way(run, way_of(config))
     source = find_source(config) if config.data is None else None
+    warning = None
     if source is not None:
         warning = aliasing_warning(
             source,
@@ -106,14 +109,15 @@ def find_pixels(config: TrainConfig, run: Optional[RunDirectory], progress: bool
         )
         if warning is not None:
             log.warning("%s", warning)
-    return prepare_data(config, progress=progress, source=source)
+    return prepare_data(config, progress=progress, source=source), warning
 
 
 def describe_store(store: Store) -> dict[str, Any]:
-    """Return what a run directory keeps of its data: where it was, the hash of the pixels, what they were made from."""
+    """Return what a run directory keeps of its data: where and how much it was, its hash, what it was made from."""
     return {
         "store": str(store.path.resolve()),
         "images": len(store),
+        "skipped": len(store.skipped),
         "content_sha256": store.content_sha256,
         "made_from": store.made_from,
     }

@@ -43,11 +43,10 @@ class GrowingFile:
             if also is not None:
                 also.update(block)
             left -= len(block)
-        if left or (sha256 is not None and self.digest.hexdigest() != sha256):
+        if sha256 is not None and self.digest.hexdigest() != sha256:
             self._file.close()
             raise ValueError(f"{path.name} is not as it was")
         self._file.truncate(size)
-        self._file.seek(size)
 
     def append(self, content: Any) -> None:
         """Append bytes, or a contiguous array of uint8."""

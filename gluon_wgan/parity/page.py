@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gluon_wgan.data.resize import BACKENDS
+from gluon_wgan.pages.style import BASE
 from gluon_wgan.parity import figures, svg
 from gluon_wgan.parity.decoders import DECODERS
 from gluon_wgan.parity.measures import MEASURES, Measure
@@ -39,7 +40,7 @@ def render(report: Report) -> str:
     shrinking = [found for found in report.cases if found.case.enlarged_from is None]
     return templates.get_template("page.html").render(
         report=report,
-        style=Markup(svg.STYLE + (_HERE / "page.css").read_text(encoding="utf-8")),
+        style=Markup(svg.STYLE + BASE + (_HERE / "page.css").read_text(encoding="utf-8")),
         findings=verdict(report),
         advice=advice(report),
         decoder=decoder_words(report),

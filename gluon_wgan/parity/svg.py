@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-STYLE = Path(__file__).with_name("figures.css").read_text(encoding="utf-8")
+from gluon_wgan.pages.style import COLOURS
+
+STYLE = COLOURS + Path(__file__).with_name("figures.css").read_text(encoding="utf-8")
 FONT = 11
 
 

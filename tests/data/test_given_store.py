@@ -18,6 +18,7 @@ from gluon_wgan.data.recipe import other_ways
 from gluon_wgan.data.store import Store, open_store, shard_name
 from gluon_wgan.errors import UserError
 from gluon_wgan.prepare_cli import main as prepare_main
+from gluon_wgan.run.directory import RunDirectory
 
 SMALL = ["--ngf", "4", "--ndf", "4", "--batch-size", "4", "--gen-iters", "1", "--warmup-iters", "0", "--n-critic", "1"]
 
@@ -79,6 +80,15 @@ def test_training_on_a_store_and_resuming_where_it_lies_now(
     assert "does not exist" in capsys.readouterr().err
     assert train_main(["--resume", str(run), "--gen-iters", "2", "--data", str(moved)]) == 0
     assert len((run / "metrics.csv").read_text().splitlines()) == 3
+
+
+def test_images_named_at_a_resume_take_the_stores_place(store: Store, tmp_path: Path) -> None:
+    config = {"data": str(store.path), "image_size": 32, "nc": 1, "resize": "cv2-bicubic"}
+    run = RunDirectory.create(TrainConfig(**config, out=str(tmp_path / "run")))
+    assert resolve({}, run.path).data == str(store.path)
+    assert resolve({"gen_iters": 3}, run.path).data == str(store.path)
+    named = resolve({"data_root": ("in",)}, run.path)
+    assert (named.data, named.data_roots) == (None, ("in",))
 
 
 def test_another_version_of_the_library_makes_a_new_store_but_no_old_run_goes_on_with_it(

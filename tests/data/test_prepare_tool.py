@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -180,7 +182,13 @@ def test_killed_five_times_and_resumed_with_other_jobs(
     shared_data: Callable[[str], Path],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = [str(shared_data("portraits")), "--image-size", "32", "--shards", shards, "--limit", "1500"]
+    some_bad = tmp_path / "in"
+    some_bad.mkdir()
+    for number, path in enumerate(sorted(shared_data("portraits").glob("*.jpg"))[:1500]):
+        (some_bad / f"{number:04}.jpg").symlink_to(path)
+        if number % 20 == 0:
+            (some_bad / f"{number:04}-bad.jpg").write_bytes(b"no picture")
+    words = [str(some_bad), "--image-size", "32", "--shards", shards, "--limit", "1500"]
     assert main([*words, "--out", str(tmp_path / "whole"), "--jobs", "1"]) == 0
     killed, done = tmp_path / "killed", 0
     partial = killed.with_name("killed.partial")
@@ -190,7 +198,10 @@ def test_killed_five_times_and_resumed_with_other_jobs(
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         assert not killed.exists()
-    assert f"{done} images that an earlier process has prepared" in refused(capsys, *words, "--out", str(killed))
+    journal = read_journal(partial)
+    assert journal is not None and journal["skipped"] > 0
+    has = f"{done + journal['skipped']} images that an earlier process has prepared"
+    assert has in refused(capsys, *words, "--out", str(killed))
     assert "begun otherwise (--resize pil-bilinear, not pil-box)" in refused(
         capsys, *words, "--out", str(killed), "--resume", "--resize", "pil-box"
     )
@@ -234,6 +245,18 @@ def test_a_full_disk_is_one_sentence_and_resumed_when_there_is_room(tmp_path: Pa
     assert main([*words, "--out", str(out)]) == 0
     assert main([*words, "--out", str(tmp_path / "afresh")]) == 0
     assert files_of(out) == files_of(tmp_path / "afresh")
+
+
+def test_a_store_that_will_not_fit_is_not_begun(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need = 30 * 3 * 16 * 16
+    words = [str(pictures), "--out", str(tmp_path / "store"), "--image-size", "16", "--jobs", "1"]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=need - 1))
+    assert "GB more" in refused(capsys, *words)
+    assert not (tmp_path / "store").exists() and not (tmp_path / "store.partial").exists()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=need))
+    assert main(words) == 0
 
 
 def test_the_second_of_two_waits_and_finds_the_store(pictures: Path, tmp_path: Path, repository: Path) -> None:

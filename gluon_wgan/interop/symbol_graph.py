@@ -1,0 +1,110 @@
+"""A generator as an MXNet symbol with its parameters: what programs without this package load."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+from mxnet import nd
+from mxnet.base import MXNetError
+from mxnet.gluon import HybridBlock, SymbolBlock
+
+from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.models.layers import GreyDeconvolution
+
+INPUT = "latents"
+SYMBOL, PARAMS = "generator-symbol.json", "generator-0000.params"
+_PREFIX = "generator_"
+
+
+def graph_of(generator: HybridBlock, *, standard_layers: bool = False) -> tuple[mx.sym.Symbol, dict[str, nd.NDArray]]:
+    """Return a generator's graph and parameters, under names that do not depend on what was built before it.
+
+    Parameters
+    ----------
+    generator
+        A generator of this package with weights on the CPU.
+    standard_layers
+        Put MXNet's own transposed convolution in place of this package's for grey images, whose operators
+        ONNX does not have. It computes the same but cannot be trained on the CPU.
+
+    Returns
+    -------
+    tuple
+        The symbol, whose input is ``latents``, and parameter names to arrays.
+    """
+    output = mx.sym.var(INPUT)
+    for layer in generator.main._children.values():
+        grey = standard_layers and isinstance(layer, GreyDeconvolution)
+        output = _standard(layer, output) if grey else layer(output)
+    graph = json.loads(output.tojson())
+    for node in graph["nodes"]:
+        node["name"] = _renamed(generator, node["name"])
+    nd.waitall()
+    parameters = {_renamed(generator, name): p.data() for name, p in generator.collect_params().items()}
+    return mx.sym.load_json(json.dumps(graph)), parameters
+
+
+def _standard(layer: GreyDeconvolution, x: mx.sym.Symbol) -> mx.sym.Symbol:
+    kernel = layer.weight.shape[-1]
+    bias = [] if layer.bias is None else [layer.bias.var()]
+    return mx.sym.Deconvolution(
+        *(x, layer.weight.var(), *bias),
+        num_filter=1,
+        kernel=(kernel, kernel),
+        stride=(2, 2),
+        pad=(1, 1),
+        adj=(kernel % 2, kernel % 2),
+        no_bias=layer.bias is None,
+        name=f"{layer.prefix}fwd",
+    )
+
+
+
+
+def _renamed(generator: HybridBlock, name: str) -> str:
+    return _PREFIX + name[len(generator.prefix) :] if name.startswith(generator.prefix) else name
+
+
+def write_symbol(folder: Path, generator: HybridBlock) -> list[Path]:
+    """Write ``generator-symbol.json`` and ``generator-0000.params``.
+
+    ``SymbolBlock.imports`` loads them, and so does ``mx.model.load_checkpoint("generator", 0)``.
+
+    Raises
+    ------
+    OSError
+        When the disk does not take them.
+    """
+    symbol, parameters = graph_of(generator)
+    auxiliary = set(symbol.list_auxiliary_states())
+    named = {f"{'aux' if name in auxiliary else 'arg'}:{name}": array for name, array in parameters.items()}
+    try:
+        (folder / SYMBOL).write_text(symbol.tojson(), encoding="utf-8")
+        nd.save(str(folder / PARAMS), named)
+        # MXNet does not notice when the last block of a file meets a full disk; reading it back does.
+        nd.load(str(folder / PARAMS))
+    except MXNetError as error:
+        raise OSError(last_line(error)) from None
+    return [folder / SYMBOL, folder / PARAMS]
+
+
+def check_symbol(folder: Path, latents: np.ndarray, wanted: np.ndarray) -> float:
+    """Load what `write_symbol` wrote and return the largest difference of its images from the wanted ones.
+
+    Raises
+    ------
+    UserError
+        When the files cannot be loaded.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Gluon cannot tell the type of the latents, and takes the right one.
+            warnings.filterwarnings("ignore", message="Cannot decide type")
+            block = SymbolBlock.imports(str(folder / SYMBOL), [INPUT], str(folder / PARAMS))
+        return float(np.abs(block(nd.array(latents)).asnumpy() - wanted).max())
+    except (MXNetError, ValueError, AssertionError) as error:
+        raise UserError(f"The exported files in {folder} cannot be loaded again ({last_line(error)}).") from None

@@ -1,0 +1,16 @@
+// The pictures of several runs after the same number of iterations.
+
+if (data.moments.length) {
+  const figures = [...document.querySelectorAll("[data-pictures-of]")];
+  player = new Player(data.moments, (place) => {
+    figures.forEach((figure, run) => {
+      const at = data.frames[place][run];
+      const image = figure.querySelector("img"), words = figure.querySelector("output");
+      image.hidden = at === null;
+      if (at !== null) image.src = data.images[run][at];
+      image.alt = at === null ? "" : `samples after ${at} iterations`;
+      words.textContent = at === null ? "no picture so early" : `iteration ${at.toLocaleString("en")}`;
+      figure.classList.toggle("other", at !== data.moments[place]);
+    });
+  });
+}

@@ -1,0 +1,111 @@
+"""The page on which several runs lie side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Optional
+
+import numpy as np
+
+from gluon_wgan.pages.charts import CHARTS
+from gluon_wgan.pages.comparison import (
+    Side,
+    differing_options,
+    evaluations,
+    filter_width,
+    is_machine_option,
+    results,
+)
+from gluon_wgan.pages.comparison_pictures import COLUMNS, Pictures
+from gluon_wgan.pages.curves import Bins, RunningMedian, axis, series
+from gluon_wgan.pages.template import render
+
+SCRIPTS = ("scales.js", "charts.js", "pictures.js", "page.js", "compare.js")
+LINES = 8
+"""Colours that ``pages.css`` has for the runs."""
+_BINS = 1000
+_OVERLAID = ("w_estimate", "loss_d", "loss_g", "penalty", "images_per_second")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The pictures on the page.
+
+    Attributes
+    ----------
+    moments
+        The iterations that the slider stops at.
+    frames
+        For each of them and each run, of which iteration the picture is; None for none.
+    pictures
+        For each run, the pictures by their iteration.
+    words
+        Where they come from.
+    caution
+        Why they cannot be compared one by one, or None.
+    """
+
+    moments: list[int]
+    frames: list[list[Optional[int]]]
+    pictures: Pictures
+    words: str
+    caution: Optional[str]
+
+
+def render_comparison(sides: Sequence[Side], shown: Shown) -> str:
+    """Return the page as HTML."""
+    width = filter_width(sides)
+    differing = differing_options(sides)
+    return render(
+        "compare.html",
+        SCRIPTS,
+        {
+            **overlaid(sides, width),
+            "moments": shown.moments,
+            "frames": shown.frames,
+            "images": shown.pictures,
+        },
+        names=[side.name for side in sides],
+        lines=LINES,
+        written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %Z"),
+        filter=width,
+        curves=any(side.iterations for side in sides),
+        results=results(sides, width),
+        metrics=evaluations(sides),
+        options=[row for row in differing if not is_machine_option(row[0])],
+        machine=[row for row in differing if is_machine_option(row[0])],
+        shown=shown,
+        columns=COLUMNS,
+        unread=[(side.name, side.record.evaluations()[1]) for side in sides if side.record.evaluations()[1]],
+    )
+
+
+def overlaid(sides: Sequence[Side], width: int) -> dict[str, Any]:
+    """Return the charts, JSON-able: one curve for each run, median-filtered, each along its own axis."""
+    bins = [Bins(len(side.metrics["gen_iter"]), _BINS) for side in sides]
+    charts = []
+    for title, note, columns in CHARTS:
+        for name, label in columns:
+            curves = [
+                {"label": side.name, "name": name, "axis": run, "colour": run % LINES, **_curve(side, name, width, one)}
+                for run, (side, one) in enumerate(zip(sides, bins))
+                if name in _OVERLAID and np.isfinite(side.metrics[name]).any()
+            ]
+            if curves and _says_something(name, sides):
+                charts.append({"title": title, "note": note, "column": label, "series": curves})
+    return {"filter": width, "axes": [axis(side.metrics, one) for side, one in zip(sides, bins)], "charts": charts}
+
+
+def _curve(side: Side, name: str, width: int, bins: Bins) -> dict[str, Any]:
+    values = side.metrics[name]
+    return series(RunningMedian(width).update(values) if width > 1 else values, None, bins)
+
+
+def _says_something(name: str, sides: Sequence[Side]) -> bool:
+    if name == "penalty":
+        return any(bool(np.any(side.metrics[name])) for side in sides)
+    # Where every run has an estimate, the critic's loss is only that upside down.
+    without = any(side.iterations and not np.isfinite(side.metrics["w_estimate"]).any() for side in sides)
+    return name != "loss_d" or without

@@ -1,0 +1,1 @@
+"""Trained generators in use: pictures of them, and files for other programs."""

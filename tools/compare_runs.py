@@ -1,0 +1,17 @@
+"""Compare runs in a table and on a page; ``--help`` says more.
+
+python tools/compare_runs.py runs/0001 runs/0002
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+if __name__ == "__main__":
+    try:
+        from gluon_wgan.pages.compare_cli import main
+    except ImportError as error:
+        print(f"compare_runs.py: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(main())

@@ -1,0 +1,18 @@
+"""Export a trained generator for other programs; ``--help`` lists the options.
+
+python tools/export_model.py runs/0001 --format onnx --out EXPORTED
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+if __name__ == "__main__":
+    try:
+        from gluon_wgan.export_cli import main
+    except ImportError as error:
+        print(f"export_model.py: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(main())

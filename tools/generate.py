@@ -1,0 +1,18 @@
+"""Draw pictures with a trained generator; ``--help`` lists the options.
+
+python tools/generate.py runs/0001 --out PICTURES
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+if __name__ == "__main__":
+    try:
+        from gluon_wgan.generate_cli import main
+    except ImportError as error:
+        print(f"generate.py: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(main())

@@ -1,0 +1,17 @@
+"""Write the page of a run, report.html; ``--help`` says more.
+
+python tools/run_report.py runs/0001
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+if __name__ == "__main__":
+    try:
+        from gluon_wgan.pages.run_cli import main
+    except ImportError as error:
+        print(f"run_report.py: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(main())
