@@ -120,9 +120,7 @@ def usable_cores() -> int:
     return max(1, math.ceil(min(cores, cgroup_quota())))
 
 
-def cgroup_quota(
-    memberships: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")
-) -> float:
+def cgroup_quota(memberships: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> float:
     """Return the CPU time, in cores, that the cgroups of this process are limited to.
 
     Parameters
@@ -194,16 +192,14 @@ def _check_numpy() -> None:
     version = importlib.import_module("numpy").__version__
     if int(version.split(".")[0]) >= 2:
         raise IncompatibleEnvironment(
-            f"NumPy {version} is installed, but MXNet 1.9.1 needs NumPy 1.x: "
-            "run `pip install 'numpy>=1.23,<2'`."
+            f"NumPy {version} is installed, but MXNet 1.9.1 needs NumPy 1.x: run `pip install 'numpy>=1.23,<2'`."
         )
 
 
 def _check_mxnet() -> None:
     if find_spec("mxnet") is None:
         raise IncompatibleEnvironment(
-            "MXNet is not installed: run `pip install mxnet==1.9.1`, or for a GPU "
-            "`pip install 'gluon-wgan[cu112]'`."
+            "MXNet is not installed: run `pip install mxnet==1.9.1`, or for a GPU `pip install 'gluon-wgan[cu112]'`."
         )
     if _is_installed("mxnet") and _is_installed("mxnet-cu112"):
         raise IncompatibleEnvironment(

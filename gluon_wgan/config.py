@@ -101,9 +101,7 @@ class TrainConfig:
         kind=PIXELS,
         metavar="STORE",
     )
-    num_faces: int = _option(
-        2048, "how many faces drawn-faces draws", DATA, kind=PIXELS, low=2, high=10_000_000
-    )
+    num_faces: int = _option(2048, "how many faces drawn-faces draws", DATA, kind=PIXELS, low=2, high=10_000_000)
     faces_seed: int = _option(0, "which faces drawn-faces draws", DATA, kind=PIXELS, low=0)
     limit: Optional[int] = _option(
         None, "use only so many of the images, drawn at random by --subset-seed", DATA, kind=PIXELS, low=1
@@ -169,17 +167,11 @@ class TrainConfig:
         False, "no batch norm in the generator (the reference's flag never reached its critic)", MODEL
     )
     no_bn_d: bool = _option(False, "no batch norm in the critic", MODEL)
-    layer_norm_d: bool = _option(
-        False, "layer norm in the critic in place of batch norm (with --no-bn-d)", MODEL
-    )
+    layer_norm_d: bool = _option(False, "layer norm in the critic in place of batch norm (with --no-bn-d)", MODEL)
     mlp_g: bool = _option(False, "use a multilayer perceptron as generator", MODEL)
     mlp_d: bool = _option(False, "use a multilayer perceptron as critic", MODEL)
-    net_g: Optional[str] = _option(
-        None, "start from these generator weights (a .params file)", MODEL, metavar="FILE"
-    )
-    net_d: Optional[str] = _option(
-        None, "start from these critic weights (a .params file)", MODEL, metavar="FILE"
-    )
+    net_g: Optional[str] = _option(None, "start from these generator weights (a .params file)", MODEL, metavar="FILE")
+    net_d: Optional[str] = _option(None, "start from these critic weights (a .params file)", MODEL, metavar="FILE")
     init: str = _option(
         "reference",
         "initial weights. reference: convolutions N(0, 0.02), batch-norm gamma N(1, 0.02), all else as PyTorch "
@@ -221,9 +213,7 @@ class TrainConfig:
     optimizer: str = _option("rmsprop", "how weights are updated", ALGORITHM, choices=("rmsprop", "adam"))
     lr_d: float = _option(5e-5, "learning rate of the critic", ALGORITHM, above=0)
     lr_g: float = _option(5e-5, "learning rate of the generator", ALGORITHM, above=0)
-    gamma1: float = _option(
-        0.99, "RMSProp's decay of the squared gradient (PyTorch's alpha)", ALGORITHM, low=0, high=1
-    )
+    gamma1: float = _option(0.99, "RMSProp's decay of the squared gradient (PyTorch's alpha)", ALGORITHM, low=0, high=1)
     eps_rule: str = _option(
         "mxnet",
         "where epsilon stands. mxnet: RMSProp's inside the root, Adam's beside the uncorrected root; torch: "
@@ -333,9 +323,7 @@ class TrainConfig:
     tensorboard: bool = _option(False, "write TensorBoard events to the run directory too", RUN, kind=CADENCE)
 
     gpus: tuple[int, ...] = _option((), "GPUs to train on: 0, or 0,1; '' is the CPU", DEVICES, metavar="LIST")
-    require_gpu: bool = _option(
-        False, "stop, instead of using the CPU, when there is no GPU", DEVICES, kind=MACHINE
-    )
+    require_gpu: bool = _option(False, "stop, instead of using the CPU, when there is no GPU", DEVICES, kind=MACHINE)
     threads: Optional[int] = _option(
         None,
         "CPU threads (default: OMP_NUM_THREADS, or the cores that this process may use)",

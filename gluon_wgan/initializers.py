@@ -22,9 +22,7 @@ XAVIER_MAGNITUDE = 0.01
 MXNET_BOUND = 0.07
 
 
-def initialise(
-    net: HybridBlock, rng: np.random.Generator, contexts: list[Context], scheme: str = "reference"
-) -> None:
+def initialise(net: HybridBlock, rng: np.random.Generator, contexts: list[Context], scheme: str = "reference") -> None:
     """Give every parameter of a network its initial value on every context.
 
     Parameters

@@ -154,9 +154,7 @@ class _Penalties(View):
             return F.mean(F.square(norms - 1.0), axis=(1, 2))
         return F.square(F.sqrt(F.sum(squares, axis=(1, 2, 3)) + TINY) - 1.0)
 
-    def _through_weights(
-        self, F: ModuleType, layer: HybridBlock, x: Tensor, gradient: Tensor
-    ) -> Tensor:
+    def _through_weights(self, F: ModuleType, layer: HybridBlock, x: Tensor, gradient: Tensor) -> Tensor:
         """Return the gradient by a layer's input, from that by its output."""
         if isinstance(layer, Reshape):
             return gradient

@@ -228,9 +228,7 @@ class Session:
     def _data_ended(self) -> bool:
         """Whether this iteration's critic steps end here for want of data."""
         at_epoch_end = self._batches_taken() % self.batches.batches_per_epoch == 0
-        return (self.config.stop_at_epoch_end and at_epoch_end) or (
-            self.config.gen_iters is None and self.finished()
-        )
+        return (self.config.stop_at_epoch_end and at_epoch_end) or (self.config.gen_iters is None and self.finished())
 
     def _batches_taken(self) -> int:
         state = self.batches.state()
@@ -248,14 +246,9 @@ class Session:
     def _refuse_other_pixels(self, store: Store) -> None:
         if store.content_sha256 != self.state.store_sha256:
             changed = changed_fields(self.run.config(), self.config, [PIXELS])
-            reason = (
-                f"{', '.join(map(flag_of, changed))} changed"
-                if changed
-                else "the images or a library changed"
-            )
+            reason = f"{', '.join(map(flag_of, changed))} changed" if changed else "the images or a library changed"
             raise UserError(
-                f"This run was trained on other pixels ({reason}): put the data back as it was, or start "
-                "a new run."
+                f"This run was trained on other pixels ({reason}): put the data back as it was, or start a new run."
             )
 
     def _announce(self, store: Store, newest: Optional[Path]) -> None:

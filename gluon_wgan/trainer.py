@@ -85,9 +85,7 @@ def train(
     return run.path
 
 
-def find_pixels(
-    config: TrainConfig, run: Optional[RunDirectory], progress: bool
-) -> tuple[Store, Optional[str]]:
+def find_pixels(config: TrainConfig, run: Optional[RunDirectory], progress: bool) -> tuple[Store, Optional[str]]:
     """Return the prepared images of a configuration, for a new run or one to be resumed, and what was warned of.
 
     Raises

@@ -83,12 +83,8 @@ class WGAN:
             if graph is not None:
                 # With static_shape, two CPU contexts of two OpenMP threads each wait for one another for ever.
                 graph.hybridize(static_alloc=True, static_shape=len(contexts) == 1)
-        self.generator_optimizer = build_optimizer(
-            self.generator.collect_params(), config, config.lr_g, config.eps_g
-        )
-        self.critic_optimizer = build_optimizer(
-            self.critic.collect_params(), config, config.lr_d, config.eps_d
-        )
+        self.generator_optimizer = build_optimizer(self.generator.collect_params(), config, config.lr_g, config.eps_g)
+        self.critic_optimizer = build_optimizer(self.critic.collect_params(), config, config.lr_d, config.eps_d)
 
     def critic_step(self, real: np.ndarray) -> CriticResult:
         """Let the critic take one step against a fresh batch of fakes.

@@ -54,9 +54,7 @@ def main() -> int:
         from gluon_wgan.interop.torch_weights import convert
 
         try:
-            done = convert(
-                arguments.source, arguments.out, arguments.config, generator_only=arguments.generator_only
-            )
+            done = convert(arguments.source, arguments.out, arguments.config, generator_only=arguments.generator_only)
         except UserError as error:
             print(f"convert_weights.py: {error}", file=sys.stderr)
             return BAD_INPUT

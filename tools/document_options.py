@@ -126,9 +126,7 @@ def fidelity() -> str:
 
 def main() -> int:
     """Write or check the pages."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="only say whether the pages are up to date")
     check = parser.parse_args().check
     for path, text in ((PAGE, page()), (FIDELITY, fidelity())):

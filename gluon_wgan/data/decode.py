@@ -39,9 +39,7 @@ class BadImage(Exception):
     """This one image cannot be used; the message is the reason in a few words."""
 
 
-def decode(
-    source: Union[str, PathLike[str], bytes, BinaryIO], nc: int, max_pixels: Optional[int] = None
-) -> np.ndarray:
+def decode(source: Union[str, PathLike[str], bytes, BinaryIO], nc: int, max_pixels: Optional[int] = None) -> np.ndarray:
     """Decode one image.
 
     Parameters

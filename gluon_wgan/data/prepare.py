@@ -204,9 +204,7 @@ class _Work:
         if per_shard not in (None, journal["per_shard"]):
             other.append(f"{journal['per_shard']} images to a shard, not {per_shard}")
         if other:
-            raise UserError(
-                f"{partial} was begun otherwise ({'; '.join(other)}): give the same options, or delete it."
-            )
+            raise UserError(f"{partial} was begun otherwise ({'; '.join(other)}): give the same options, or delete it.")
         return journal["per_shard"]
 
     def build(self, final: Path, per_shard: int) -> Store:

@@ -82,9 +82,7 @@ class Slots:
         return np.frombuffer(mmap.mmap(self.descriptor, prod(self.shape)), np.uint8).reshape(self.shape)
 
 
-def run_task(
-    task: Task, start: int, jobs: int, deliver: Callable[[range, np.ndarray, Failures], None]
-) -> None:
+def run_task(task: Task, start: int, jobs: int, deliver: Callable[[range, np.ndarray, Failures], None]) -> None:
     """Prepare the images of a task's source from number `start` on.
 
     Parameters

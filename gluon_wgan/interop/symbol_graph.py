@@ -63,8 +63,6 @@ def _standard(layer: GreyDeconvolution, x: mx.sym.Symbol) -> mx.sym.Symbol:
     )
 
 
-
-
 def _renamed(generator: HybridBlock, name: str) -> str:
     return _PREFIX + name[len(generator.prefix) :] if name.startswith(generator.prefix) else name
 

@@ -106,4 +106,3 @@ def write_state_dict(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     atomic.write_bytes(path, buffer.getvalue())
-

@@ -35,9 +35,7 @@ class Conversion:
     written: list[Path]
 
 
-def convert(
-    source: Path, out: Path, config: Optional[Path] = None, *, generator_only: bool = False
-) -> Conversion:
+def convert(source: Path, out: Path, config: Optional[Path] = None, *, generator_only: bool = False) -> Conversion:
     """Convert in the direction that the source asks for.
 
     Parameters

@@ -1,28 +1,32 @@
-"""Sets of images to be judged: of a store, of a folder, or drawn by a generator as they are asked for."""
+"""Sets of images to be judged: some of a store's, or those that a generator has drawn."""
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, Union
 
 import numpy as np
+from tqdm import tqdm
 
+from gluon_wgan.data.shards import ShardedImages
 from gluon_wgan.data.store import Store
+from gluon_wgan.progress import redraw_seconds
+from gluon_wgan.using.drawing import Artist
+from gluon_wgan.using.latents import draw_groups
 
 
 class ImageSet(Protocol):
-    """Images that can be gone through more than once, never all in memory.
+    """Images that can be gone through more than once, never all in memory as numbers with a fraction.
 
     Attributes
     ----------
     label
         What to call them.
-    protocol
-        What they are and how they were made, JSON-able.
     """
 
     label: str
-    protocol: dict[str, Any]
 
     def __len__(self) -> int: ...
 
@@ -30,46 +34,90 @@ class ImageSet(Protocol):
         """Yield uint8 (images, channels, height, width), `size` images at a time, always the same."""
 
 
-class StoreImages:
-    """Some images of a store.
+class ChosenImages:
+    """Some of an array of images.
 
     Parameters
     ----------
-    store
-        The store.
+    images
+        uint8 (all, channels, height, width), which may be mapped from a disk.
     numbers
-        int (images,): which; their order is the order of the images.
+        int (images,): which, in which order.
     label
         What to call them.
     """
 
-    def __init__(self, store: Store, numbers: np.ndarray, label: str) -> None:
-        self._images, self._numbers, self.label = store.images, numbers, label
-        made_from = store.made_from
-        self.protocol: dict[str, Any] = {
-            "content_sha256": store.content_sha256,
-            "images": len(numbers),
-            "of": len(store),
-            "resize": made_from["resize"],
-            "libraries": made_from["libraries"],
-        }
+    def __init__(self, images: Union[np.ndarray, ShardedImages], numbers: np.ndarray, label: str) -> None:
+        self._images, self.numbers, self.label = images, numbers, label
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self.numbers)
 
     def batches(self, size: int) -> Iterator[np.ndarray]:
         """Yield uint8 (images, channels, height, width), `size` images at a time."""
         for start in range(0, len(self), size):
-            yield self._images.take(self._numbers[start : start + size], 0)
+            yield self._images.take(self.numbers[start : start + size], 0)
+
+    def first(self, count: int) -> ChosenImages:
+        """Return the first of these images."""
+        return ChosenImages(self._images, self.numbers[:count], self.label)
 
 
-def drawn(count: int, wanted: int, seed: int) -> np.ndarray:
-    """Return the numbers of `wanted` of `count` images in a random order, without repetition."""
-    return np.random.default_rng([seed, count]).permutation(count)[:wanted]
+def some_of(store: Store, wanted: int, seed: int, label: str) -> ChosenImages:
+    """Return `wanted` of a store's images in a random order, or all of them if there are fewer."""
+    order = np.random.default_rng([seed, len(store)]).permutation(len(store))
+    return ChosenImages(store.images, order[:wanted], label)
 
 
-def halves(store: Store, wanted: int, seed: int) -> tuple[StoreImages, StoreImages]:
-    """Return two sets of a store's images that have none in common, of up to `wanted` images each."""
-    each = min(wanted, len(store) // 2)
-    numbers = drawn(len(store), 2 * each, seed)
-    return StoreImages(store, numbers[:each], "real, one half"), StoreImages(store, numbers[each:], "real, other half")
+def halves(images: ChosenImages) -> tuple[ChosenImages, ChosenImages]:
+    """Return two sets of equal size that have no image in common."""
+    half = len(images) // 2
+    return images.first(half), ChosenImages(images._images, images.numbers[half : 2 * half], images.label)
+
+
+def draw(artist: Artist, wanted: int, *, nz: int, latent: str, seed: int, progress: bool) -> ChosenImages:
+    """Draw images with a generator into a file that vanishes with them.
+
+    Parameters
+    ----------
+    artist
+        The generator, and the statistics that its batch norm uses.
+    wanted
+        How many images.
+    nz, latent
+        Length and distribution of a latent.
+    seed
+        Of the latents.
+    progress
+        Whether to show a progress bar on stderr.
+    """
+    images: Any = None
+    taken = 0
+    with tqdm(desc="Drawing", total=wanted, unit=" images", disable=not progress, mininterval=redraw_seconds()) as bar:
+        for batch in artist.draw_first(draw_groups(seed, nz, latent), wanted):
+            if images is None:
+                with tempfile.TemporaryFile() as file:  # the mapping outlives it
+                    images = np.memmap(file, np.uint8, "w+", shape=(wanted, *batch.shape[1:]))
+            images[taken : taken + len(batch)] = batch
+            taken += len(batch)
+            bar.update(len(batch))
+    return ChosenImages(images, np.arange(wanted), "generated")
+
+
+def hash_of(images: ImageSet) -> str:
+    """Return the SHA-256 of the pixels of images, in their order."""
+    digest = hashlib.sha256()
+    for batch in images.batches(256):
+        digest.update(np.ascontiguousarray(batch).data)
+    return digest.hexdigest()
+
+
+def description(store: Store) -> dict[str, Any]:
+    """Return what must be said of a store's images beside any figure: JSON-able."""
+    made_from = store.made_from
+    return {
+        "content_sha256": store.content_sha256,
+        "images": len(store),
+        "resize": made_from["resize"],
+        "libraries": made_from["libraries"],
+    }

@@ -89,7 +89,7 @@ def _cut(images: ImageSet, level: int, levels: int, seed: int) -> Iterator[np.nd
     rng = np.random.default_rng([seed, level, PATCHES])
     for batch in images.batches(_BATCH):
         band = laplacian_level(batch, level, levels)
-        windows = sliding_window_view(band, (PATCH, PATCH), axis=(1, 2))
+        windows: np.ndarray = sliding_window_view(band, (PATCH, PATCH), axis=(1, 2))  # type: ignore[call-overload]
         rows, columns = (rng.integers(0, windows.shape[axis], (len(band), PATCHES)) for axis in (1, 2))
         yield windows[np.arange(len(band))[:, None], rows, columns].reshape(len(band) * PATCHES, -1)
 
@@ -101,7 +101,8 @@ def _directions(rng: np.random.Generator, width: int) -> np.ndarray:
 
 def _distances(one: np.ndarray, other: np.ndarray, directions: np.ndarray, threads: int) -> tuple[float, np.ndarray]:
     """Return the mean distance along all directions, and that of each eighth of the patches along the first."""
-    whole, parts = [], []
+    whole: list[float] = []
+    parts: list[float] = []
     cuts = [len(one) * part // PARTS for part in range(PARTS + 1)]
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(directions), _TOGETHER):
@@ -110,7 +111,7 @@ def _distances(one: np.ndarray, other: np.ndarray, directions: np.ndarray, threa
             if start < DIRECTIONS:
                 for low, high in zip(cuts, cuts[1:]):
                     cut = [(x[low:high], y[low:high]) for x, y in pairs]
-                    parts.append(np.mean(list(pool.map(_distance_on_a_line, cut))))
+                    parts.append(float(np.mean(list(pool.map(_distance_on_a_line, cut)))))
     return float(np.mean(whole)), np.reshape(parts, (-1, PARTS)).mean(axis=0)
 
 

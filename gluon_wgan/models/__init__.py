@@ -63,7 +63,5 @@ def generator_from_description(description: dict[str, Any]) -> HybridBlock:
     """
     fields = {name: description[name] for name in GENERATOR_FIELDS if name in description}
     if description.get("format") != FORMAT or len(fields) < len(GENERATOR_FIELDS):
-        raise UserError(
-            f"generator.json is not of format {FORMAT}: use the version of gluon_wgan that wrote it."
-        )
+        raise UserError(f"generator.json is not of format {FORMAT}: use the version of gluon_wgan that wrote it.")
     return build_generator(TrainConfig(**fields))

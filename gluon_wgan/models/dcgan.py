@@ -66,9 +66,7 @@ class DCGANCritic(HybridBlock):
         channels = config.ndf
         with self.name_scope():
             self.main = nn.HybridSequential()
-            self.main.add(
-                nn.Conv2D(channels, 4, 2, 1, in_channels=config.nc, use_bias=False), style.activation()
-            )
+            self.main.add(nn.Conv2D(channels, 4, 2, 1, in_channels=config.nc, use_bias=False), style.activation())
             add_extra_layers(self.main, channels, config.n_extra_layers, style)
             for _ in range(halvings(config.image_size)):
                 self.main.add(nn.Conv2D(channels * 2, 4, 2, 1, in_channels=channels, use_bias=False))

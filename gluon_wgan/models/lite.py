@@ -37,9 +37,7 @@ class LiteGenerator(HybridBlock):
         channels = config.ngf * (config.image_size // 4)
         with self.name_scope():
             self.main = nn.HybridSequential()
-            self.main.add(
-                nn.Dense(channels * 16, use_bias=False, in_units=config.nz), Reshape((-1, channels, 4, 4))
-            )
+            self.main.add(nn.Dense(channels * 16, use_bias=False, in_units=config.nz), Reshape((-1, channels, 4, 4)))
             style.add(self.main, channels)
             for _ in range(halvings(config.image_size)):
                 half = channels // 2

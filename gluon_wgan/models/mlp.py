@@ -36,9 +36,7 @@ class MLPGenerator(HybridBlock):
         with self.name_scope():
             self.main = nn.HybridSequential()
             _add_hidden(self.main, config.nz, config.ngf)
-            self.main.add(
-                nn.Dense(shape[0] * shape[1] * shape[2], in_units=config.ngf), Reshape((-1, *shape))
-            )
+            self.main.add(nn.Dense(shape[0] * shape[1] * shape[2], in_units=config.ngf), Reshape((-1, *shape)))
 
     def hybrid_forward(self, F: ModuleType, x):  # type: ignore[no-untyped-def]
         """Map latents (N, nz, 1, 1) to unbounded images (N, nc, image_size, image_size)."""

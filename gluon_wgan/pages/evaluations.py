@@ -7,7 +7,8 @@ from typing import Any
 
 from gluon_wgan.pages.words import exact, number, plain
 
-_SHOWN = ("metric", "value", "low", "high")
+# Shown in columns of their own, or no part of how a figure was made: what was judged, and when.
+_SHOWN = ("metric", "value", "low", "high", "floor", "judged")
 
 
 @dataclass(frozen=True)

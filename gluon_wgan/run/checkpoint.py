@@ -145,9 +145,7 @@ def _running_statistics(wgan: WGAN) -> list[dict[str, nd.NDArray]]:
         for name, parameter in block._collect_params_with_prefix().items()
         if parameter.grad_req == "null"
     }
-    return [
-        {name: parameter.data(context) for name, parameter in statistics.items()} for context in wgan.contexts
-    ]
+    return [{name: parameter.data(context) for name, parameter in statistics.items()} for context in wgan.contexts]
 
 
 def check_checkpoint(path: Path) -> None:
@@ -212,9 +210,7 @@ def restore_checkpoint(path: Path, wgan: WGAN) -> Progress:
     try:
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
         if state.pop("format") != FORMAT:
-            raise UserError(
-                f"{path} is of another format: resume with the version of gluon_wgan that wrote it."
-            )
+            raise UserError(f"{path} is of another format: resume with the version of gluon_wgan that wrote it.")
         load_weights(wgan.generator, str(path / GENERATOR), wgan.contexts)
         load_weights(wgan.critic, str(path / CRITIC), wgan.contexts)
         counts = state.pop("update_counts")

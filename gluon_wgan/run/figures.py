@@ -100,9 +100,7 @@ def save_curves(path: Path, metrics_file: Path, filter_width: int) -> None:
     atomic.write_bytes(path, content.getvalue())
 
 
-def _draw(
-    axes: Axes, iterations: np.ndarray, curve: np.ndarray, filter_width: int, label: str, colour: str
-) -> None:
+def _draw(axes: Axes, iterations: np.ndarray, curve: np.ndarray, filter_width: int, label: str, colour: str) -> None:
     filtered = filter_width > 1 and len(curve) > 0
     alpha = 0.35 if filtered else 1.0
     axes.plot(iterations, curve, color=colour, alpha=alpha, linewidth=0.8, label=f"{label}, raw")

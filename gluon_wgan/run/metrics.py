@@ -166,8 +166,6 @@ def _whole_rows(path: Path) -> list[dict[str, Any]]:
         try:
             [float(row[name]) for name in COLUMNS]
         except (KeyError, TypeError, ValueError):
-            raise UserError(
-                f"{path} is damaged at line {number}: put the file back as the run wrote it."
-            ) from None
+            raise UserError(f"{path} is damaged at line {number}: put the file back as the run wrote it.") from None
         good.append(row)
     return good

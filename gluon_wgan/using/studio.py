@@ -138,9 +138,7 @@ class Studio:
         )
 
     def _write_table(self, numbers: np.ndarray, squared: np.ndarray, levels: np.ndarray, store: Store) -> None:
-        with open(
-            self.folder / "neighbours.csv", "w", encoding="utf-8", errors="surrogateescape", newline=""
-        ) as file:
+        with open(self.folder / "neighbours.csv", "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(["sample", "rank", "training_number", "training_name", "distance", "rms_levels"])
             for sample, row in enumerate(numbers.tolist()):

@@ -62,9 +62,7 @@ class Trajectory:
     steps: list[StepReport]
 
 
-def trace(
-    config: TrainConfig, store: Store, length: Length, tick: Optional[Callable[[], object]] = None
-) -> Trajectory:
+def trace(config: TrainConfig, store: Store, length: Length, tick: Optional[Callable[[], object]] = None) -> Trajectory:
     """Train the package's WGAN, the reference and the yardsticks side by side.
 
     Parameters

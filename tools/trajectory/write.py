@@ -75,8 +75,7 @@ def _as_json(trajectory: Trajectory) -> dict[str, Any]:
         "reference_options": dataclasses.asdict(trajectory.options),
         "zero_gradients": trajectory.zero_gradients,
         "summary": {
-            measure: {group: _verdict(one) for group, one in of.items()}
-            for measure, of in verdicts(trajectory).items()
+            measure: {group: _verdict(one) for group, one in of.items()} for measure, of in verdicts(trajectory).items()
         },
         "steps": [
             {

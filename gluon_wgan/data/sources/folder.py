@@ -17,9 +17,7 @@ from gluon_wgan.errors import UserError
 class FileSource(EncodedSource):
     """Image files named relative to one folder."""
 
-    def __init__(
-        self, kind: str, root: Path, names: Sequence[str], label: str, max_pixels: Optional[int]
-    ) -> None:
+    def __init__(self, kind: str, root: Path, names: Sequence[str], label: str, max_pixels: Optional[int]) -> None:
         super().__init__(names, label, max_pixels)
         self.kind, self.root = kind, str(root)
 
@@ -107,6 +105,5 @@ def _entries(folder: Path) -> list[str]:
         return sorted(
             entry.name + "/" * entry.is_dir()
             for entry in entries
-            if not entry.name.startswith(".")
-            and (entry.name.lower().endswith(IMAGE_SUFFIXES) or entry.is_dir())
+            if not entry.name.startswith(".") and (entry.name.lower().endswith(IMAGE_SUFFIXES) or entry.is_dir())
         )

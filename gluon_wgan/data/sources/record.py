@@ -105,8 +105,12 @@ def _list_idx(path: Path, writer: IndexWriter) -> None:
                 if not key or not place.isdigit() or len(place) > 18 or not line.endswith(b"\n"):
                     raise damaged(idx, at, "a line is not a key, a tab, a place and a line's end")
                 if int(place) % 4 or int(place) + _HEAD.size > length:
-                    raise damaged(path, length, f"{idx.name} says that record {key.decode(errors='replace')} begins "
-                                  f"at byte {int(place)}, where none can")
+                    raise damaged(
+                        path,
+                        length,
+                        f"{idx.name} says that record {key.decode(errors='replace')} begins "
+                        f"at byte {int(place)}, where none can",
+                    )
                 writer.add(b"record " + key, int(place))
                 last = max(last, int(place))
                 at += len(line)

@@ -1,0 +1,279 @@
+"""``tools/evaluate.py``: from the words of a command line to figures, each with its protocol."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+from gluon_wgan import compat
+from gluon_wgan.config import TrainConfig
+from gluon_wgan.devices import choose_contexts, parse_gpus
+from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.flags import SentenceParser
+from gluon_wgan.run.log import log_to_terminal
+
+if TYPE_CHECKING:
+    from mxnet import Context
+
+    from gluon_wgan.data.store import Store
+    from gluon_wgan.metrics.evaluate import Figure
+    from gluon_wgan.metrics.images import ChosenImages
+    from gluon_wgan.using.trained import Trained
+
+BAD_INPUT, CTRL_C = 2, 130
+SAMPLES = 10_000
+RESULTS = "evaluation.jsonl"
+EXAMPLES = """examples:
+  python tools/evaluate.py runs/0001                                SWD, and FID, KID and so on on random features
+  python tools/evaluate.py runs/0001 --metrics swd,faces --num 2000
+  python tools/evaluate.py runs/0001 --features inception --weights pt_inception-2015-12-05-6726825d.pth
+  python tools/evaluate.py PICTURES --real STORE                    any images against any others
+
+Figures of a run are added to RUN_DIR/evaluation.jsonl. Beside each stands its floor: the same figure of two halves
+of the real images, or, for scores of images by themselves, that of the real images.
+
+exit status: 0 done; 2 bad input; 130 Ctrl-C
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Judge as the command line says and return the exit status."""
+    arguments = build_parser().parse_args(argv)
+    log_to_terminal()
+    try:
+        compat.check_mxnet_loads()
+        _check(arguments)
+        judge(arguments)
+        return 0
+    except (UserError, ImportError) as error:
+        return _fail(str(error), BAD_INPUT)
+    except OSError as error:
+        return _fail(f"{last_line(error)}: make room, or name another place.", BAD_INPUT)
+    except KeyboardInterrupt:
+        return _fail("Stopped; the figures that were printed have been kept.", CTRL_C)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = SentenceParser(
+        prog="evaluate.py",
+        description="Measure how far generated images are from real ones.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "source",
+        type=Path,
+        metavar="SOURCE",
+        help="a run directory, a checkpoint, or images: a store, or a folder and the like",
+    )
+    add(
+        "--real",
+        type=Path,
+        metavar="IMAGES",
+        help="the real images, also a store or a folder (default: those that the run was trained on)",
+    )
+    add("--metrics", metavar="LIST", help="some of swd,fid,kid,prdc,is,faces (default: all that the features allow)")
+    add("--num", type=int, default=SAMPLES, metavar="N", help=f"images of each kind, at most (default: {SAMPLES:,})")
+    add("--seed", type=int, default=0, metavar="N", help="of latents, choices, patches and directions (default: 0)")
+    add("--bn", choices=("batch", "running"), default="batch", help="batch norm's statistics (default: batch)")
+    features = parser.add_argument_group("features")
+    add = features.add_argument
+    add("--features", default="random", metavar="NAME", help="random, inception, or a classifier of gluoncv's zoo")
+    add("--weights", metavar="FILE", help="the weights of inception or the classifier")
+    add("--download", action="store_true", help="fetch inception's weights into the cache folder, once")
+    add("--resize-rule", choices=("clean", "legacy"), default="clean", help="to the network's size (default: clean)")
+    faces = parser.add_argument_group("faces")
+    faces.add_argument("--cascade", metavar="FILE", help="an OpenCV cascade (default: opencv-python's frontal faces)")
+    machine = parser.add_argument_group("machine")
+    machine.add_argument("--gpus", type=parse_gpus, default=(), metavar="N", help="a GPU's number (default: the CPU)")
+    machine.add_argument("--json", action="store_true", help="print a JSON object a line instead of a table")
+    return parser
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from gluon_wgan.metrics.evaluate import FEWEST, METRICS, NEEDS_FEATURES
+
+    if arguments.num < FEWEST:
+        raise UserError(f"--num {arguments.num} images are too few: use {FEWEST} or more.")
+    if arguments.seed < 0:
+        raise UserError(f"--seed {arguments.seed} is negative: use 0 or more.")
+    if arguments.metrics is None:
+        names = [name for name in METRICS if name != "is" or arguments.features != "random"]
+    else:
+        names = [name for name in arguments.metrics.split(",") if name]
+    unknown = [name for name in names if name not in METRICS]
+    if unknown or not names:
+        raise UserError(f"--metrics {arguments.metrics!r} is none of {', '.join(METRICS)}: name some, with commas.")
+    if arguments.features == "random" and "is" in names:
+        raise UserError("The random network has no classes: give --features inception for the Inception score.")
+    if arguments.weights is not None and arguments.features == "random":
+        raise UserError("--weights are for --features inception or a classifier's name: give that, too.")
+    arguments.metrics, arguments.needs_features = names, bool(set(names) & set(NEEDS_FEATURES))
+
+
+def judge(arguments: argparse.Namespace) -> None:
+    """Open what is to be judged, and print and keep every figure as it is found.
+
+    Raises
+    ------
+    UserError
+        For bad input.
+    """
+    from gluon_wgan.metrics.evaluate import check_sizes
+    from gluon_wgan.metrics.images import description, some_of
+
+    (context,) = choose_contexts(arguments.gpus, require_gpu=bool(arguments.gpus))
+    trained = _opened(arguments.source)
+    store = _real_store(arguments, trained)
+    real = some_of(store, arguments.num, arguments.seed, "real")
+    fake, judged = _judged(arguments, trained, store, context)
+    check_sizes(real, fake)
+    about = {"real": description(store), "seed": arguments.seed, **judged.pop("protocol")}
+    run = None if trained is None else trained.run
+    printer = print_json if arguments.json else print_row
+    if not arguments.json:
+        print(f"{len(fake):,} {fake.label} images against {len(real):,} real ones of {store.path}")
+        print(f"{'metric':12} {'value':>10}  {'95 % interval':>22}   floor")
+    for figure in figures(arguments, real, fake, context):
+        line = as_line(figure, about, judged)
+        printer(line)
+        if run is not None:
+            with (run / RESULTS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+
+
+def figures(
+    arguments: argparse.Namespace, real: ChosenImages, fake: ChosenImages, context: Context
+) -> Iterator[Figure]:
+    """Yield the figures that were asked for, one metric after the other."""
+    from gluon_wgan.metrics import evaluate
+    from gluon_wgan.metrics.faces import FaceFinder
+
+    names, progress = arguments.metrics, not arguments.json
+    finder = FaceFinder(arguments.cascade) if "faces" in names else None  # before hours of other work
+    network = _network(arguments, context) if arguments.needs_features else None
+    if "swd" in names:
+        yield from evaluate.sliced(real, fake, seed=arguments.seed, threads=compat.usable_cores())
+    if network is not None:
+        ones, others = (evaluate.features_of(network, images, progress) for images in (real, fake))
+        about = network.protocol
+        if "fid" in names:
+            yield from evaluate.frechet_distance(ones.values, others.values, about)
+        if "kid" in names:
+            yield from evaluate.kernel_distance(ones.values, others.values, arguments.seed, about)
+        if "prdc" in names:
+            yield from evaluate.neighbourhoods(ones.values, others.values, about)
+        if "is" in names:
+            yield from evaluate.classifier_score(ones, others, about)
+    if finder is not None:
+        yield from evaluate.face_rate(real, fake, finder)
+
+
+def as_line(figure: Figure, about: dict[str, Any], judged: dict[str, Any]) -> dict[str, Any]:
+    """Return a figure as a line of ``evaluation.jsonl``; what is not a number is null."""
+    value, low, high = (None if math.isnan(number) else number for number in figure.estimate)
+    floor = None
+    if figure.floor is not None:
+        floor = {name: None if math.isnan(one) else one for name, one in figure.floor._asdict().items()}
+    interval = {"low": low, "high": high, "floor": floor}
+    protocol = {**about, **figure.protocol}
+    return {"metric": figure.metric, "value": value, **interval, "protocol": protocol, "judged": judged}
+
+
+def print_row(line: dict[str, Any]) -> None:
+    """Print a figure as a row of the table."""
+    low, high, floor = line["low"], line["high"], line["floor"]
+    interval = "" if low is None else f"{low:.4g} to {high:.4g}"
+    least = "" if floor is None else f"{floor['value']:.4g}"
+    print(f"{line['metric']:12} {line['value']:>10.4g}  {interval:>22}   {least}", flush=True)
+
+
+def print_json(line: dict[str, Any]) -> None:
+    """Print a figure with everything that is known of it."""
+    print(json.dumps(line), flush=True)
+
+
+def _opened(source: Path) -> Optional[Trained]:
+    """Return the generator in a run directory, checkpoint or converted folder, or None for images."""
+    from gluon_wgan.run.checkpoint import DESCRIPTION
+    from gluon_wgan.using.trained import open_trained
+
+    holds_generator = any((source / name).exists() for name in ("checkpoints", "config.json", DESCRIPTION))
+    return open_trained(source) if holds_generator else None
+
+
+def _real_store(arguments: argparse.Namespace, trained: Optional[Trained]) -> Store:
+    from gluon_wgan.data.store import open_store
+    from gluon_wgan.using.studio import training_images
+
+    if trained is None:
+        if arguments.real is None:
+            raise UserError(f"{arguments.source} holds images: name those to compare them with, --real STORE.")
+        return open_store(arguments.real)
+    config = trained.config
+    if arguments.real is None:
+        return training_images(trained, None)
+    return _images_at(arguments.real, config.image_size, config.nc, config.resize)
+
+
+def _images_at(path: Path, size: int, nc: int, resize: str) -> Store:
+    """Return a store, or one made in the cache of the images in a folder, an archive and so on."""
+    from gluon_wgan.data.load import prepare_data
+    from gluon_wgan.data.store import META, open_store
+
+    if (path / META).exists():
+        return open_store(path)
+    wanted: dict[str, Any] = {"data_root": str(path), "image_size": size, "nc": nc, "resize": resize, "batch_size": 1}
+    return prepare_data(TrainConfig(**wanted), progress=True)
+
+
+def _judged(
+    arguments: argparse.Namespace, trained: Optional[Trained], real: Store, context: Context
+) -> tuple[ChosenImages, dict[str, Any]]:
+    """Return the images to be judged, and what they are."""
+    from gluon_wgan.metrics import images
+    from gluon_wgan.using.drawing import Artist
+
+    when = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    if trained is None:
+        _, channels, size, _ = real.images.shape
+        store = _images_at(arguments.source, size, channels, real.made_from["resize"])
+        chosen = images.some_of(store, arguments.num, arguments.seed, "other")
+        return chosen, {"time": when, "store": images.description(store), "protocol": {}}
+    artist = Artist(trained, arguments.bn, context)
+    config: TrainConfig = trained.config
+    drawn = images.draw(
+        artist,
+        arguments.num,
+        nz=config.nz,
+        latent=config.latent,
+        seed=arguments.seed,
+        progress=not arguments.json,
+    )
+    checkpoint = None if trained.folder is None else trained.folder.name
+    about = {"time": when, "checkpoint": checkpoint, "weights_sha256": trained.sha256}
+    return drawn, {**about, "protocol": {"batch_norm": artist.batch_norm}}
+
+
+def _network(arguments: argparse.Namespace, context: Context) -> Any:
+    from gluon_wgan.metrics.download import fetch_inception
+    from gluon_wgan.metrics.features import INCEPTION, load_features
+
+    weights = arguments.weights
+    if arguments.download and arguments.features == INCEPTION and weights is None:
+        weights = str(fetch_inception())
+    return load_features(arguments.features, weights=weights, rule=arguments.resize_rule, context=context)
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"evaluate.py: {message}", file=sys.stderr)
+    return status

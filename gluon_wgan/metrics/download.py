@@ -1,0 +1,53 @@
+"""Fetching the published Inception, once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import urllib.request
+from pathlib import Path
+
+from tqdm import tqdm
+
+from gluon_wgan.config import TrainConfig
+from gluon_wgan.data.load import cache_directory
+from gluon_wgan.errors import UserError
+from gluon_wgan.metrics.features import INCEPTION_ADDRESS, INCEPTION_SHA256
+
+_BLOCK, _SECONDS = 1 << 20, 30
+
+
+def fetch_inception(address: str = INCEPTION_ADDRESS) -> Path:
+    """Return the weights in the cache folder, fetching them if they are not there yet: 96 MB.
+
+    Raises
+    ------
+    UserError
+        If they cannot be fetched, or what comes is something else; nothing is then left behind.
+    """
+    final = cache_directory(TrainConfig()) / address.rsplit("/", 1)[1]
+    if final.exists():
+        return final
+    partial = final.with_name(f"{final.name}.{os.getpid()}.partial")
+    digest = hashlib.sha256()
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(address, timeout=_SECONDS) as answer, partial.open("wb") as file:
+            length = int(answer.headers.get("Content-Length") or 0) or None
+            with tqdm(desc=f"Fetching {final.name}", total=length, unit="B", unit_scale=True) as bar:
+                while block := answer.read(_BLOCK):
+                    digest.update(block)
+                    file.write(block)
+                    bar.update(len(block))
+        if not digest.hexdigest().startswith(INCEPTION_SHA256):
+            raise UserError(
+                f"What {address} gives is not the published Inception: fetch it by hand, and give --weights."
+            )
+        partial.replace(final)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"Cannot fetch {address} ({error}): fetch it elsewhere, and give it with --weights FILE."
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return final

@@ -1,0 +1,181 @@
+"""Every metric of one set of images against another, each beside what two halves of the real images give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import numpy as np
+from tqdm import tqdm
+
+from gluon_wgan.errors import UserError
+from gluon_wgan.metrics import fid as frechet
+from gluon_wgan.metrics import inception_score
+from gluon_wgan.metrics.faces import FaceFinder
+from gluon_wgan.metrics.features import FeatureNetwork
+from gluon_wgan.metrics.images import ChosenImages, halves
+from gluon_wgan.metrics.intervals import Estimate, jackknife, of_mean, wilson
+from gluon_wgan.metrics.kid import kid
+from gluon_wgan.metrics.prdc import prdc
+from gluon_wgan.metrics.swd import PATCH, sliced_wasserstein
+from gluon_wgan.progress import redraw_seconds
+
+METRICS = ("swd", "fid", "kid", "prdc", "is", "faces")
+NEEDS_FEATURES = ("fid", "kid", "prdc", "is")
+FEWEST = 16
+"""Images of each kind, below which no metric is tried."""
+FID_PARTS, KID_SUBSETS, KID_SIZE, NEIGHBOUR, IS_SPLITS = 10, 100, 1000, 5, 10
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure.
+
+    Attributes
+    ----------
+    metric
+        Its name, as ``swd_64`` or ``precision``.
+    estimate
+        Value and 95 % interval; NaN where there is none.
+    floor
+        The same of one half of the real images against the other, or of the real images alone; None if there
+        is no such thing.
+    protocol
+        What must be said of it, JSON-able: numbers of images, constants, and what the features are.
+    """
+
+    metric: str
+    estimate: Estimate
+    floor: Optional[Estimate]
+    protocol: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a network makes of a set of images: float32 (images, width), and logits if it has any."""
+
+    values: np.ndarray
+    logits: Optional[np.ndarray]
+
+
+def check_sizes(real: ChosenImages, fake: ChosenImages) -> None:
+    """Refuse sets that cannot be compared.
+
+    Raises
+    ------
+    UserError
+        If one is too small, or their images differ in shape.
+    """
+    shapes = []
+    for images in (real, fake):
+        if len(images) < FEWEST:
+            raise UserError(f"{len(images)} {images.label} images are too few to be judged: give {FEWEST} or more.")
+        shapes.append(next(images.batches(1)).shape[1:])
+    if shapes[0] != shapes[1]:
+        words = [f"{shape[2]}x{shape[1]} in {shape[0]} channels" for shape in shapes]
+        raise UserError(
+            f"The real images are {words[0]} and the others {words[1]}: compare images of one size and kind."
+        )
+
+
+def sliced(real: ChosenImages, fake: ChosenImages, *, seed: int, threads: int) -> Iterator[Figure]:
+    """Yield the sliced Wasserstein distance of each level, and their mean."""
+    if next(real.batches(1)).shape[2] < PATCH:
+        raise UserError(f"The sliced Wasserstein distance needs images of {PATCH} pixels or more.")
+    count = min(len(real), len(fake))
+    found = sliced_wasserstein(real.first(count), fake.first(count), seed=seed, threads=threads)
+    floor = sliced_wasserstein(*halves(real), seed=seed, threads=threads)
+    protocol = {"images": count, "floor_images": len(real) // 2, "seed": seed, "times": 1000}
+    for side, estimate, least in zip(found.sides, found.levels, floor.levels):
+        yield Figure(f"swd_{side}", estimate, least, protocol)
+    yield Figure("swd", found.mean, floor.mean, protocol)
+
+
+def features_of(network: FeatureNetwork, images: ChosenImages, progress: bool) -> Features:
+    """Run a network over images; its features are all in memory, the images are not."""
+    found: list[tuple[np.ndarray, Optional[np.ndarray]]] = []
+    with tqdm(
+        desc=f"Features of {images.label} images",
+        total=len(images),
+        unit=" images",
+        disable=not progress,
+        mininterval=redraw_seconds(),
+    ) as bar:
+        for values, logits in network.extract(images):
+            found.append((values, logits))
+            bar.update(len(values))
+    logits_found = [logits for _, logits in found if logits is not None]
+    return Features(
+        np.concatenate([values for values, _ in found]), np.concatenate(logits_found) if logits_found else None
+    )
+
+
+def frechet_distance(real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any]) -> Iterator[Figure]:
+    """Yield the Frechet distance; its interval leaves out a tenth of each set at a time."""
+    ones, others = (
+        [frechet.statistics([part]) for part in np.array_split(values, FID_PARTS)] for values in (real, fake)
+    )
+    one, other = (_sum(parts) for parts in (ones, others))
+    without = np.array([frechet.distance(one - a, other - b) for a, b in zip(ones, others)])
+    half = len(real) // 2
+    least = frechet.distance(frechet.statistics([real[:half]]), frechet.statistics([real[half : 2 * half]]))
+    yield Figure(
+        "fid",
+        jackknife(frechet.distance(one, other), without),
+        Estimate(least, np.nan, np.nan),
+        {**protocol, "images": [len(real), len(fake)], "floor_images": half},
+    )
+
+
+def kernel_distance(real: np.ndarray, fake: np.ndarray, seed: int, protocol: dict[str, Any]) -> Iterator[Figure]:
+    """Yield the kernel distance, times 1000; its interval takes disjoint subsets for independent."""
+    half = len(real) // 2
+    found = []
+    for x, y in ((real, fake), (real[:half], real[half : 2 * half])):
+        values = 1000 * kid(x, y, subsets=KID_SUBSETS, subset_size=KID_SIZE, seed=seed)
+        independent = max(1.0, min(len(x), len(y)) / min(KID_SIZE, len(x), len(y)))
+        error = float(np.std(values, ddof=1)) / np.sqrt(independent)
+        mean = float(values.mean())
+        found.append(Estimate(mean, mean - 1.96 * error, mean + 1.96 * error))
+    constants = {"subsets": KID_SUBSETS, "subset_size": min(KID_SIZE, len(real), len(fake)), "times": 1000}
+    counts = {"images": [len(real), len(fake)], "floor_images": half, "seed": seed}
+    yield Figure("kid", found[0], found[1], {**protocol, **constants, **counts})
+
+
+def neighbourhoods(real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any]) -> Iterator[Figure]:
+    """Yield precision, recall, density and coverage, each the mean over images."""
+    half, count = len(real) // 2, min(len(real), len(fake))
+    found, least = prdc(real[:count], fake[:count], NEIGHBOUR), prdc(real[:half], real[half : 2 * half], NEIGHBOUR)
+    counts = {"k": NEIGHBOUR, "images": count, "floor_images": half}
+    for name in ("precision", "recall", "density", "coverage"):
+        estimates = [of_mean(getattr(one, name).astype(np.float64)) for one in (found, least)]
+        yield Figure(name, estimates[0], estimates[1], {**protocol, **counts})
+
+
+def classifier_score(real: Features, fake: Features, protocol: dict[str, Any]) -> Iterator[Figure]:
+    """Yield the Inception score, beside that of the real images.
+
+    Raises
+    ------
+    UserError
+        If the network classifies nothing.
+    """
+    if real.logits is None or fake.logits is None:
+        raise UserError("The random network has no classes: give --features inception for the Inception score.")
+    found, least = (of_mean(inception_score.scores(logits, IS_SPLITS)) for logits in (fake.logits, real.logits))
+    counts = {"splits": IS_SPLITS, "images": len(fake.values), "floor_images": len(real.values)}
+    yield Figure("is", found, least, {**protocol, **counts})
+
+
+def face_rate(real: ChosenImages, fake: ChosenImages, finder: FaceFinder) -> Iterator[Figure]:
+    """Yield the share of images with exactly one face, beside that of the real images."""
+    found, least = (wilson(finder.with_one_face(images), len(images)) for images in (fake, real))
+    yield Figure("face_rate", found, least, {**finder.protocol, "images": len(fake), "floor_images": len(real)})
+
+
+def _sum(parts: list[frechet.Statistics]) -> frechet.Statistics:
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole + part
+    return whole

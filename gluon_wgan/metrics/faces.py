@@ -1,0 +1,67 @@
+"""The share of images in which a cascade of classifiers (Viola and Jones 2001) finds exactly one face."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Optional
+
+import cv2
+import numpy as np
+
+from gluon_wgan.errors import UserError
+from gluon_wgan.metrics.images import ImageSet
+
+FRONTAL = "haarcascade_frontalface_default.xml"
+"""Comes with opencv-python."""
+SIDE = 128
+"""Images are enlarged to this side, in pixels, bicubically: the frontal cascade's own
+window is 24 pixels wide, and steps between window sizes are rough in a small image."""
+SCALE_STEP, NEIGHBOURS = 1.1, 3
+"""OpenCV's own defaults."""
+
+
+class FaceFinder:
+    """A cascade.
+
+    Parameters
+    ----------
+    path
+        Its XML file, or None for opencv-python's frontal faces.
+
+    Raises
+    ------
+    UserError
+        If there is none, or it is no cascade.
+    """
+
+    def __init__(self, path: Optional[str] = None) -> None:
+        file = Path(cv2.__file__).parent / "data" / FRONTAL if path is None else Path(path)
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise UserError(f"Cannot read the cascade {file} ({error.strerror}): check --cascade.") from error
+        self._cascade = cv2.CascadeClassifier()
+        try:
+            loaded = self._cascade.load(str(file))
+        except cv2.error:
+            loaded = False
+        if not loaded or self._cascade.empty():
+            raise UserError(f"{file} is no cascade of classifiers that OpenCV reads: check --cascade.")
+        self.protocol: dict[str, Any] = {
+            "cascade": file.name,
+            "cascade_sha256": hashlib.sha256(content).hexdigest(),
+            "cv2": cv2.__version__,
+            "side": SIDE,
+        }
+
+    def with_one_face(self, images: ImageSet) -> int:
+        """Return in how many images exactly one face is found."""
+        return sum(self._faces(image) == 1 for batch in images.batches(256) for image in batch)
+
+    def _faces(self, image: np.ndarray) -> int:
+        """Return how many faces are found in one image, uint8 (channels, height, width)."""
+        grey = image[0] if len(image) == 1 else cv2.cvtColor(image.transpose(1, 2, 0), cv2.COLOR_RGB2GRAY)
+        if grey.shape[0] < SIDE:
+            grey = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+        return len(self._cascade.detectMultiScale(grey, SCALE_STEP, NEIGHBOURS))
