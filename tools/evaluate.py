@@ -1,0 +1,18 @@
+"""Measure how far generated images are from real ones; ``--help`` lists the options.
+
+python tools/evaluate.py RUN_DIR --metrics swd,fid
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+if __name__ == "__main__":
+    try:
+        from gluon_wgan.evaluate_cli import main
+    except ImportError as error:
+        print(f"evaluate.py: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(main())
