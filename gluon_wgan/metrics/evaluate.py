@@ -15,7 +15,7 @@ from gluon_wgan.metrics import inception_score
 from gluon_wgan.metrics.faces import FaceFinder
 from gluon_wgan.metrics.features import FeatureNetwork
 from gluon_wgan.metrics.images import ChosenImages, halves
-from gluon_wgan.metrics.intervals import Estimate, jackknife, of_mean, wilson
+from gluon_wgan.metrics.intervals import PARTS, Estimate, eighths, hull, jackknife, of_eighths, of_mean, wilson
 from gluon_wgan.metrics.kid import kid
 from gluon_wgan.metrics.prdc import prdc
 from gluon_wgan.metrics.swd import PATCH, sliced_wasserstein
@@ -136,28 +136,50 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any
 
 
 def kernel_distance(real: np.ndarray, fake: np.ndarray, seed: int, protocol: dict[str, Any]) -> Iterator[Figure]:
-    """Yield the kernel distance, times 1000; its interval takes disjoint subsets for independent."""
+    """Yield the kernel distance, times 1000, with the interval that eight disjoint parts of the images give.
+
+    The spread of the random subsets would be no error: they share images, and where the images make only one
+    subset it is zero.
+    """
     half = len(real) // 2
     found = []
     for x, y in ((real, fake), (real[:half], real[half : 2 * half])):
         values = 1000 * kid(x, y, subsets=KID_SUBSETS, subset_size=KID_SIZE, seed=seed)
-        independent = max(1.0, min(len(x), len(y)) / min(KID_SIZE, len(x), len(y)))
-        error = float(np.std(values, ddof=1)) / np.sqrt(independent)
-        mean = float(values.mean())
-        found.append(Estimate(mean, mean - 1.96 * error, mean + 1.96 * error))
+        found.append(of_eighths(float(values.mean()), _kernel_distances_of_eighths(x, y)))
     constants = {"subsets": KID_SUBSETS, "subset_size": min(KID_SIZE, len(real), len(fake)), "times": 1000}
     counts = {"images": [len(real), len(fake)], "floor_images": half, "seed": seed}
     yield Figure("kid", found[0], found[1], {**protocol, **constants, **counts})
 
 
+def _kernel_distances_of_eighths(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    if min(len(x), len(y)) < 2 * PARTS:
+        return np.full(PARTS, np.nan)
+    return 1000 * np.array([kid(a, b, subsets=1, subset_size=len(x), seed=0)[0] for a, b in eighths(x, y)])
+
+
 def neighbourhoods(real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any]) -> Iterator[Figure]:
     """Yield precision, recall, density and coverage, each the mean over images."""
     half, count = len(real) // 2, min(len(real), len(fake))
-    found, least = prdc(real[:count], fake[:count], NEIGHBOUR), prdc(real[:half], real[half : 2 * half], NEIGHBOUR)
+    found = _neighbourhoods(real[:count], fake[:count])
+    least = _neighbourhoods(real[:half], real[half : 2 * half])
     counts = {"k": NEIGHBOUR, "images": count, "floor_images": half}
+    for name, estimate in found.items():
+        yield Figure(name, estimate, least[name], {**protocol, **counts})
+
+
+def _neighbourhoods(x: np.ndarray, y: np.ndarray) -> dict[str, Estimate]:
+    """Return each figure; its interval also knows that another draw would have had other balls."""
+    whole = prdc(x, y, NEIGHBOUR)
+    enough = len(x) >= PARTS * (NEIGHBOUR + 1)
+    parts = [prdc(a, b, NEIGHBOUR) for a, b in eighths(x, y)] if enough else []
+    found = {}
     for name in ("precision", "recall", "density", "coverage"):
-        estimates = [of_mean(getattr(one, name).astype(np.float64)) for one in (found, least)]
-        yield Figure(name, estimates[0], estimates[1], {**protocol, **counts})
+        values = getattr(whole, name)
+        by_images = of_mean(values) if name == "density" else wilson(int(values.sum()), len(values))
+        means = np.array([getattr(part, name).mean() for part in parts] or [np.nan, np.nan])
+        both = hull(by_images, of_eighths(by_images.value, means))
+        found[name] = both if name == "density" else Estimate(both.value, max(0.0, both.low), min(1.0, both.high))
+    return found
 
 
 def classifier_score(real: Features, fake: Features, protocol: dict[str, Any]) -> Iterator[Figure]:

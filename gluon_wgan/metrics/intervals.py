@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 Z = 1.959963984540054
 """The 97.5 % point of the normal distribution."""
 
+PARTS = 8
 T_OF_EIGHT = 2.364624251592785
 """The 97.5 % point of Student's distribution with seven degrees of freedom."""
 
@@ -54,6 +56,19 @@ def jackknife(value: float, without: np.ndarray) -> Estimate:
     groups = len(without)
     spread = np.square(without - without.mean()).sum() * (groups - 1) / groups
     return around(value, math.sqrt(float(spread)))
+
+
+def eighths(*sets: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield eight disjoint equal parts of the members of each set, together; what is left over is in none."""
+    cuts = [len(members) // PARTS for members in sets]
+    for part in range(PARTS):
+        yield tuple(members[part * cut : (part + 1) * cut] for members, cut in zip(sets, cuts))
+
+
+def hull(first: Estimate, second: Estimate) -> Estimate:
+    """Return the first figure with the smallest interval that holds those of both; one without any is passed over."""
+    low, high = np.fmin(first.low, second.low), np.fmax(first.high, second.high)
+    return Estimate(first.value, float(low), float(high))
 
 
 def of_eighths(value: float, eighths: np.ndarray) -> Estimate:

@@ -15,14 +15,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from gluon_wgan.metrics.images import ImageSet
-from gluon_wgan.metrics.intervals import Estimate, of_eighths
+from gluon_wgan.metrics.intervals import PARTS, Estimate, of_eighths
 from gluon_wgan.metrics.pyramid import laplacian_level, sides
 
 PATCH = 7
 PATCHES = 128
 """Of each level of each image."""
 REPEATS, DIRECTIONS = 4, 128
-PARTS = 8
 SCALE = 1000
 """Published figures are distances times 1000."""
 _BATCH = 250

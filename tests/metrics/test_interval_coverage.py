@@ -1,0 +1,74 @@
+"""Whether the intervals of figures on features hold what drawing again would give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gluon_wgan.metrics import evaluate
+from gluon_wgan.metrics.intervals import Estimate, eighths, hull
+
+NAN = float("nan")
+
+
+def drawn(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    real, fake = rng.standard_normal((count, 6)), 1.2 * rng.standard_normal((count, 6)) + 0.3
+    return real.astype(np.float32), fake.astype(np.float32)
+
+
+def figures(real: np.ndarray, fake: np.ndarray) -> dict[str, Estimate]:
+    found = [*evaluate.kernel_distance(real, fake, 0, {}), *evaluate.neighbourhoods(real, fake, {})]
+    return {figure.metric: figure.estimate for figure in found}
+
+
+def test_intervals_hold_what_other_draws_give(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Enough of each to see an error that is half of what it should be; all subsets are the whole set here.
+    monkeypatch.setattr(evaluate, "KID_SUBSETS", 2)
+    draws = 80
+    found = [figures(*drawn(rng, 160)) for _ in range(draws)]
+    for name in found[0]:
+        centre = np.mean([one[name].value for one in found])
+        inside = sum(one[name].low <= centre <= one[name].high for one in found)
+        assert scipy.stats.binomtest(inside, draws, 0.95, alternative="less").pvalue > 0.001, name
+        width = np.median([one[name].high - one[name].low for one in found])
+        spread = float(np.std([one[name].value for one in found]))
+        assert 2.5 * spread < width < 12 * spread, name
+
+
+def test_a_kernel_distance_of_one_subset_has_an_interval(rng: np.random.Generator) -> None:
+    real, fake = drawn(rng, 40)
+    (figure,) = evaluate.kernel_distance(real, fake, 0, {})
+    assert figure.estimate.high - figure.estimate.low > 0.1 * figure.estimate.value
+    assert figure.floor is not None and figure.floor.low < figure.floor.value < figure.floor.high
+    (few,) = evaluate.kernel_distance(real[:14], fake[:14], 0, {})
+    assert np.isnan(few.estimate.low) and np.isfinite(few.estimate.value)
+
+
+def test_shares_of_all_and_of_none_are_not_certain(rng: np.random.Generator) -> None:
+    real, fake = drawn(rng, 60)
+    far = {figure.metric: figure.estimate for figure in evaluate.neighbourhoods(real, fake + 100, {})}
+    expected = scipy.stats.binomtest(0, 60).proportion_ci(method="wilson").high
+    for name in ("precision", "recall", "coverage"):
+        assert far[name] == pytest.approx((0, 0, expected))
+    near = {figure.metric: figure.estimate for figure in evaluate.neighbourhoods(real, real, {})}
+    for name in ("precision", "recall", "coverage"):
+        assert near[name] == pytest.approx((1, 1 - expected, 1))
+
+
+@given(st.integers(8, 90), st.integers(8, 90))
+def test_eighths_are_disjoint_and_equal(one: int, other: int) -> None:
+    parts = list(eighths(np.arange(one), np.arange(other)))
+    assert len(parts) == 8
+    for place, count in enumerate((one, other)):
+        members = np.concatenate([part[place] for part in parts])
+        assert {len(part[place]) for part in parts} == {count // 8}
+        np.testing.assert_array_equal(members, np.arange(len(members)))
+
+
+def test_a_hull_holds_both_and_passes_over_what_is_unknown() -> None:
+    assert hull(Estimate(2, 1, 3), Estimate(9, 0, 2.5)) == (2, 0, 3)
+    assert hull(Estimate(2, 1, 3), Estimate(9, 1.5, 4)) == (2, 1, 4)
+    assert hull(Estimate(2, 1, 3), Estimate(2, NAN, NAN)) == (2, 1, 3)
