@@ -162,7 +162,7 @@ def figures(
     finder = FaceFinder(arguments.cascade) if "faces" in names else None  # before hours of other work
     network = _network(arguments, context) if arguments.needs_features else None
     if "swd" in names:
-        yield from evaluate.sliced(real, fake, seed=arguments.seed, threads=compat.usable_cores())
+        yield from evaluate.sliced(real, fake, seed=arguments.seed, threads=compat.usable_cores(), progress=progress)
     if network is not None:
         ones, others = (evaluate.features_of(network, images, progress) for images in (real, fake))
         about = network.protocol
@@ -175,7 +175,7 @@ def figures(
         if "is" in names:
             yield from evaluate.classifier_score(ones, others, about)
     if finder is not None:
-        yield from evaluate.face_rate(real, fake, finder)
+        yield from evaluate.face_rate(real, fake, finder, progress)
 
 
 def as_line(figure: Figure, about: dict[str, Any], judged: dict[str, Any]) -> dict[str, Any]:
