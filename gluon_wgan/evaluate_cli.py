@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from gluon_wgan.data.store import Store
     from gluon_wgan.metrics.evaluate import Figure
+    from gluon_wgan.metrics.faces import FaceFinder
+    from gluon_wgan.metrics.features import FeatureNetwork
     from gluon_wgan.metrics.images import ChosenImages
     from gluon_wgan.using.trained import Trained
 
@@ -128,22 +130,25 @@ def judge(arguments: argparse.Namespace) -> None:
     UserError
         For bad input.
     """
-    from gluon_wgan.metrics.evaluate import check_sizes
+    from gluon_wgan.metrics.evaluate import check_counts, check_shapes
     from gluon_wgan.metrics.images import description, some_of
 
     (context,) = choose_contexts(arguments.gpus, require_gpu=bool(arguments.gpus))
     trained = _opened(arguments.source)
     store = _real_store(arguments, trained)
+    tools = _tools(arguments, context)
+    if trained is not None:
+        check_shapes(store.images.shape[1:], (trained.config.nc, *[trained.config.image_size] * 2))
     real = some_of(store, arguments.num, arguments.seed, "real")
     fake, judged = _judged(arguments, trained, store, context)
-    check_sizes(real, fake)
+    check_counts(real, fake)
     about = {"real": description(store), "seed": arguments.seed, **judged.pop("protocol")}
     run = None if trained is None else trained.run
     printer = print_json if arguments.json else print_row
     if not arguments.json:
         print(f"{len(fake):,} {fake.label} images against {len(real):,} real ones of {store.path}")
         print(f"{'metric':12} {'value':>10}  {'95 % interval':>22}   floor")
-    for figure in figures(arguments, real, fake, context):
+    for figure in figures(arguments, real, fake, *tools):
         line = as_line(figure, about, judged)
         printer(line)
         if run is not None:
@@ -152,15 +157,16 @@ def judge(arguments: argparse.Namespace) -> None:
 
 
 def figures(
-    arguments: argparse.Namespace, real: ChosenImages, fake: ChosenImages, context: Context
+    arguments: argparse.Namespace,
+    real: ChosenImages,
+    fake: ChosenImages,
+    finder: Optional[FaceFinder],
+    network: Optional[FeatureNetwork],
 ) -> Iterator[Figure]:
     """Yield the figures that were asked for, one metric after the other."""
     from gluon_wgan.metrics import evaluate
-    from gluon_wgan.metrics.faces import FaceFinder
 
     names, progress = arguments.metrics, not arguments.json
-    finder = FaceFinder(arguments.cascade) if "faces" in names else None  # before hours of other work
-    network = _network(arguments, context) if arguments.needs_features else None
     if "swd" in names:
         yield from evaluate.sliced(real, fake, seed=arguments.seed, threads=compat.usable_cores(), progress=progress)
     if network is not None:
@@ -216,8 +222,13 @@ def _real_store(arguments: argparse.Namespace, trained: Optional[Trained]) -> St
     from gluon_wgan.using.studio import training_images
 
     if trained is None:
+        if not arguments.source.exists():
+            raise UserError(f"{arguments.source} does not exist: name a run directory, a checkpoint, or images.")
         if arguments.real is None:
-            raise UserError(f"{arguments.source} holds images: name those to compare them with, --real STORE.")
+            raise UserError(
+                f"{arguments.source} holds no generator: name a run directory or a checkpoint, or say with --real STORE "
+                "what images to compare it with."
+            )
         return open_store(arguments.real)
     config = trained.config
     if arguments.real is None:
@@ -264,14 +275,19 @@ def _judged(
     return drawn, {**about, "protocol": {"batch_norm": artist.batch_norm}}
 
 
-def _network(arguments: argparse.Namespace, context: Context) -> Any:
+def _tools(arguments: argparse.Namespace, context: Context) -> tuple[Optional[FaceFinder], Optional[FeatureNetwork]]:
+    """Return what the metrics need, before time is spent on drawing for them."""
     from gluon_wgan.metrics.download import fetch_inception
+    from gluon_wgan.metrics.faces import FaceFinder
     from gluon_wgan.metrics.features import INCEPTION, load_features
 
+    finder = FaceFinder(arguments.cascade) if "faces" in arguments.metrics else None
+    if not arguments.needs_features:
+        return finder, None
     weights = arguments.weights
     if arguments.download and arguments.features == INCEPTION and weights is None:
         weights = str(fetch_inception())
-    return load_features(arguments.features, weights=weights, rule=arguments.resize_rule, context=context)
+    return finder, load_features(arguments.features, weights=weights, rule=arguments.resize_rule, context=context)
 
 
 def _fail(message: str, status: int) -> int:

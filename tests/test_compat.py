@@ -164,9 +164,7 @@ def test_the_threads_follow_the_affinity_mask(run_python: Runner) -> None:
     assert run_python(narrow + "import gluon_wgan; print(os.environ['OMP_NUM_THREADS'])").stdout == "1\n"
 
 
-@pytest.mark.parametrize(
-    ("quota", "cores"), [(math.inf, 4), (8.0, 4), (2.0, 2), (1.5, 2), (0.25, 1)], ids=str
-)
+@pytest.mark.parametrize(("quota", "cores"), [(math.inf, 4), (8.0, 4), (2.0, 2), (1.5, 2), (0.25, 1)], ids=str)
 def test_usable_cores_is_the_tighter_of_affinity_and_quota(
     monkeypatch: pytest.MonkeyPatch, quota: float, cores: int
 ) -> None:
@@ -252,9 +250,7 @@ EARLY_TORCH = "import torch.nn; early = torch, torch.nn\n"
 
 
 @pytest.mark.parametrize("before", ["", EARLY_TORCH], ids=["torch-later", "torch-earlier"])
-def test_gluoncv_does_not_see_torch_and_everyone_else_does(
-    run_python: Runner, tmp_path: Path, before: str
-) -> None:
+def test_gluoncv_does_not_see_torch_and_everyone_else_does(run_python: Runner, tmp_path: Path, before: str) -> None:
     fake_packages(tmp_path, "mxnet", **HEALTHY, gluoncv=GLUONCV_THAT_REFUSES_TORCH, torch="")
     (tmp_path / "torch" / "nn.py").write_text("Linear = object")
     code = (

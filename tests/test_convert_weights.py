@@ -78,9 +78,7 @@ def write_authors_files(folder: Path, config: TrainConfig, epoch: int = 7, **spe
 
 
 def bits(state: Any) -> list[tuple[str, str, tuple[int, ...], bytes]]:
-    return [
-        (name, str(tensor.dtype), tuple(tensor.shape), tensor.numpy().tobytes()) for name, tensor in state.items()
-    ]
+    return [(name, str(tensor.dtype), tuple(tensor.shape), tensor.numpy().tobytes()) for name, tensor in state.items()]
 
 
 def load(path: Path):
@@ -183,9 +181,7 @@ SPECIAL = [float("nan"), float("inf"), -float("inf"), -0.0, 1e-42]
     counted=st.booleans(),
     special=st.sampled_from(SPECIAL),
 )
-def test_there_and_back_is_bit_exact(
-    config, double, described, old, counted, special, tmp_path_factory, require_torch
-):
+def test_there_and_back_is_bit_exact(config, double, described, old, counted, special, tmp_path_factory, require_torch):
     torch = require_torch()
     folder = tmp_path_factory.mktemp("there_and_back")
     (folder / "theirs").mkdir()

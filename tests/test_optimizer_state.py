@@ -75,9 +75,7 @@ CONFIGS = {
 def test_a_restored_run_goes_on_bit_for_bit(tmp_path, name, dtype, contexts):
     config = replace(CONFIGS[name], dtype=dtype)
     straight, first, second = (dense(contexts, dtype) for _ in range(3))
-    trainers = [
-        build_optimizer(net.collect_params(), config, 1e-3, 1e-8) for net in (straight, first, second)
-    ]
+    trainers = [build_optimizer(net.collect_params(), config, 1e-3, 1e-8) for net in (straight, first, second)]
     train(straight, range(7), lambda: step(trainers[0]))
     train(first, range(3), lambda: step(trainers[1]))
     nd.save(str(tmp_path / "arrays"), optimizer_arrays(trainers[1]))
@@ -85,9 +83,7 @@ def test_a_restored_run_goes_on_bit_for_bit(tmp_path, name, dtype, contexts):
     first.save_parameters(str(tmp_path / "net"))
 
     second.load_parameters(str(tmp_path / "net"), ctx=contexts)
-    restore_optimizer(
-        trainers[2], nd.load(str(tmp_path / "arrays")), json.loads((tmp_path / "counts").read_text())
-    )
+    restore_optimizer(trainers[2], nd.load(str(tmp_path / "arrays")), json.loads((tmp_path / "counts").read_text()))
     train(second, range(3, 7), lambda: step(trainers[2]))
     assert bits(second) == bits(straight)
     assert bits(second) != bits(first)

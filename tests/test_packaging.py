@@ -182,9 +182,7 @@ def test_make_refuses_a_wrong_python_in_one_sentence(
     assert not (checkout / ".venv").exists()
 
 
-def test_make_takes_the_first_python_that_really_runs(
-    checkout: Path, stub_command: Callable[[str, str], str]
-) -> None:
+def test_make_takes_the_first_python_that_really_runs(checkout: Path, stub_command: Callable[[str, str], str]) -> None:
     stub_command("python3.11", "echo 'python3.11: command not found' >&2; exit 127")
     path = stub_command("python3.12", pretend_python(12))
     run = call(checkout, "make", "--dry-run", "venv", path=path)

@@ -97,9 +97,7 @@ def torch_penalty(torch, critic, images: np.ndarray, norm_over: str):
     axes = (1,) if norm_over == "channels" else (1, 2, 3)
     loss = ((gradient.square().sum(axes) + TINY).sqrt() - 1).square().mean()
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-    return loss.item(), [
-        np.zeros(tuple(p.shape)) if g is None else g.numpy() for p, g in zip(parameters, gradients)
-    ]
+    return loss.item(), [np.zeros(tuple(p.shape)) if g is None else g.numpy() for p, g in zip(parameters, gradients)]
 
 
 # The norm of one channel is an absolute value, whose kink at zero magnifies rounding.
@@ -200,9 +198,7 @@ def test_the_critic_step_penalises_between_real_and_fake(count, require_torch, m
     torch = require_torch()
     wgan = WGAN(gp_config(batch_size=6, gp_lambda=7.0, init="pytorch"), [cpu()])
     seen = {}
-    monkeypatch.setattr(
-        "gluon_wgan.wgan.step", lambda optimizer: seen.update(grads=_grads(wgan.critic), params=True)
-    )
+    monkeypatch.setattr("gluon_wgan.wgan.step", lambda optimizer: seen.update(grads=_grads(wgan.critic), params=True))
     real = np.random.default_rng(4).integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
     with autograd.train_mode():
         latents = streams.draw_latents(streams.generator_for(0, streams.NOISE), 6, 100)
@@ -212,12 +208,8 @@ def test_the_critic_step_penalises_between_real_and_fake(count, require_torch, m
     reals = torch.tensor(real).float().div(255).sub(0.5).div(0.5)
     alphas = torch.tensor(streams.generator_for(0, streams.ALPHAS).random((count, 1, 1, 1), dtype=np.float32))
     x = (alphas * reals + (1 - alphas) * fakes[:count]).requires_grad_()
-    parameters = [
-        torch.tensor(p.data().asnumpy()).requires_grad_() for p in wgan.critic.collect_params().values()
-    ]
-    (gradient,) = torch.autograd.grad(
-        torch_scores(torch, wgan.critic, x, parameters).sum(), x, create_graph=True
-    )
+    parameters = [torch.tensor(p.data().asnumpy()).requires_grad_() for p in wgan.critic.collect_params().values()]
+    (gradient,) = torch.autograd.grad(torch_scores(torch, wgan.critic, x, parameters).sum(), x, create_graph=True)
     penalty = ((gradient.square().sum((1, 2, 3)) + TINY).sqrt() - 1).square().mean()
     loss_d = (
         torch_scores(torch, wgan.critic, reals, parameters).mean()

@@ -295,9 +295,7 @@ def test_a_non_finite_loss_stops_the_run_and_saves_it(tiny, monkeypatch):
         calls += 1
         return scores._replace(loss_d=float("nan")) if calls == 8 else scores
 
-    with pytest.raises(
-        session.Diverged, match=r"loss_d is nan at generator iteration 2, critic step 2"
-    ) as stopped:
+    with pytest.raises(session.Diverged, match=r"loss_d is nan at generator iteration 2, critic step 2") as stopped:
         run(tiny())
     saved = Path(tiny().out or "") / "checkpoints" / "nonfinite_000002"
     assert str(saved) in str(stopped.value)

@@ -178,9 +178,7 @@ def test_several_devices_do_what_one_does(count, optimizer):
     one, three = WGAN(config, [cpu(0)]), WGAN(config, [cpu(0), cpu(1), cpu(2)])
     for seed in range(3):
         real = real_batch(count, seed=seed)
-        assert three.critic_step(real).read() == pytest.approx(
-            one.critic_step(real).read(), rel=1e-4, abs=1e-7
-        )
+        assert three.critic_step(real).read() == pytest.approx(one.critic_step(real).read(), rel=1e-4, abs=1e-7)
         assert three.generator_step().read() == pytest.approx(one.generator_step().read(), rel=1e-3, abs=1e-7)
     for ours, theirs in zip(learnt(three.critic), learnt(one.critic)):
         copies = [ours.data(cpu(index)).asnumpy() for index in range(3)]

@@ -59,7 +59,20 @@ class Features:
     logits: Optional[np.ndarray]
 
 
-def check_sizes(real: ChosenImages, fake: ChosenImages) -> None:
+def check_shapes(real: tuple[int, ...], fake: tuple[int, ...]) -> None:
+    """Refuse images of different shapes (channels, height, width).
+
+    Raises
+    ------
+    UserError
+        With both.
+    """
+    if real != fake:
+        words = [f"{width}x{height} in {channels} channels" for channels, height, width in (real, fake)]
+        raise UserError(f"The real images are {words[0]} and the others {words[1]}: compare images of one kind.")
+
+
+def check_counts(real: ChosenImages, fake: ChosenImages) -> None:
     """Refuse sets that cannot be compared.
 
     Raises
@@ -67,16 +80,10 @@ def check_sizes(real: ChosenImages, fake: ChosenImages) -> None:
     UserError
         If one is too small, or their images differ in shape.
     """
-    shapes = []
     for images in (real, fake):
         if len(images) < FEWEST:
             raise UserError(f"{len(images)} {images.label} images are too few to be judged: give {FEWEST} or more.")
-        shapes.append(next(images.batches(1)).shape[1:])
-    if shapes[0] != shapes[1]:
-        words = [f"{shape[2]}x{shape[1]} in {shape[0]} channels" for shape in shapes]
-        raise UserError(
-            f"The real images are {words[0]} and the others {words[1]}: compare images of one size and kind."
-        )
+    check_shapes(*(next(images.batches(1)).shape[1:] for images in (real, fake)))
 
 
 def sliced(

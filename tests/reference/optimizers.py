@@ -38,9 +38,7 @@ class UncorrectedEpsilonAdam:
     w -= lr sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + eps).
     """
 
-    def __init__(
-        self, parameters: Iterable[nn.Parameter], lr: float, betas: tuple[float, float], eps: float
-    ) -> None:
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, betas: tuple[float, float], eps: float) -> None:
         self.parameters = list(parameters)
         self.lr, self.betas, self.eps = lr, betas, eps
         self.steps = 0

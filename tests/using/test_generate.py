@@ -31,9 +31,7 @@ def plain_forward(folder, latents: np.ndarray, batch_statistics: bool) -> np.nda
         mean, variance = (nd.array(f(values, axis=(0, 2, 3))) for f in (np.mean, np.var))
     gamma, beta, mean, variance = (a.reshape((1, -1, 1, 1)) for a in (*norm, mean, variance))
     x = nd.relu((x - mean) / nd.sqrt(variance + 1e-5) * gamma + beta)
-    x = nd.Deconvolution(
-        x, p["main.3.weight"], kernel=(4, 4), stride=(2, 2), pad=(1, 1), num_filter=8, no_bias=True
-    )
+    x = nd.Deconvolution(x, p["main.3.weight"], kernel=(4, 4), stride=(2, 2), pad=(1, 1), num_filter=8, no_bias=True)
     mean, variance = p["main.4.running_mean"], p["main.4.running_var"]
     if batch_statistics:
         values = x.asnumpy().astype(np.float64)
