@@ -67,19 +67,20 @@ def sliced_wasserstein(
     """
     levels = sides(next(real.batches(1)).shape[-1])
     values, parts = np.empty(len(levels)), np.empty((len(levels), PARTS))
-    with tqdm(
+    bar = tqdm(
         desc=f"Sliced distance to {fake.label} images",
         total=len(levels) * REPEATS * DIRECTIONS,
         unit=" directions",
         disable=not progress,
         mininterval=redraw_seconds(),
-    ) as bar:
-        for level, side in enumerate(levels):
-            # One level after the other: the patches of one are all in memory.
-            one, other = (_patches(images, level, len(levels), seed) for images in (real, fake))
-            rng = np.random.default_rng([seed, side])
-            directions = np.concatenate([_directions(rng, one.shape[1]) for _ in range(REPEATS)])
-            values[level], parts[level] = _distances(one, other, directions, threads, bar)
+    )
+    for level, side in enumerate(levels):
+        # One level after the other: the patches of one are all in memory.
+        one, other = (_patches(images, level, len(levels), seed) for images in (real, fake))
+        rng = np.random.default_rng([seed, side])
+        directions = np.concatenate([_directions(rng, one.shape[1]) for _ in range(REPEATS)])
+        values[level], parts[level] = _distances(one, other, directions, threads, bar)
+    bar.close()
     each = [of_eighths(value, some) for value, some in zip(SCALE * values, SCALE * parts)]
     return Distances(levels, each, of_eighths(SCALE * values.mean(), SCALE * parts.mean(axis=0)))
 
