@@ -168,7 +168,7 @@ def figures(
 
     names, progress = arguments.metrics, not arguments.json
     if "swd" in names:
-        yield from evaluate.sliced(real, fake, seed=arguments.seed, threads=compat.usable_cores())
+        yield from evaluate.sliced(real, fake, seed=arguments.seed, threads=compat.usable_cores(), progress=progress)
     if network is not None:
         ones, others = (evaluate.features_of(network, images, progress) for images in (real, fake))
         about = network.protocol
@@ -181,7 +181,7 @@ def figures(
         if "is" in names:
             yield from evaluate.classifier_score(ones, others, about)
     if finder is not None:
-        yield from evaluate.face_rate(real, fake, finder)
+        yield from evaluate.face_rate(real, fake, finder, progress)
 
 
 def as_line(figure: Figure, about: dict[str, Any], judged: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from gluon_wgan.metrics.images import ChosenImages, halves
 from gluon_wgan.metrics.intervals import PARTS, Estimate, eighths, hull, jackknife, of_eighths, of_mean, wilson
 from gluon_wgan.metrics.kid import kid
 from gluon_wgan.metrics.prdc import prdc
-from gluon_wgan.metrics.swd import PATCH, sliced_wasserstein
+from gluon_wgan.metrics.swd import DIRECTIONS, PATCH, PATCHES, REPEATS, sliced_wasserstein
 from gluon_wgan.progress import redraw_seconds
 
 METRICS = ("swd", "fid", "kid", "prdc", "is", "faces")
@@ -86,14 +86,17 @@ def check_counts(real: ChosenImages, fake: ChosenImages) -> None:
     check_shapes(*(next(images.batches(1)).shape[1:] for images in (real, fake)))
 
 
-def sliced(real: ChosenImages, fake: ChosenImages, *, seed: int, threads: int) -> Iterator[Figure]:
+def sliced(
+    real: ChosenImages, fake: ChosenImages, *, seed: int, threads: int, progress: bool = False
+) -> Iterator[Figure]:
     """Yield the sliced Wasserstein distance of each level, and their mean."""
     if next(real.batches(1)).shape[2] < PATCH:
         raise UserError(f"The sliced Wasserstein distance needs images of {PATCH} pixels or more.")
     count = min(len(real), len(fake))
-    found = sliced_wasserstein(real.first(count), fake.first(count), seed=seed, threads=threads)
-    floor = sliced_wasserstein(*halves(real), seed=seed, threads=threads)
-    protocol = {"images": count, "floor_images": len(real) // 2, "seed": seed, "times": 1000}
+    found = sliced_wasserstein(real.first(count), fake.first(count), seed=seed, threads=threads, progress=progress)
+    floor = sliced_wasserstein(*halves(real), seed=seed, threads=threads, progress=progress)
+    constants = {"patch": PATCH, "patches": PATCHES, "directions": REPEATS * DIRECTIONS, "times": 1000}
+    protocol = {"images": count, "floor_images": len(real) // 2, "seed": seed, **constants}
     for side, estimate, least in zip(found.sides, found.levels, floor.levels):
         yield Figure(f"swd_{side}", estimate, least, protocol)
     yield Figure("swd", found.mean, floor.mean, protocol)
@@ -175,11 +178,28 @@ def _neighbourhoods(x: np.ndarray, y: np.ndarray) -> dict[str, Estimate]:
     found = {}
     for name in ("precision", "recall", "density", "coverage"):
         values = getattr(whole, name)
-        by_images = of_mean(values) if name == "density" else wilson(int(values.sum()), len(values))
-        means = np.array([getattr(part, name).mean() for part in parts] or [np.nan, np.nan])
-        both = hull(by_images, of_eighths(by_images.value, means))
-        found[name] = both if name == "density" else Estimate(both.value, max(0.0, both.low), min(1.0, both.high))
+        by_parts = np.array([getattr(part, name).mean() for part in parts])
+        found[name] = _density(values, by_parts) if name == "density" else _share(values, by_parts)
     return found
+
+
+def _share(members: np.ndarray, by_parts: np.ndarray) -> Estimate:
+    """Return a share of the images, which lies between 0 and 1."""
+    of_one_draw = wilson(int(members.sum()), len(members))
+    if not len(by_parts):
+        return of_one_draw
+    found = hull(of_one_draw, of_eighths(of_one_draw.value, by_parts))
+    return Estimate(found.value, max(0.0, found.low), min(1.0, found.high))
+
+
+def _density(values: np.ndarray, by_parts: np.ndarray) -> Estimate:
+    """Return the density, which is 0 or more; values that are all the same say nothing of its error."""
+    found = of_mean(values)
+    if len(by_parts):
+        found = hull(found, of_eighths(found.value, by_parts))
+    if values.min() == values.max():
+        return Estimate(found.value, np.nan, np.nan)
+    return Estimate(found.value, max(0.0, found.low), found.high)
 
 
 def classifier_score(real: Features, fake: Features, protocol: dict[str, Any]) -> Iterator[Figure]:
@@ -197,9 +217,9 @@ def classifier_score(real: Features, fake: Features, protocol: dict[str, Any]) -
     yield Figure("is", found, least, {**protocol, **counts})
 
 
-def face_rate(real: ChosenImages, fake: ChosenImages, finder: FaceFinder) -> Iterator[Figure]:
+def face_rate(real: ChosenImages, fake: ChosenImages, finder: FaceFinder, progress: bool = False) -> Iterator[Figure]:
     """Yield the share of images with exactly one face, beside that of the real images."""
-    found, least = (wilson(finder.with_one_face(images), len(images)) for images in (fake, real))
+    found, least = (wilson(finder.with_one_face(images, progress), len(images)) for images in (fake, real))
     yield Figure("face_rate", found, least, {**finder.protocol, "images": len(fake), "floor_images": len(real)})
 
 

@@ -8,9 +8,11 @@ from typing import Any, Optional
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.metrics.images import ImageSet
+from gluon_wgan.progress import redraw_seconds
 
 FRONTAL = "haarcascade_frontalface_default.xml"
 """Comes with opencv-python."""
@@ -55,9 +57,20 @@ class FaceFinder:
             "side": SIDE,
         }
 
-    def with_one_face(self, images: ImageSet) -> int:
-        """Return in how many images exactly one face is found."""
-        return sum(self._faces(image) == 1 for batch in images.batches(256) for image in batch)
+    def with_one_face(self, images: ImageSet, progress: bool = False) -> int:
+        """Return in how many images exactly one face is found, with a progress bar on stderr if wanted."""
+        found = 0
+        with tqdm(
+            desc=f"Faces in {images.label} images",
+            total=len(images),
+            unit=" images",
+            disable=not progress,
+            mininterval=redraw_seconds(),
+        ) as bar:
+            for batch in images.batches(64):
+                found += sum(self._faces(image) == 1 for image in batch)
+                bar.update(len(batch))
+        return found
 
     def _faces(self, image: np.ndarray) -> int:
         """Return how many faces are found in one image, uint8 (channels, height, width)."""

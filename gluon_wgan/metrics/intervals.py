@@ -40,7 +40,8 @@ def wilson(hits: int, count: int) -> Estimate:
     share, wide = hits / count, Z * Z / count
     centre = (share + wide / 2) / (1 + wide)
     reach = Z / (1 + wide) * math.sqrt(share * (1 - share) / count + wide / (4 * count))
-    return Estimate(share, max(0.0, centre - reach), min(1.0, centre + reach))
+    # At the ends the interval ends exactly there, but for rounding.
+    return Estimate(share, centre - reach if hits else 0.0, centre + reach if hits < count else 1.0)
 
 
 def jackknife(value: float, without: np.ndarray) -> Estimate:

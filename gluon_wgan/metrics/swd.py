@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from tqdm import tqdm
 
 from gluon_wgan.metrics.images import ImageSet
 from gluon_wgan.metrics.intervals import PARTS, Estimate, of_eighths
 from gluon_wgan.metrics.pyramid import laplacian_level, sides
+from gluon_wgan.progress import redraw_seconds
 
 PATCH = 7
 PATCHES = 128
@@ -48,7 +50,9 @@ class Distances:
     mean: Estimate
 
 
-def sliced_wasserstein(real: ImageSet, fake: ImageSet, *, seed: int, threads: int = 1) -> Distances:
+def sliced_wasserstein(
+    real: ImageSet, fake: ImageSet, *, seed: int, threads: int = 1, progress: bool = False
+) -> Distances:
     """Compare two equally large sets of square images of one size.
 
     Parameters
@@ -59,17 +63,26 @@ def sliced_wasserstein(real: ImageSet, fake: ImageSet, *, seed: int, threads: in
         Of the places of the patches and of the directions.
     threads
         How many sort at once; the result does not depend on it.
+    progress
+        Whether to show a progress bar on stderr.
     """
-    size = next(real.batches(1)).shape[-1]
-    levels = sides(size)
+    levels = sides(next(real.batches(1)).shape[-1])
     values, parts = np.empty(len(levels)), np.empty((len(levels), PARTS))
+    bar = tqdm(
+        desc=f"Sliced distance to {fake.label} images",
+        total=len(levels) * REPEATS * DIRECTIONS,
+        unit=" directions",
+        disable=not progress,
+        mininterval=redraw_seconds(),
+    )
     for level, side in enumerate(levels):
         # One level after the other: the patches of one are all in memory.
         with ThreadPoolExecutor(threads) as pool:
             one, other = pool.map(partial(_patches, level=level, levels=len(levels), seed=seed), (real, fake))
         rng = np.random.default_rng([seed, side])
         directions = np.concatenate([_directions(rng, one.shape[1]) for _ in range(REPEATS)])
-        values[level], parts[level] = _distances(one, other, directions, threads)
+        values[level], parts[level] = _distances(one, other, directions, threads, bar)
+    bar.close()
     each = [of_eighths(value, some) for value, some in zip(SCALE * values, SCALE * parts)]
     return Distances(levels, each, of_eighths(SCALE * values.mean(), SCALE * parts.mean(axis=0)))
 
@@ -110,7 +123,9 @@ def _directions(rng: np.random.Generator, width: int) -> np.ndarray:
     return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
 
 
-def _distances(one: np.ndarray, other: np.ndarray, directions: np.ndarray, threads: int) -> tuple[float, np.ndarray]:
+def _distances(
+    one: np.ndarray, other: np.ndarray, directions: np.ndarray, threads: int, bar: tqdm
+) -> tuple[float, np.ndarray]:
     """Return the mean distance along all directions, and that of each eighth of the patches along the first."""
     whole: list[float] = []
     parts: list[float] = []
@@ -123,6 +138,7 @@ def _distances(one: np.ndarray, other: np.ndarray, directions: np.ndarray, threa
                 for low, high in zip(cuts, cuts[1:]):
                     cut = [(x[low:high], y[low:high]) for x, y in pairs]
                     parts.append(float(np.mean(list(pool.map(_distance_on_a_line, cut)))))
+            bar.update(len(pairs))
     return float(np.mean(whole)), np.reshape(parts, (-1, PARTS)).mean(axis=0)
 
 
