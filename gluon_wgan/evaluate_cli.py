@@ -226,8 +226,8 @@ def _real_store(arguments: argparse.Namespace, trained: Optional[Trained]) -> St
             raise UserError(f"{arguments.source} does not exist: name a run directory, a checkpoint, or images.")
         if arguments.real is None:
             raise UserError(
-                f"{arguments.source} holds no generator: name a run directory or a checkpoint, or say with --real STORE "
-                "what images to compare it with."
+                f"{arguments.source} holds no generator: name a run directory or a checkpoint, or say with "
+                "--real STORE what images to compare it with."
             )
         return open_store(arguments.real)
     config = trained.config
