@@ -1,0 +1,99 @@
+"""Images that the user names for a comparison: a store, or pictures that are first prepared as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Optional
+
+from gluon_wgan import compat
+from gluon_wgan.config import TrainConfig
+from gluon_wgan.data.geometry import Box
+from gluon_wgan.data.load import cache_directory
+from gluon_wgan.data.prepare import prepare
+from gluon_wgan.data.sources import recognise, source_of
+from gluon_wgan.data.store import META, Store, open_store
+from gluon_wgan.errors import UserError
+
+WANTED = "give a store, or a folder, a list, an archive or a database of images"
+
+
+def is_store(path: Path) -> bool:
+    """Return whether a path is a folder made by ``tools/prepare_data.py`` or the like."""
+    return (path / META).exists()
+
+
+def like_run(path: Path, config: TrainConfig) -> Store:
+    """Return a store, or one made in the cache of other pictures, as a run's own images were prepared.
+
+    Raises
+    ------
+    UserError
+        If there are no images.
+    """
+    how: dict[str, Any] = {"resize": config.resize, "crop": config.crop, "config": config}
+    return _prepared(path, size=config.image_size, nc=config.nc, **how)
+
+
+def like_store(path: Path, other: Store) -> Store:
+    """Return a store, or one made in the cache of other pictures, of the kind of another store.
+
+    Nothing is cropped off first but what exceeds a square: these pictures may have been cut out already.
+
+    Raises
+    ------
+    UserError
+        If there are no images.
+    """
+    _, channels, size, _ = other.images.shape
+    return _prepared(path, size=size, nc=channels, resize=other.made_from["resize"], crop=None)
+
+
+def pair(judged: Path, real: Path) -> tuple[Store, Store]:
+    """Return two sets of images, each a store or pictures, of which one store decides how the others are prepared.
+
+    Raises
+    ------
+    UserError
+        If neither is a store, or there are no images.
+    """
+    if is_store(real):
+        against = open_store(real)
+        return like_store(judged, against), against
+    if is_store(judged):
+        store = open_store(judged)
+        return store, like_store(real, store)
+    _recognised(judged), _recognised(real)
+    raise UserError(
+        f"Neither {judged} nor {real} is a store, which would say how large images are compared: make one of {real} "
+        "with tools/prepare_data.py."
+    )
+
+
+def _prepared(
+    path: Path, *, size: int, nc: int, resize: str, crop: Optional[Box], config: Optional[TrainConfig] = None
+) -> Store:
+    if is_store(path):
+        return open_store(path)
+    _recognised(path)
+    cache = cache_directory(config or TrainConfig())
+    return prepare(
+        source_of("auto", str(path), cache),
+        size=size,
+        resize=resize,
+        crop=crop,
+        nc=nc,
+        strict=False,
+        cache_dir=cache,
+        jobs=compat.usable_cores(),
+        progress=True,
+    )
+
+
+def _recognised(path: Path) -> None:
+    """Refuse what the general reader would want a flag for that evaluation does not have."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist: {WANTED}.")
+    try:
+        recognise(path)
+    except UserError:
+        raise UserError(f"Cannot tell what {path} is: {WANTED}.") from None
