@@ -154,6 +154,11 @@ def judge(arguments: argparse.Namespace) -> None:
         if run is not None:
             with (run / RESULTS).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
+    if run is not None:
+        from gluon_wgan.pages.run_page import RunPage
+        from gluon_wgan.run.directory import RunDirectory
+
+        RunPage(RunDirectory(run)).write()
 
 
 def figures(

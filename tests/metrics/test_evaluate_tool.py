@@ -62,6 +62,7 @@ def test_every_figure_is_printed_kept_and_explained(run: Path, capsys: pytest.Ca
     again = lines_of(capsys.readouterr().out)
     assert [line["value"] for line in again] == [line["value"] for line in kept]
     assert lines_of((run / "evaluation.jsonl").read_text()) == kept + again
+    assert "coverage" in (run / "report.html").read_text()
     assert differing([figure_of(kept[0]), figure_of(again[0])]) == set()
 
 
