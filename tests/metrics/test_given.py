@@ -68,6 +68,8 @@ def test_a_store_of_any_size_says_how_pictures_are_prepared(pictures: Path, stor
         ("pictures", "nowhere", "does not exist"),
         ("nowhere", "pictures", "does not exist"),
         ("pictures", "pictures/00.png", "Cannot tell what"),
+        ("store", "pictures/00.png", "Cannot tell what"),
+        ("pictures/00.png", "store", "Cannot tell what"),
         ("store", "empty", "holds no image"),
         ("empty", "store", "holds no image"),
     ],
