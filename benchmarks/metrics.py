@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--num", type=int, metavar="N", help="use only so many of them")
     parser.add_argument("--features", default="random", help="the network (default: random)")
     parser.add_argument("--weights", help="its weights")
+    parser.add_argument("--no-copies", action="store_true", help="leave the worse copies out")
     parser.add_argument("--no-speed", action="store_true", help="leave the times out")
     options = parser.parse_args()
     from mxnet import cpu  # after gluon_wgan, which prepares NumPy for it
@@ -46,17 +47,23 @@ def main() -> None:
     network = load_features(options.features, weights=options.weights, rule="clean", context=cpu())
     with tempfile.TemporaryDirectory() as work:
         pillow, opencv = (prepared(options.images, resize, work) for resize in ("pil-bilinear", "cv2-bilinear"))
-        order = np.random.default_rng(0).permutation(len(pillow))[: options.num]
-        half = len(order) // 2
-        real = as_set(pillow[order[:half]])
-        print(f"{half} images against {half} others at {SIZE}x{SIZE}, features: {network.name}")
-        for number, (name, images) in enumerate(copies(pillow[order[half : 2 * half]], opencv[order[half : 2 * half]])):
-            row = figures(real, as_set(images), network)
-            if number == 0:
-                print(f"{'':28}" + "".join(f"{metric:>11}" for metric in row))
-            print(f"{name:28}" + "".join(f"{value:>11.4g}" for value in row.values()), flush=True)
+        if not options.no_copies:
+            judge_copies(pillow, opencv, options.num, network)
         if not options.no_speed:
             print_times(pillow, network)
+
+
+def judge_copies(pillow: np.ndarray, opencv: np.ndarray, wanted: Optional[int], network: FeatureNetwork) -> None:
+    """Print the figures of the other half, and of copies of it that are worse in one way each."""
+    order = np.random.default_rng(0).permutation(len(pillow))[:wanted]
+    half = len(order) // 2
+    real = as_set(pillow[order[:half]])
+    print(f"{half} images against {half} others at {SIZE}x{SIZE}, features: {network.name}")
+    for number, (name, images) in enumerate(copies(pillow[order[half : 2 * half]], opencv[order[half : 2 * half]])):
+        row = figures(real, as_set(images), network)
+        if number == 0:
+            print(f"{'':28}" + "".join(f"{metric:>11}" for metric in row))
+        print(f"{name:28}" + "".join(f"{value:>11.4g}" for value in row.values()), flush=True)
 
 
 def prepared(folder: Path, resize: str, work: str) -> np.ndarray:
