@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from gluon_wgan import compat
-from gluon_wgan.config import TrainConfig
 from gluon_wgan.devices import choose_contexts, parse_gpus
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.flags import SentenceParser
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
 BAD_INPUT, CTRL_C = 2, 130
 SAMPLES = 10_000
 RESULTS = "evaluation.jsonl"
+LARGEST_SEED = 2**32 - 1
+"""KID's subsets are drawn as the published packages draw them, with a seed of 32 bits."""
 EXAMPLES = """examples:
   python tools/evaluate.py runs/0001                                SWD, and FID, KID and so on on random features
   python tools/evaluate.py runs/0001 --metrics swd,faces --num 2000
@@ -106,8 +106,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
     if arguments.num < FEWEST:
         raise UserError(f"--num {arguments.num} images are too few: use {FEWEST} or more.")
-    if arguments.seed < 0:
-        raise UserError(f"--seed {arguments.seed} is negative: use 0 or more.")
+    if not 0 <= arguments.seed <= LARGEST_SEED:
+        raise UserError(f"--seed {arguments.seed} is out of range: use 0 to {LARGEST_SEED}.")
     if arguments.metrics is None:
         names = [name for name in METRICS if name != "is" or arguments.features != "random"]
     else:
@@ -132,25 +132,25 @@ def judge(arguments: argparse.Namespace) -> None:
     """
     from gluon_wgan.metrics.evaluate import check_counts, check_shapes
     from gluon_wgan.metrics.images import description, some_of
+    from gluon_wgan.metrics.lines import HEAD, as_line, as_row
 
     (context,) = choose_contexts(arguments.gpus, require_gpu=bool(arguments.gpus))
     trained = _opened(arguments.source)
-    store = _real_store(arguments, trained)
+    pictures, store = _stores(arguments, trained)
     tools = _tools(arguments, context)
     if trained is not None:
         check_shapes(store.images.shape[1:], (trained.config.nc, *[trained.config.image_size] * 2))
     real = some_of(store, arguments.num, arguments.seed, "real")
-    fake, judged = _judged(arguments, trained, store, context)
+    fake, judged = _judged(arguments, trained or pictures, context)
     check_counts(real, fake)
     about = {"real": description(store), "seed": arguments.seed, **judged.pop("protocol")}
     run = None if trained is None else trained.run
-    printer = print_json if arguments.json else print_row
     if not arguments.json:
         print(f"{len(fake):,} {fake.label} images against {len(real):,} real ones of {store.path}")
-        print(f"{'metric':12} {'value':>10}  {'95 % interval':>22}   floor")
+        print(HEAD)
     for figure in figures(arguments, real, fake, *tools):
         line = as_line(figure, about, judged)
-        printer(line)
+        print(json.dumps(line) if arguments.json else as_row(line), flush=True)
         if run is not None:
             with (run / RESULTS).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
@@ -189,30 +189,6 @@ def figures(
         yield from evaluate.face_rate(real, fake, finder, progress)
 
 
-def as_line(figure: Figure, about: dict[str, Any], judged: dict[str, Any]) -> dict[str, Any]:
-    """Return a figure as a line of ``evaluation.jsonl``; what is not a number is null."""
-    value, low, high = (None if math.isnan(number) else number for number in figure.estimate)
-    floor = None
-    if figure.floor is not None:
-        floor = {name: None if math.isnan(one) else one for name, one in figure.floor._asdict().items()}
-    interval = {"low": low, "high": high, "floor": floor}
-    protocol = {**about, **figure.protocol}
-    return {"metric": figure.metric, "value": value, **interval, "protocol": protocol, "judged": judged}
-
-
-def print_row(line: dict[str, Any]) -> None:
-    """Print a figure as a row of the table."""
-    low, high, floor = line["low"], line["high"], line["floor"]
-    interval = "" if low is None else f"{low:.4g} to {high:.4g}"
-    least = "" if floor is None else f"{floor['value']:.4g}"
-    print(f"{line['metric']:12} {line['value']:>10.4g}  {interval:>22}   {least}", flush=True)
-
-
-def print_json(line: dict[str, Any]) -> None:
-    """Print a figure with everything that is known of it."""
-    print(json.dumps(line), flush=True)
-
-
 def _opened(source: Path) -> Optional[Trained]:
     """Return the generator in a run directory, checkpoint or converted folder, or None for images."""
     from gluon_wgan.run.checkpoint import DESCRIPTION
@@ -222,51 +198,40 @@ def _opened(source: Path) -> Optional[Trained]:
     return open_trained(source) if holds_generator else None
 
 
-def _real_store(arguments: argparse.Namespace, trained: Optional[Trained]) -> Store:
-    from gluon_wgan.data.store import open_store
+def _stores(arguments: argparse.Namespace, trained: Optional[Trained]) -> tuple[Optional[Store], Store]:
+    """Return the images that are to be judged, unless a generator draws them, and the real ones."""
+    from gluon_wgan.metrics import given
     from gluon_wgan.using.studio import training_images
 
-    if trained is None:
-        if not arguments.source.exists():
-            raise UserError(f"{arguments.source} does not exist: name a run directory, a checkpoint, or images.")
-        if arguments.real is None:
-            raise UserError(
-                f"{arguments.source} holds no generator: name a run directory or a checkpoint, or say with "
-                "--real STORE what images to compare it with."
-            )
-        return open_store(arguments.real)
-    config = trained.config
-    if arguments.real is None:
-        return training_images(trained, None)
-    return _images_at(arguments.real, config.image_size, config.nc, config.resize)
-
-
-def _images_at(path: Path, size: int, nc: int, resize: str) -> Store:
-    """Return a store, or one made in the cache of the images in a folder, an archive and so on."""
-    from gluon_wgan.data.load import prepare_data
-    from gluon_wgan.data.store import META, open_store
-
-    if (path / META).exists():
-        return open_store(path)
-    wanted: dict[str, Any] = {"data_root": str(path), "image_size": size, "nc": nc, "resize": resize, "batch_size": 1}
-    return prepare_data(TrainConfig(**wanted), progress=True)
+    source, real = arguments.source, arguments.real
+    if trained is not None:
+        return None, training_images(trained, None) if real is None else given.like_run(real, trained.config)
+    if not source.exists():
+        raise UserError(f"{source} does not exist: name a run directory, a checkpoint, or images.")
+    if real is None:
+        raise UserError(
+            f"{source} holds no generator: name a run directory or a checkpoint, or say with --real STORE what images "
+            "to compare it with."
+        )
+    return given.pair(source, real)
 
 
 def _judged(
-    arguments: argparse.Namespace, trained: Optional[Trained], real: Store, context: Context
+    arguments: argparse.Namespace, judged: Union[Trained, Store, None], context: Context
 ) -> tuple[ChosenImages, dict[str, Any]]:
     """Return the images to be judged, and what they are."""
+    from gluon_wgan.data.store import Store
     from gluon_wgan.metrics import images
     from gluon_wgan.using.drawing import Artist
 
     when = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    if trained is None:
-        _, channels, size, _ = real.images.shape
-        store = _images_at(arguments.source, size, channels, real.made_from["resize"])
-        chosen = images.some_of(store, arguments.num, arguments.seed, "other")
-        return chosen, {"time": when, "store": images.description(store), "protocol": {}}
+    if isinstance(judged, Store):
+        chosen = images.some_of(judged, arguments.num, arguments.seed, "other")
+        return chosen, {"time": when, "store": images.description(judged), "protocol": {}}
+    assert judged is not None
+    trained = judged
     artist = Artist(trained, arguments.bn, context)
-    config: TrainConfig = trained.config
+    config = trained.config
     drawn = images.draw(
         artist,
         arguments.num,

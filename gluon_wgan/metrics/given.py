@@ -62,7 +62,8 @@ def pair(judged: Path, real: Path) -> tuple[Store, Store]:
     if is_store(judged):
         store = open_store(judged)
         return store, like_store(real, store)
-    _recognised(judged), _recognised(real)
+    for path in (judged, real):
+        _recognised(path)
     raise UserError(
         f"Neither {judged} nor {real} is a store, which would say how large images are compared: make one of {real} "
         "with tools/prepare_data.py."

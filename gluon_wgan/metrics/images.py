@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import os
 import tempfile
 from collections.abc import Iterator
 from typing import Any, Protocol, Union
@@ -12,6 +14,7 @@ from tqdm import tqdm
 
 from gluon_wgan.data.shards import ShardedImages
 from gluon_wgan.data.store import Store
+from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.progress import redraw_seconds
 from gluon_wgan.using.drawing import Artist
 from gluon_wgan.using.latents import draw_groups
@@ -96,12 +99,27 @@ def draw(artist: Artist, wanted: int, *, nz: int, latent: str, seed: int, progre
     with tqdm(desc="Drawing", total=wanted, unit=" images", disable=not progress, mininterval=redraw_seconds()) as bar:
         for batch in artist.draw_first(draw_groups(seed, nz, latent), wanted):
             if images is None:
-                with tempfile.TemporaryFile() as file:  # the mapping outlives it
-                    images = np.memmap(file, np.uint8, "w+", shape=(wanted, *batch.shape[1:]))
+                images = _room_for((wanted, *batch.shape[1:]))
             images[taken : taken + len(batch)] = batch
             taken += len(batch)
             bar.update(len(batch))
     return ChosenImages(images, np.arange(wanted), "generated")
+
+
+def _room_for(shape: tuple[int, ...]) -> np.ndarray:
+    """Return an array on the disk that vanishes with its last user."""
+    size = math.prod(shape)
+    try:
+        with tempfile.TemporaryFile() as file:  # the mapping outlives it
+            if hasattr(os, "posix_fallocate"):
+                # Writing to a mapped file on a full disk would kill the process.
+                os.posix_fallocate(file.fileno(), 0, size)
+            return np.memmap(file, np.uint8, "w+", shape=shape)
+    except (OSError, ValueError, OverflowError) as error:
+        raise UserError(
+            f"There is no room for {shape[0]:,} drawn images, {size / 1e9:.1f} GB, in {tempfile.gettempdir()} "
+            f"({last_line(error)}): name a larger place in TMPDIR, or lower --num."
+        ) from error
 
 
 def hash_of(images: ImageSet) -> str:
