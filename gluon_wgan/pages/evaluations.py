@@ -21,6 +21,10 @@ class Figure:
         Its name.
     value, interval
         As text; the interval is empty where there is none.
+    floor
+        The same figure of real images alone, as text; a dash where there is none.
+    checkpoint
+        Which one was judged; a dash where that is not known.
     protocol
         How it was made: every other field of the line, as (name, text), nested fields joined by a dot.
     """
@@ -28,6 +32,8 @@ class Figure:
     metric: str
     value: str
     interval: str
+    floor: str
+    checkpoint: str
     protocol: tuple[tuple[str, str], ...]
 
 
@@ -41,8 +47,15 @@ def figure_of(line: dict[str, Any]) -> Figure:
         metric=plain(line.get("metric")),
         value=number(line.get("value")),
         interval="" if low is None or high is None else f"{number(low)} \N{EN DASH} {number(high)}",
+        floor=number(_inside(line, "floor", "value")),
+        checkpoint=plain(_inside(line, "judged", "checkpoint")),
         protocol=tuple(_flat(fields)),
     )
+
+
+def _inside(line: dict[str, Any], name: str, inner: str) -> Any:
+    found = line.get(name)
+    return found.get(inner) if isinstance(found, dict) else None
 
 
 def newest(lines: list[dict[str, Any]]) -> dict[str, Figure]:

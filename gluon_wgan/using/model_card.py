@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan.config import overridden_fields
+from gluon_wgan.pages.evaluations import newest
 from gluon_wgan.run.checkpoint import STATE
 from gluon_wgan.run.directory import RunDirectory
 from gluon_wgan.using.trained import Trained
@@ -120,14 +121,20 @@ def _figures(run: Optional[Path]) -> str:
     lines = [] if run is None else _evaluations(run / EVALUATIONS)
     if not lines:
         return "None yet: `tools/evaluate.py` measures a run."
-    rows = []
-    for line in lines:
-        low, high = line.get("low"), line.get("high")
-        interval = "" if low is None or high is None else f"{_number(low)} to {_number(high)}"
-        known = ("metric", "value", "low", "high")
-        protocol = json.dumps({name: value for name, value in line.items() if name not in known}, ensure_ascii=False)
-        rows.append((line.get("metric", "?"), _number(line.get("value")), interval, protocol))
-    return _table(("metric", "value", "interval", "protocol"), rows)
+    figures = list(newest(lines).values())
+    shared = set(figures[0].protocol).intersection(*(figure.protocol for figure in figures))
+    rows = [
+        (one.metric, one.value, one.interval, one.floor, one.checkpoint, _words(one.protocol, without=shared))
+        for one in figures
+    ]
+    table = _table(("metric", "value", "interval", "floor", "checkpoint", "protocol"), rows)
+    common = _words(figures[0].protocol, without=set(figures[0].protocol) - shared)
+    floor = "The floor is the same figure of real images alone."
+    return f"{table}\n\n{floor}" + (f" Of all of them: {common}." if common and len(figures) > 1 else "")
+
+
+def _words(protocol: Iterable[tuple[str, str]], without: set[tuple[str, str]]) -> str:
+    return ", ".join(f"{name} {text}" for name, text in protocol if (name, text) not in without)
 
 
 def _evaluations(path: Path) -> list[dict[str, Any]]:
@@ -144,10 +151,6 @@ def _evaluations(path: Path) -> list[dict[str, Any]]:
         if isinstance(value, dict):
             found.append(value)
     return found
-
-
-def _number(value: Any) -> str:
-    return f"{value:.5g}" if isinstance(value, (int, float)) else str(value)
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -17,7 +17,8 @@ class Recorder:
     """Stands in for OpenCV's cascade, and finds as many faces as it is told to."""
 
     def __init__(self, *counts: int) -> None:
-        self.counts, self.seen = list(counts), []
+        self.counts = list(counts)
+        self.seen: list[tuple[np.ndarray, tuple[Any, ...]]] = []
 
     def detectMultiScale(self, grey: np.ndarray, *constants: Any) -> list[int]:
         self.seen.append((grey, constants))
@@ -29,7 +30,8 @@ def shown(as_set: Callable[[np.ndarray], ChosenImages]) -> Callable[[np.ndarray]
     """Return a function from one image, (channels, height, width), to what the cascade is shown."""
 
     def show(image: np.ndarray) -> np.ndarray:
-        finder, recorder = FaceFinder(), Recorder(1)
+        finder: Any = FaceFinder()
+        recorder = Recorder(1)
         finder._cascade = recorder
         assert finder.with_one_face(as_set(image[None])) == 1
         grey, constants = recorder.seen[0]
@@ -43,7 +45,7 @@ def shown(as_set: Callable[[np.ndarray], ChosenImages]) -> Callable[[np.ndarray]
 def test_grey_is_luma_of_red_green_blue(
     colour: tuple[int, int, int], grey: int, shown: Callable[[np.ndarray], np.ndarray]
 ) -> None:
-    seen = shown(np.broadcast_to(np.uint8(colour).reshape(3, 1, 1), (3, 32, 32)).copy())
+    seen = shown(np.broadcast_to(np.array(colour, np.uint8).reshape(3, 1, 1), (3, 32, 32)).copy())
     assert seen.shape == (128, 128) and set(np.unique(seen)) == {grey}
 
 
@@ -60,7 +62,7 @@ def test_large_images_are_shown_as_they_are(rng: np.random.Generator, shown: Cal
 
 
 def test_only_exactly_one_face_counts(as_set: Callable[[np.ndarray], ChosenImages]) -> None:
-    finder = FaceFinder()
+    finder: Any = FaceFinder()
     finder._cascade = Recorder(0, 1, 2, 1, 0)
     assert finder.with_one_face(as_set(np.zeros((5, 1, 128, 128), np.uint8)), progress=True) == 2
 

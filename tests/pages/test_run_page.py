@@ -12,6 +12,7 @@ from scipy.signal import medfilt
 from gluon_wgan.errors import UserError
 from gluon_wgan.pages.run_cli import main
 from gluon_wgan.pages.run_page import RunPage
+from gluon_wgan.pages.words import UNKNOWN
 from gluon_wgan.run.directory import RunDirectory
 from tests.pages.conftest import read_csv, write_metrics
 from tests.pages.html import Page, check_closed_off
@@ -78,7 +79,7 @@ def test_writing_again_shows_what_is_new(make_run):
     parsed = Page(page.write())
     assert parsed.data == page_of(path).data
     assert parsed.data["axes"][0]["rows"] == 150
-    assert ["fid", "41.26", "40.50 \N{EN DASH} 42", ""] in parsed.rows
+    assert ["fid", "41.26", "40.50 \N{EN DASH} 42", UNKNOWN, UNKNOWN, ""] in parsed.rows
     assert "2 lines of evaluation.jsonl could not be read" in parsed.text
 
 

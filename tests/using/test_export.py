@@ -150,6 +150,8 @@ def test_the_card_tells_what_the_run_recorded(run, tmp_path):
     source = tmp_path / "run"
     shutil.copytree(run, source)
     lines = [{"metric": "fid", "value": 41.25, "low": 40, "high": 42.5, "samples": 9}, {"metric": "kid", "value": 0.5}]
+    lines[1] |= {"floor": {"value": 0.25}, "judged": {"checkpoint": "iter_000003"}}
+    lines.insert(0, {"metric": "fid", "value": 99.5})  # of an earlier evaluation
     text = "\n".join([*map(json.dumps, lines), '{"metric": "unfini'])
     (source / "evaluation.jsonl").write_text(text)
     assert main([str(source), "--format", "gluon", "--out", str(tmp_path / "out")]) == 0
@@ -159,12 +161,12 @@ def test_the_card_tells_what_the_run_recorded(run, tmp_path):
         *("images of 16x16 pixels", "Maps 6 numbers from N(0, 1)", "three channels (RGB)"),
         *("| images | 40 |", "drawn-faces", data["content_sha256"], "**To be filled in:**", "pil-bilinear"),
         *("| generator iterations | 3 |", "| critic steps in all | 3 |", "| lr_g | 0.01 |"),
-        *("| fid | 41.25 | 40 to 42.5 |", '{"samples": 9}', "| kid | 0.5 |"),
+        *("| fid | 41.25 | 40 \N{EN DASH} 42.50 |", "samples 9", "| kid | 0.5000 |  | 0.2500 | iter_000003 |"),
         "Batch norm is in inference mode: it uses the running statistics",
     ):
         assert words in card, words
     assert str(tmp_path) not in card and str(run) not in card
-    assert "unfini" not in card
+    assert "unfini" not in card and "99.5" not in card
     for name in ("generator-symbol.json", "generator-0000.params"):
         digest = hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest()
         assert f"| {name} | `{digest}` |" in card
