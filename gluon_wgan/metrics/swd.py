@@ -115,8 +115,10 @@ def _cut(images: ImageSet, level: int, levels: int, seed: int) -> Iterator[np.nd
         rows, columns = (rng.integers(0, side - PATCH + 1, (count, PATCHES, 1)) for _ in range(2))
         inside = np.add.outer(side * np.arange(PATCH), np.arange(PATCH)).ravel()
         places = rows * side + columns + inside
-        flat = planes.reshape(count, channels, -1)
-        yield np.concatenate([plane[:, place].transpose(1, 0, 2) for plane, place in zip(flat, places)])
+        cut = np.empty((count, channels, PATCHES, PATCH * PATCH), np.float32)
+        for plane, place, patches in zip(planes.reshape(count, channels, -1), places, cut):
+            plane.take(place, axis=1, out=patches, mode="clip")  # other modes copy once more
+        yield cut.transpose(0, 2, 1, 3).reshape(-1, channels, PATCH * PATCH)
 
 
 def _directions(rng: np.random.Generator, width: int) -> np.ndarray:
