@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mxnet as mx
 import numpy as np
 import pytest
 from mxnet import nd
+from mxnet.gluon import nn
 
 from gluon_wgan.compat import import_gluoncv
 from gluon_wgan.errors import UserError
@@ -90,3 +92,15 @@ def test_weights_of_another_network_are_one_sentence(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=r"Cannot (load|read) the weights") as caught:
             load_features("resnet18_v1b", weights=str(path), rule="clean", context=mx.cpu())
         assert "\n" not in str(caught.value)
+
+
+def test_a_network_whose_last_layer_is_not_of_classes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = nn.HybridSequential()
+    network.add(nn.Dense(4), nn.Activation("sigmoid"))
+    zoo = SimpleNamespace(get_model=lambda name, pretrained: network)
+    monkeypatch.setattr("gluon_wgan.metrics.model_zoo.import_gluoncv", lambda: SimpleNamespace(model_zoo=zoo))
+    (tmp_path / "weights.params").write_bytes(b"")
+    with pytest.raises(UserError, match="is no classifier that ends in one layer"):
+        load_features("own", weights=str(tmp_path / "weights.params"), rule="clean", context=mx.cpu())
