@@ -12,7 +12,7 @@ import numpy as np
 from mxnet import Context, nd
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.interop.torch_files import read_state_dict
+from gluon_wgan.interop.plain_torch_files import read_state_dict
 from gluon_wgan.metrics.images import ImageSet
 from gluon_wgan.metrics.inception import SIDE, Inception
 from gluon_wgan.metrics.model_zoo import classifier, scale_of, side_of
