@@ -27,7 +27,7 @@ _COUNT = struct.Struct("<q")
 class _Storage(NamedTuple):
     key: str
     kind: str
-    count: int
+    length: int
 
 
 class _Tensor(NamedTuple):
