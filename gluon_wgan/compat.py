@@ -150,14 +150,20 @@ def cgroup_quota(memberships: Path = Path("/proc/self/cgroup"), mount: Path = Pa
     return quota
 
 
+_IMAGE_FILE = "PIL.ImageFile"
+
+
 def import_gluoncv() -> ModuleType:
     """Import gluoncv as if torch were not installed, since it refuses torch 2 beside it.
+
+    Its ``data/mhp.py`` tells Pillow to take truncated images for whole; that is taken back.
 
     Returns
     -------
     ModuleType
         The gluoncv package. torch can be imported afterwards, or is there again if it was before.
     """
+    truncated_are_whole = getattr(sys.modules.get(_IMAGE_FILE), "LOAD_TRUNCATED_IMAGES", False)
     hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "torch"}
     finder = _TorchHider()
     sys.meta_path.insert(0, finder)
@@ -166,6 +172,8 @@ def import_gluoncv() -> ModuleType:
     finally:
         sys.meta_path.remove(finder)
         sys.modules.update(hidden)
+        if _IMAGE_FILE in sys.modules:
+            vars(sys.modules[_IMAGE_FILE])["LOAD_TRUNCATED_IMAGES"] = truncated_are_whole
 
 
 class _TorchHider:

@@ -284,6 +284,10 @@ def test_the_real_gluoncv_and_torch_work_in_one_process(
         "from gluon_wgan.compat import import_gluoncv\n"
         "network = import_gluoncv().model_zoo.get_model('resnet18_v1')\n"
         "import torch\n"
-        "print(type(network).__name__, float(torch.ones(2).sum()))"
+        "from PIL import ImageFile\n"
+        "print(type(network).__name__, float(torch.ones(2).sum()), ImageFile.LOAD_TRUNCATED_IMAGES)"
     )
-    assert run_python(code).stdout == "ResNetV1 2.0\n"
+    assert run_python(code).stdout == "ResNetV1 2.0 False\n"
+    assert run_python("from PIL import ImageFile\nImageFile.LOAD_TRUNCATED_IMAGES = True\n" + code).stdout.endswith(
+        "True\n"
+    )

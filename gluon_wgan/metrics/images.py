@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import tempfile
@@ -120,14 +119,6 @@ def _room_for(shape: tuple[int, ...]) -> np.ndarray:
             f"There is no room for {shape[0]:,} drawn images, {size / 1e9:.1f} GB, in {tempfile.gettempdir()} "
             f"({last_line(error)}): name a larger place in TMPDIR, or lower --num."
         ) from error
-
-
-def hash_of(images: ImageSet) -> str:
-    """Return the SHA-256 of the pixels of images, in their order."""
-    digest = hashlib.sha256()
-    for batch in images.batches(256):
-        digest.update(np.ascontiguousarray(batch).data)
-    return digest.hexdigest()
 
 
 def description(store: Store) -> dict[str, Any]:

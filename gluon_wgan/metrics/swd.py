@@ -29,6 +29,7 @@ SCALE = 1000
 _BATCH = 250
 _TOGETHER = 64  # directions: fewer make slower matrix products, more need more memory
 _TINY = 1e-16
+_STEPS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -145,10 +146,11 @@ def _distances(
 def _distance_on_a_line(pair: tuple[np.ndarray, np.ndarray]) -> float:
     """Return the Wasserstein-1 distance of two equally long lists of numbers.
 
-    They are sorted as 65,536 steps from the lowest to the highest, which is ten times as fast as sorting them as
-    they are and rounds the distance by some millionths of the spread.
+    They are counted in 65,536 steps from the lowest to the highest: the area between two distribution functions is
+    the mean difference of the sorted lists. That is some fifteen times as fast as sorting the numbers as they are, and
+    rounds the distance by some millionths of the spread.
     """
     low = min(float(x.min()) for x in pair)
-    step = (max(float(x.max()) for x in pair) - low) / 65535 or 1.0
-    one, other = (np.sort(((x - low) / step + 0.5).astype(np.uint16), kind="stable") for x in pair)
-    return float(np.abs(np.subtract(one, other, dtype=np.int32)).mean() * step)
+    step = (max(float(x.max()) for x in pair) - low) / (_STEPS - 1) or 1.0
+    one, other = (np.bincount(((x - low) / step + 0.5).astype(np.uint16), minlength=_STEPS) for x in pair)
+    return float(np.abs(np.cumsum(one - other)).sum() / len(pair[0]) * step)
