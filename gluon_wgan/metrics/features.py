@@ -11,14 +11,13 @@ from typing import Any, Callable, Optional
 import numpy as np
 from mxnet import Context, nd
 
-from gluon_wgan.compat import import_gluoncv
 from gluon_wgan.errors import UserError
-from gluon_wgan.interop.torch_files import read_state_dict
+from gluon_wgan.interop.plain_torch_files import read_state_dict
 from gluon_wgan.metrics.images import ImageSet
 from gluon_wgan.metrics.inception import SIDE, Inception
+from gluon_wgan.metrics.model_zoo import classifier, scale_of, side_of
 from gluon_wgan.metrics.random_network import random_network
 from gluon_wgan.metrics.resizing import RULES, resized
-from gluon_wgan.sampling import load_weights
 
 RANDOM, INCEPTION = "random", "inception"
 INCEPTION_ADDRESS = (
@@ -27,8 +26,6 @@ INCEPTION_ADDRESS = (
 INCEPTION_SHA256 = "6726825d"
 """How the SHA-256 of the published weights begins; their name says so."""
 _BATCH = 50
-_IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_ZOO_SIDE = 224
 
 
 @dataclass(frozen=True)
@@ -142,28 +139,16 @@ def inception_of(state: dict[str, np.ndarray], path: Path, context: Context) -> 
 
 
 def _zoo(name: str, path: Path, rule: str, context: Context) -> FeatureNetwork:
-    try:
-        model = import_gluoncv().model_zoo.get_model(name, pretrained=False)
-        layers = model.features
-    except (ValueError, AttributeError) as error:
-        raise UserError(
-            f"--features {name} is no network with features: use {RANDOM}, {INCEPTION}, or a classifier of gluoncv's "
-            "model zoo such as resnet50_v1b."
-        ) from error
-    load_weights(model, str(path), [context])
-    model.hybridize(static_alloc=True)
-    mean, deviation = (np.reshape(values, (1, 3, 1, 1)) for values in (_IMAGENET_MEAN, _IMAGENET_DEVIATION))
+    sha256 = _sha256(path)
+    network, side = classifier(name, str(path), context), side_of(name)
+    mean, deviation = (np.reshape(values, (1, 3, 1, 1)) for values in scale_of(name))
 
     def run(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        pixels = (resized(batch, _ZOO_SIDE, rule) / 255 - mean) / deviation
-        found = layers(nd.array(pixels, ctx=context, dtype=np.float32))
-        return found.reshape((len(batch), -1)).asnumpy(), model(nd.array(pixels, ctx=context)).asnumpy()
+        pixels = (resized(batch, side, rule) / 255 - mean) / deviation
+        features, logits = network(nd.array(pixels, ctx=context, dtype=np.float32))
+        return features.asnumpy(), logits.asnumpy()
 
-    protocol = {
-        "features": f"gluoncv {name}",
-        "weights_sha256": _sha256(path),
-        "resize": f"{rule} to {_ZOO_SIDE}",
-    }
+    protocol = {"features": f"gluoncv {name}", "weights_sha256": sha256, "resize": f"{rule} to {side}"}
     return FeatureNetwork(name, protocol, run)
 
 
