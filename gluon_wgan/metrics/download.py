@@ -18,7 +18,7 @@ _BLOCK, _SECONDS = 1 << 20, 30
 
 
 def fetch_inception(address: str = INCEPTION_ADDRESS) -> Path:
-    """Return the weights in the cache folder, fetching them if they are not there yet: 96 MB.
+    """Return the weights in the cache folder, fetching them if they are not there, or damaged: 96 MB.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def fetch_inception(address: str = INCEPTION_ADDRESS) -> Path:
         If they cannot be fetched, or what comes is something else; nothing is then left behind.
     """
     final = cache_directory(TrainConfig()) / address.rsplit("/", 1)[1]
-    if final.exists():
+    if final.exists() and _hash(final).startswith(INCEPTION_SHA256):
         return final
     partial = final.with_name(f"{final.name}.{os.getpid()}.partial")
     digest = hashlib.sha256()
@@ -51,3 +51,7 @@ def fetch_inception(address: str = INCEPTION_ADDRESS) -> Path:
     finally:
         partial.unlink(missing_ok=True)
     return final
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -25,6 +25,9 @@ def test_what_is_fetched_is_checked_and_kept(cache: Path, tmp_path: Path, monkey
     address = (tmp_path / "weights.pth").as_uri()
     assert download.fetch_inception(address) == cache / "weights.pth"
     assert (cache / "weights.pth").read_bytes() == content
+    (cache / "weights.pth").write_bytes(content[:-1])
+    assert download.fetch_inception(address) == cache / "weights.pth"
+    assert (cache / "weights.pth").read_bytes() == content
     (tmp_path / "weights.pth").unlink()
     assert download.fetch_inception(address) == cache / "weights.pth"  # without asking again
 
