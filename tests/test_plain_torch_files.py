@@ -115,7 +115,7 @@ def test_a_tensor_outside_its_storage_is_refused(fault: str, tmp_path: Path) -> 
         return read_state_dict(path)
 
     np.testing.assert_array_equal(read()["a"], np.arange(6, dtype=np.float32).reshape(2, 3))
-    changes = {"shape": (-1, 1)} if fault == "negative" else {fault: wrong[fault]}
+    changes: dict[str, Any] = {"shape": (-1, 1)} if fault == "negative" else {fault: wrong[fault]}
     with pytest.raises(UserError, match="is not a whole PyTorch file"):
         read(**changes)
 
