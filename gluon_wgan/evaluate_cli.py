@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 from gluon_wgan import compat
 from gluon_wgan.devices import choose_contexts, parse_gpus
 from gluon_wgan.errors import UserError, last_line
-from gluon_wgan.flags import SentenceParser
 from gluon_wgan.run.log import log_to_terminal
+from gluon_wgan.tool import SentenceParser, run_tool
 
 if TYPE_CHECKING:
     from mxnet import Context
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from gluon_wgan.metrics.images import ChosenImages
     from gluon_wgan.using.trained import Trained
 
-BAD_INPUT, CTRL_C = 2, 130
 SAMPLES = 10_000
 RESULTS = "evaluation.jsonl"
 LARGEST_SEED = 2**32 - 1
@@ -48,17 +47,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Judge as the command line says and return the exit status."""
     arguments = build_parser().parse_args(argv)
     log_to_terminal()
-    try:
-        compat.check_mxnet_loads()
-        _check(arguments)
-        judge(arguments)
-        return 0
-    except (UserError, ImportError) as error:
-        return _fail(str(error), BAD_INPUT)
-    except OSError as error:
-        return _fail(f"{last_line(error)}: make room, or name another place.", BAD_INPUT)
-    except KeyboardInterrupt:
-        return _fail("Stopped; the figures that were printed have been kept.", CTRL_C)
+    stopped = "Stopped; the figures that were printed have been kept."
+    return run_tool("evaluate.py", lambda: judge(arguments), stopped=stopped)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -67,8 +57,6 @@ def build_parser() -> argparse.ArgumentParser:
         prog="evaluate.py",
         description="Measure how far generated images are from real ones.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add(
@@ -134,6 +122,8 @@ def judge(arguments: argparse.Namespace) -> None:
     from gluon_wgan.metrics.images import description, some_of
     from gluon_wgan.metrics.lines import HEAD, as_line, as_row
 
+    compat.check_mxnet_loads()
+    _check(arguments)
     (context,) = choose_contexts(arguments.gpus, require_gpu=bool(arguments.gpus))
     trained = _opened(arguments.source)
     pictures, store = _stores(arguments, trained)
@@ -258,8 +248,3 @@ def _tools(arguments: argparse.Namespace, context: Context) -> tuple[Optional[Fa
     if arguments.download and arguments.features == INCEPTION and weights is None:
         weights = str(fetch_inception())
     return finder, load_features(arguments.features, weights=weights, rule=arguments.resize_rule, context=context)
-
-
-def _fail(message: str, status: int) -> int:
-    print(f"evaluate.py: {message}", file=sys.stderr)
-    return status

@@ -10,10 +10,9 @@ from typing import Optional
 
 from gluon_wgan import compat
 from gluon_wgan.errors import UserError, last_line
-from gluon_wgan.flags import SentenceParser
 from gluon_wgan.run.log import log_to_terminal
+from gluon_wgan.tool import SentenceParser, run_tool
 
-BAD_INPUT, CTRL_C = 2, 130
 EXAMPLES = """formats:
   gluon   generator-symbol.json and generator-0000.params, for SymbolBlock.imports and plain MXNet
   onnx    generator.onnx, for any number of latents at once
@@ -30,24 +29,27 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Export as the command line says and return the exit status."""
     arguments = build_parser().parse_args(argv)
     log_to_terminal()
-    try:
-        compat.check_mxnet_loads()
-        # Imported here because NumPy and MXNet read their settings when they are loaded.
-        from gluon_wgan.using.export import export
+    return run_tool("export_model.py", lambda: export_model(arguments), stopped="Stopped; nothing was left behind.")
 
-        done = export(arguments.source, arguments.format, arguments.out)
-    except (UserError, ImportError) as error:
-        return _fail(str(error), BAD_INPUT)
-    except OSError as error:
-        return _fail(f"{last_line(error)}: make room, or name another place.", BAD_INPUT)
-    except KeyboardInterrupt:
-        return _fail("Stopped; nothing was left behind.", CTRL_C)
+
+def export_model(arguments: argparse.Namespace) -> None:
+    """Export what the arguments say, and print what was written.
+
+    Raises
+    ------
+    UserError
+        For bad input.
+    """
+    compat.check_mxnet_loads()
+    # Imported here because NumPy and MXNet read their settings when they are loaded.
+    from gluon_wgan.using.export import export
+
+    done = export(arguments.source, arguments.format, arguments.out)
     for path in done.written:
         print(f"Wrote {path}")
     print(done.statistics)
     print(done.agreement)
     print("MODEL_CARD.md has places to fill in: whose the data are, and the licence.")
-    return 0
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -56,16 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
         prog="export_model.py",
         description="Export a trained generator for other programs, with a model card.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("source", type=Path, metavar="SOURCE", help="a run directory (its newest checkpoint) or a checkpoint")
     add("--format", required=True, choices=("gluon", "onnx", "torch"), help="see below")
     add("--out", required=True, type=Path, metavar="FOLDER", help="where to put the files: a new folder")
     return parser
-
-
-def _fail(message: str, status: int) -> int:
-    print(f"export_model.py: {message}", file=sys.stderr)
-    return status

@@ -12,6 +12,7 @@ from gluon_wgan.config_checks import flag_of
 from gluon_wgan.devices import parse_gpus
 from gluon_wgan.errors import UserError
 from gluon_wgan.presets import PRESETS
+from gluon_wgan.tool import SentenceParser
 
 # Spellings of the reference's main.py, so that published commands paste over: spelling -> field.
 REFERENCE_VALUES = {
@@ -45,15 +46,6 @@ exit status: 0 done; 1 a loss is not finite; 2 bad input; 130 Ctrl-C; 143 SIGTER
 """
 
 
-class SentenceParser(argparse.ArgumentParser):
-    """Says one sentence instead of the whole usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the sentence and exit with status 2."""
-        print(f"{self.prog}: {message[0].upper()}{message[1:]}; --help lists the options.", file=sys.stderr)
-        sys.exit(2)
-
-
 def build_parser(version: str) -> argparse.ArgumentParser:
     """Return the parser: one flag for each option, and the reference's spellings, hidden.
 
@@ -63,9 +55,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
         prog="train_wgan.py",
         description="Train a Wasserstein GAN in MXNet Gluon.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
         add_help=False,
     )
     groups: dict[str, Any] = {}

@@ -13,15 +13,14 @@ from gluon_wgan import compat
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.devices import choose_contexts, parse_gpus
 from gluon_wgan.errors import UserError, last_line
-from gluon_wgan.flags import SentenceParser
 from gluon_wgan.interop.new_folder import new_folder, refuse_taken
 from gluon_wgan.run.log import log_to_terminal
+from gluon_wgan.tool import SentenceParser, run_tool
 
 if TYPE_CHECKING:
     from gluon_wgan.using.studio import Studio
     from gluon_wgan.using.trained import Trained
 
-BAD_INPUT, CTRL_C = 2, 130
 GRID, STATIONS, STEPS = "8x8", 6, 10
 # Samples whose neighbours are sought: when --num does not say, and the first of them at most.
 SAMPLES, MOST_SAMPLES = 64, 1024
@@ -41,20 +40,23 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Draw as the command line says and return the exit status."""
     arguments = build_parser().parse_args(argv)
     log_to_terminal()
-    try:
-        compat.check_mxnet_loads()
-        _check(arguments)
-        if arguments.source is None:
-            _as_the_authors(arguments)
-        else:
-            _draw(arguments)
-        return 0
-    except (UserError, ImportError) as error:
-        return _fail(str(error), BAD_INPUT)
-    except OSError as error:
-        return _fail(f"{last_line(error)}: make room, or name another place.", BAD_INPUT)
-    except KeyboardInterrupt:
-        return _fail("Stopped; nothing was left behind.", CTRL_C)
+    return run_tool("generate.py", lambda: generate(arguments), stopped="Stopped; nothing was left behind.")
+
+
+def generate(arguments: argparse.Namespace) -> None:
+    """Draw what the arguments say.
+
+    Raises
+    ------
+    UserError
+        For bad input.
+    """
+    compat.check_mxnet_loads()
+    _check(arguments)
+    if arguments.source is None:
+        _as_the_authors(arguments)
+    else:
+        _draw(arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -63,8 +65,6 @@ def build_parser() -> argparse.ArgumentParser:
         prog="generate.py",
         description="Draw pictures with a trained generator.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("source", nargs="?", type=Path, metavar="SOURCE", help="a run directory (its newest checkpoint) or checkpoint")
@@ -203,8 +203,3 @@ def _described(studio: Studio) -> str:
     kinds = ", ".join(name for name in ("images", "grid", "interpolation", "neighbours") if name in studio.record)
     truncated = "" if studio.truncate is None else f", truncated at {studio.truncate:g}"
     return f"{kinds}; seed {studio.seed}{truncated}; {statistics}; weights {studio.trained.sha256[:12]}"
-
-
-def _fail(message: str, status: int) -> int:
-    print(f"generate.py: {message}", file=sys.stderr)
-    return status

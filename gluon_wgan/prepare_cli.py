@@ -17,13 +17,13 @@ from gluon_wgan.data.load import find_source, plain_root
 from gluon_wgan.data.prepare import prepare_at
 from gluon_wgan.data.store import SKIPPED, Store, open_store, recorded_files
 from gluon_wgan.errors import UserError
-from gluon_wgan.flags import SentenceParser, add_flag
+from gluon_wgan.flags import add_flag
 from gluon_wgan.parity.warning import aliasing_warning
 from gluon_wgan.run.log import log_to_terminal
+from gluon_wgan.tool import SentenceParser, run_tool
 
 log = logging.getLogger("gluon_wgan")
 
-BAD_INPUT, CTRL_C = 2, 130
 _SHARED_WITH_TRAINING = (
     *("dataset", "num_faces", "faces_seed", "limit", "fraction", "subset_seed"),
     *("image_size", "resize", "crop", "nc", "max_pixels", "strict", "jobs", "cache_dir"),
@@ -42,16 +42,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prepare or verify a store as the command line says, and return the exit status."""
     arguments = build_parser().parse_args(argv)
     log_to_terminal()
-    try:
-        if arguments.verify is not None:
-            verify(arguments)
-        else:
-            make(arguments)
-        return 0
-    except (UserError, ImportError) as error:
-        return _fail(str(error), BAD_INPUT)
-    except KeyboardInterrupt:
-        return _fail("Stopped; the same command with --resume goes on.", CTRL_C)
+    work = make if arguments.verify is None else verify
+    return run_tool(
+        "prepare_data.py", lambda: work(arguments), stopped="Stopped; the same command with --resume goes on."
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -60,9 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="prepare_data.py",
         description="Decode, crop and resize images once, into a store that train_wgan.py --data reads.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
     )
     parser.add_argument(
         "source",
@@ -144,8 +136,3 @@ def _described(store: Store) -> str:
     files = f"{shards} shards" if shards > 1 else "1 shard"
     depth = "grey" if channels == 1 else f"{channels} channels"
     return f"{images:,} images of {size}x{size}, {depth}, {in_bytes / 1e6:,.1f} MB in {files}"
-
-
-def _fail(message: str, status: int) -> int:
-    print(f"prepare_data.py: {message}", file=sys.stderr)
-    return status

@@ -49,25 +49,23 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Convert as the command line says and return the exit status: 0, or 2 for bad input."""
     arguments = _parser().parse_args()
-    try:
-        from gluon_wgan.errors import UserError
-        from gluon_wgan.interop.torch_weights import convert
+    return run_tool("convert_weights.py", lambda: convert_weights(arguments))
 
-        try:
-            done = convert(arguments.source, arguments.out, arguments.config, generator_only=arguments.generator_only)
-        except UserError as error:
-            print(f"convert_weights.py: {error}", file=sys.stderr)
-            return BAD_INPUT
-    except ImportError as error:
-        print(f"convert_weights.py: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        print("convert_weights.py: Stopped.", file=sys.stderr)
-        return CTRL_C
+
+def convert_weights(arguments: argparse.Namespace) -> None:
+    """Convert what the arguments name, and print what was read and written.
+
+    Raises
+    ------
+    UserError
+        For bad input.
+    """
+    from gluon_wgan.interop.torch_weights import convert
+
+    done = convert(arguments.source, arguments.out, arguments.config, generator_only=arguments.generator_only)
     for verb, paths in (("Read", done.read), ("Wrote", done.written)):
         for path in paths:
             print(f"{verb} {path}")
-    return 0
 
 
 if __name__ == "__main__":

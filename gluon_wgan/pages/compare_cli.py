@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
+from gluon_wgan.config import TrainConfig
 from gluon_wgan.errors import UserError
-from gluon_wgan.flags import SentenceParser
 from gluon_wgan.pages.comparison import (
     Side,
     differing_options,
@@ -30,8 +30,8 @@ from gluon_wgan.pages.comparison_pictures import (
 from gluon_wgan.pages.template import refuse_foreign, write_page
 from gluon_wgan.pages.words import UNKNOWN
 from gluon_wgan.streams import SAMPLING, draw_latents, generator_for
+from gluon_wgan.tool import SentenceParser, run_tool
 
-BAD_INPUT, CTRL_C = 2, 130
 PAGE = "comparison.html"
 OUT = f"runs/{PAGE}"
 NOISE_SEED = 0
@@ -55,25 +55,31 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         The words after the program's name; None takes them from ``sys.argv``.
     """
     arguments = _parser().parse_args(argv)
-    try:
-        out = page_path(arguments.out)
-        refuse_foreign(out)
-        sides = open_sides(arguments.runs)
-        print("\n".join(table(sides)))
-        seed = arguments.noise_seed
-        shown = saved(sides) if seed is None and not arguments.redraw else redrawn(sides, seed or NOISE_SEED)
-        text = render_comparison(sides, shown)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_page(out, text)
-    except (UserError, ImportError) as error:
-        return _fail(str(error), BAD_INPUT)
-    except OSError as error:
-        reason = error.strerror or error
-        return _fail(f"Cannot write {arguments.out} ({reason}): choose another --out.", BAD_INPUT)
-    except KeyboardInterrupt:
-        return _fail("Stopped.", CTRL_C)
+
+    def unwritable(error: OSError) -> str:
+        return f"Cannot write {arguments.out} ({error.strerror or error}): choose another --out."
+
+    return run_tool("compare_runs.py", lambda: compare(arguments), unwritable=unwritable)
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Print the table, and write the page.
+
+    Raises
+    ------
+    UserError
+        For bad input.
+    """
+    out = page_path(arguments.out)
+    refuse_foreign(out)
+    sides = open_sides(arguments.runs)
+    print("\n".join(table(sides)))
+    seed = arguments.noise_seed
+    shown = saved(sides) if seed is None and not arguments.redraw else redrawn(sides, seed or NOISE_SEED)
+    text = render_comparison(sides, shown)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_page(out, text)
     print(f"\nWrote {out}")
-    return 0
 
 
 def page_path(out: Path) -> Path:
@@ -113,13 +119,16 @@ def redrawn(sides: Sequence[Side], seed: int) -> Shown:
     if len(set(lengths)) > 1 or not isinstance(lengths[0], int):
         listed = ", ".join(map(str, lengths))
         raise UserError(f"These runs' latents have different lengths ({listed}): leave --redraw out.")
+    kinds = [side.record.values.get("latent", TrainConfig.latent) for side in sides]
+    if len(set(kinds)) > 1:
+        raise UserError(f"These runs' latents are drawn differently ({', '.join(kinds)}): leave --redraw out.")
     # Imported here because MXNet takes a second to load, which the rest can do without.
     from gluon_wgan.pages.redraw import draw_checkpoint
 
     available = [sorted(checkpoints(side)) for side in sides]
     chosen = moments(available)
     wanted = frames(available, chosen)
-    latents = draw_latents(generator_for(seed, SAMPLING), _LATENTS, lengths[0])
+    latents = draw_latents(generator_for(seed, SAMPLING), _LATENTS, lengths[0], kinds[0])
     pictures = drawn_pictures(sides, _by_side(wanted, len(sides)), latents, draw_checkpoint)
     return Shown(chosen, wanted, pictures, f"Drawn from the checkpoints, all from the latents of seed {seed}.", None)
 
@@ -151,8 +160,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = SentenceParser(
         prog="compare_runs.py",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("runs", type=Path, nargs="+", metavar="RUN_DIR", help="run directories")
@@ -173,8 +180,3 @@ def _seed(words: str) -> int:
     if not words.isdecimal():
         raise argparse.ArgumentTypeError(f"{words!r} is not a whole number from 0")
     return int(words)
-
-
-def _fail(message: str, status: int) -> int:
-    print(f"compare_runs.py: {message}", file=sys.stderr)
-    return status

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
-from gluon_wgan.errors import UserError
-from gluon_wgan.flags import SentenceParser
 from gluon_wgan.pages.run_page import RunPage
 from gluon_wgan.run.directory import RunDirectory
+from gluon_wgan.tool import SentenceParser, run_tool
 
-BAD_INPUT, CTRL_C = 2, 130
 DESCRIPTION = """Write RUN_DIR/report.html, which training writes at every sample: curves, pictures, options, data.
 
     python tools/run_report.py runs/0001
@@ -31,21 +27,22 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = SentenceParser(
         prog="run_report.py",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="a run directory; training may still be under way")
     arguments = parser.parse_args(argv)
-    try:
-        print(f"Wrote {RunPage(RunDirectory(arguments.run)).write()}")
-    except UserError as error:
-        print(f"run_report.py: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except OSError as error:
-        reason = error.strerror or error
-        print(f"run_report.py: Cannot write into {arguments.run} ({reason}): mend its permissions.", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        print("run_report.py: Stopped.", file=sys.stderr)
-        return CTRL_C
-    return 0
+
+    def unwritable(error: OSError) -> str:
+        return f"Cannot write into {arguments.run} ({error.strerror or error}): mend its permissions."
+
+    return run_tool("run_report.py", lambda: write_report(arguments.run), unwritable=unwritable)
+
+
+def write_report(run: Path) -> None:
+    """Write a run's page and say where.
+
+    Raises
+    ------
+    UserError
+        When the folder is no run directory.
+    """
+    print(f"Wrote {RunPage(RunDirectory(run)).write()}")

@@ -1,0 +1,71 @@
+"""What every command-line tool does around its work: a sentence for each error, and an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Callable, NoReturn, Optional
+
+from gluon_wgan.errors import UserError, last_line
+
+BAD_INPUT, CTRL_C = 2, 130
+
+
+class SentenceParser(argparse.ArgumentParser):
+    """A parser that says one sentence instead of the whole usage, and keeps the lines of what it is given."""
+
+    def __init__(self, *, prog: str, description: str, epilog: Optional[str] = None, **more: object) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            **more,  # type: ignore[arg-type]
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Print the sentence and exit with status 2."""
+        print(f"{self.prog}: {message[0].upper()}{message[1:]}; --help lists the options.", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+def no_room(error: OSError) -> str:
+    """Return the sentence for what could not be written."""
+    return f"{last_line(error)}: make room, or name another place."
+
+
+def run_tool(
+    program: str,
+    work: Callable[[], Optional[int]],
+    *,
+    stopped: str = "Stopped.",
+    unwritable: Callable[[OSError], str] = no_room,
+) -> int:
+    """Do a tool's work and return the exit status: the work's own, 0 for None, 2 for bad input, 130 for Ctrl-C.
+
+    Parameters
+    ----------
+    program
+        The tool's name, which begins each sentence on stderr.
+    work
+        Raises UserError for bad input.
+    stopped
+        The sentence for Ctrl-C.
+    unwritable
+        From the system's error to the sentence for it.
+    """
+    try:
+        return work() or 0
+    except (UserError, ImportError) as error:
+        sentence, status = str(error), BAD_INPUT
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except OSError as error:
+        sentence, status = unwritable(error), BAD_INPUT
+    except KeyboardInterrupt:
+        sentence, status = stopped, CTRL_C
+    print(f"{program}: {sentence}", file=sys.stderr)
+    return status
