@@ -35,6 +35,8 @@ REQUIREMENTS = [
     "scikit-image",
     "jinja2",
     "tqdm",
+    # The plans of the reproduction report; tomllib comes with Python 3.11 only.
+    "tomli",
     "tensorboardX",
     # MXNet and gluoncv import distutils, which left the standard library with Python 3.12. setuptools still
     # carries a copy, on which its later releases promise nothing.

@@ -1,0 +1,59 @@
+"""Everything that is measured on a plan's runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gluon_wgan.config import TrainConfig
+from gluon_wgan.reproduction.judging import YARDSTICK, Judge, judge_all
+from gluon_wgan.reproduction.pace import measure_paces
+from gluon_wgan.reproduction.plan import Plan
+from gluon_wgan.reproduction.results import Row
+from gluon_wgan.reproduction.starts import watch_all
+from gluon_wgan.reproduction.training import Task
+from gluon_wgan.run.figures import median_filtered
+from gluon_wgan.run.metrics import read_metrics
+
+_POINTS = 600
+"""Of a curve in the result files: as many as a figure can show."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the report is made of.
+
+    Attributes
+    ----------
+    rows
+        Every number.
+    starts
+        -loss_d at each critic step of the watched starts, by the name of run and seed.
+    losses
+        Generator iterations and ``w_estimate`` under the curves' median filter, of each run with such an estimate.
+    """
+
+    rows: list[Row]
+    starts: dict[str, list[float]]
+    losses: dict[str, tuple[list[int], list[float]]]
+
+
+def measure(plan: Plan, tasks: Sequence[Task], watched: Sequence[Task], out: Path) -> Measured:
+    """Judge trained runs, watch starts and take times; what was measured before is read."""
+    starts, curves = watch_all(watched, out)
+    resizes = sorted({task.run.resize for task in tasks} | ({YARDSTICK} if tasks else set()))
+    rows = judge_all(Judge.of(plan, out), tasks, resizes) if tasks else []
+    paces = measure_paces(list({task.run.name: task for task in reversed(tasks)}.values()), out) if tasks else []
+    losses = {task.path.name: _losses(task) for task in tasks if task.config.objective != "dcgan"}
+    return Measured(sorted([*starts, *rows, *paces]), curves, losses)
+
+
+def _losses(task: Task) -> tuple[list[int], list[float]]:
+    estimate = read_metrics(task.path / "metrics.csv")["w_estimate"][: task.run.moments[-1]]
+    filtered = median_filtered(np.array(estimate), TrainConfig.curve_filter)
+    every = max(1, len(filtered) // _POINTS)
+    places = range(0, len(filtered), every)
+    return [place + 1 for place in places], [float(f"{filtered[place]:.5g}") for place in places]

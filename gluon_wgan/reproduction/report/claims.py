@@ -1,0 +1,167 @@
+"""The claims, and what the measurements say of each: a verdict is a rule applied to an interval, no opinion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Callable, NamedTuple
+
+import numpy as np
+
+from gluon_wgan.metrics.intervals import Estimate
+from gluon_wgan.reproduction.effects import difference, of_few, words
+from gluon_wgan.reproduction.report import epsilon, learning, resize, settings
+from gluon_wgan.reproduction.report.material import BASE, Material
+from gluon_wgan.reproduction.report.words import table
+
+HOLDS, FAILS, OPEN = "holds", "does not hold", "not settled"
+
+
+class Claim(NamedTuple):
+    """One line of the summary.
+
+    Attributes
+    ----------
+    claim
+        In words.
+    verdict
+        ``holds`` when the interval of the effect lies wholly on the side that the claim says, ``does not hold`` when
+        it lies wholly on the other, ``not settled`` when it contains zero.
+    effect
+        The number with its interval, and what it is.
+    figure
+        The section's picture, or its anchor.
+    """
+
+    claim: str
+    verdict: str
+    effect: str
+    figure: str
+
+
+def blocks(material: Material) -> dict[str, str]:
+    """Return the summary."""
+    known = {**material.plan.runs, **material.plan.starts}
+    found = [claim for needs, claims in _CLAIMS if needs <= known.keys() for claim in claims(material)]
+    return {"summary": table(Claim._fields, found)} if found else {}
+
+
+def judge(effect: Estimate, expected: int) -> str:
+    """Return the verdict on a claim that an effect is above zero (`expected` 1) or below (-1)."""
+    low, high = sorted((expected * effect.low, expected * effect.high))
+    if low > 0:
+        return HOLDS
+    return FAILS if high < 0 else OPEN
+
+
+def _epsilon(material: Material) -> Iterator[Claim]:
+    results, iterations = material.results, material.plan.starts[epsilon.TUNED].moments[-1]
+    layer = f"step/generator/{epsilon.layers(material, 'generator')[0]}"
+    steps = {name: results.by_seed(name, layer, iterations) for name in (epsilon.TUNED, epsilon.INSIDE)}
+    ratio = of_few([steps[epsilon.TUNED][seed] / steps[epsilon.INSIDE][seed] for seed in steps[epsilon.TUNED]])
+    yield Claim(
+        "1a. Epsilon 1e-8 inside the root alters the updates",
+        judge(Estimate(*(part - 1 for part in ratio)), 1),
+        f"the generator's first layer steps {words(ratio)} times as far with 1e-14",
+        _link(material, epsilon.STEPS),
+    )
+    for number, quantity, unsteady, unit in (
+        ("1b", "loss_travel", "it goes up and down more", "ranges"),
+        ("1c", "loss_noise", "it is noisier", "medians"),
+    ):
+        effect = difference(results, epsilon.INSIDE, epsilon.TUNED, quantity, iterations)
+        yield Claim(
+            f"{number}. With 1e-8 inside, the early -Loss_D curve is unstable: {unsteady}",
+            judge(effect, 1),
+            f"{words(effect, sign=True)} {unit} on {words(material.mean(epsilon.TUNED, quantity))}",
+            _link(material, epsilon.CURVES),
+        )
+    outside = f"curve_from/{epsilon.OUTSIDE}"
+    nearer = difference(results, epsilon.INSIDE, epsilon.TUNED, outside, iterations)
+    tuned = material.mean(epsilon.TUNED, outside)
+    yield Claim(
+        "1d. Epsilon 1e-12 and 1e-14 inside bring PyTorch's curve back",
+        judge(nearer, 1),
+        f"distance from PyTorch's rule {words(tuned)} of the curve; 1e-8 is further by {words(nearer, sign=True)}",
+        _link(material, epsilon.CURVES),
+    )
+
+
+def _resize(material: Material) -> Iterator[Claim]:
+    for quantity, name in (("swd", "SWD"), ("frechet", "Frechet")):
+        effect = material.against_base("cv2-bilinear", quantity)
+        yield Claim(
+            f"2. Samples learnt from cv2-bilinear pictures are worse ({name} to Pillow's pictures)",
+            judge(effect, 1),
+            f"{words(effect, sign=True)} on {words(material.mean(BASE, quantity))}",
+            _link(material, resize.DISTANCES),
+        )
+    effect = difference(material.results, "cv2-bilinear", BASE, "detail", material.end)
+    yield Claim(
+        "2. They are messier: more fine detail than samples learnt from Pillow's",
+        judge(effect, 1),
+        f"{words(effect, sign=True)} levels of mean Laplacian on {words(material.mean(BASE, 'detail'))}",
+        _link(material, resize.DISTANCES),
+    )
+
+
+def _bicubic(material: Material) -> Iterator[Claim]:
+    for quantity, name in (("swd", "SWD"), ("frechet", "Frechet")):
+        effect = difference(material.results, "cv2-bicubic", "cv2-bilinear", quantity, material.end)
+        yield Claim(
+            f"3. Bicubic comes closer to the paper's pictures than bilinear does ({name}, true OpenCV bicubic)",
+            judge(effect, -1),
+            words(effect, sign=True),
+            _link(material, resize.DISTANCES),
+        )
+        effect = difference(material.results, "cv2-area", "cv2-bilinear", quantity, material.end)
+        yield Claim(
+            f"3. INTER_AREA, which is what `interpolation=3` was, does ({name})",
+            judge(effect, -1),
+            words(effect, sign=True),
+            _link(material, resize.DISTANCES),
+        )
+
+
+def _settings(material: Material) -> Iterator[Claim]:
+    told = {
+        "no-warmup": "4. The 100-step warm-up is needed (SWD without it, at equal critic steps)",
+        "init-mxnet": "4. N(0, 0.02) initialisation is needed (SWD with MXNet's default)",
+        "clip-after": "4. Clipping before the step rather than after matters (SWD with the clip after)",
+        "clip-0005": "4. The bound 0.01 is better than 0.005 (SWD)",
+        "clip-002": "4. The bound 0.01 is better than 0.02 (SWD)",
+        "bn-unclipped": "Batch norm's gamma and beta must be clipped too (SWD without)",
+    }
+    for run in material.runs(list(told)):
+        effect = material.against_base(run.name, "swd")
+        block = settings.HISTOGRAM if run.name.startswith("clip") else settings.SAMPLES
+        yield Claim(
+            told[run.name],
+            judge(effect, 1),
+            f"{words(effect, sign=True)} on {words(material.mean(BASE, 'swd'))}",
+            _link(material, block),
+        )
+
+
+def _tracks(material: Material) -> Iterator[Claim]:
+    found = [learning.correlation(material, run, seed) for run, seed in learning.correlated(material)]
+    if len(found) > 1:
+        effect = of_few(found)
+        yield Claim(
+            "The critic's estimate tracks the quality of the samples (paper, section 4.2)",
+            judge(effect, 1),
+            f"rank correlation with SWD {words(effect)}; the least of {len(found)} runs {np.min(found):.2f}",
+            _link(material, learning.CURVES),
+        )
+
+
+def _link(material: Material, name: str) -> str:
+    return f"[figure]({material.address}/{name})"
+
+
+_CLAIMS: list[tuple[set[str], Callable[[Material], Iterator[Claim]]]] = [
+    ({epsilon.TUNED, epsilon.INSIDE, epsilon.OUTSIDE}, _epsilon),
+    ({BASE, "cv2-bilinear"}, _resize),
+    ({BASE, "cv2-bilinear", "cv2-bicubic", "cv2-area"}, _bicubic),
+    ({BASE}, _settings),
+    ({BASE}, _tracks),
+]

@@ -1,0 +1,75 @@
+"""Writing the report: result files, pictures, and the page between them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gluon_wgan.errors import UserError
+from gluon_wgan.reproduction import provenance
+from gluon_wgan.reproduction.measure import Measured
+from gluon_wgan.reproduction.plan import Plan
+from gluon_wgan.reproduction.report import claims, epsilon, learning, objective, protocol, resize, settings
+from gluon_wgan.reproduction.report.drawing import LARGEST
+from gluon_wgan.reproduction.report.material import Material
+from gluon_wgan.reproduction.report.page import fill
+from gluon_wgan.reproduction.results import Results, write_rows, write_table
+from gluon_wgan.reproduction.training import Task
+from gluon_wgan.run import atomic
+
+RESULTS, RUNS, STARTS, LOSSES = "results.csv", "runs.csv", "epsilon-curves.csv", "w-estimate-curves.csv"
+
+
+def write_report(
+    template: Path, page: Path, plan: Plan, tasks: Sequence[Task], measured: Measured, about: dict[str, Any]
+) -> None:
+    """Write the page and, in the folder beside it that bears its name, the result files and the pictures.
+
+    Parameters
+    ----------
+    template
+        The page with its prose; its blocks are replaced.
+    page
+        Where the new page goes; may be the template.
+    plan, tasks, measured, about
+        What was run and measured, and what `surroundings` found.
+
+    Raises
+    ------
+    UserError
+        When the template has no place for a block, or a picture is too large for a page.
+    """
+    folder = page.with_suffix("")
+    runs = provenance.trained_runs(tasks)
+    results = Results(measured.rows)
+    write_rows(folder / RESULTS, results.rows)
+    write_table(folder / RUNS, provenance.COLUMNS, runs)
+    atomic.write_json(folder / "surroundings.json", about)
+    _write_curves(folder, measured)
+    material = Material(plan, results, measured.starts, measured.losses, tasks, folder, folder.name)
+    blocks = protocol.blocks(material, about, runs)
+    for section in (claims, epsilon, resize, settings, objective, learning):
+        blocks.update(section.blocks(material))
+    text = fill(template.read_text(encoding="utf-8"), blocks)
+    _refuse_large(folder)
+    atomic.write_bytes(page, text.encode())
+
+
+def _write_curves(folder: Path, measured: Measured) -> None:
+    starts = {name: [f"{value:.5g}" for value in values] for name, values in measured.starts.items()}
+    losses: dict[str, Sequence[object]] = {}
+    for name, (iterations, values) in measured.losses.items():
+        losses[f"{name} iteration"], losses[f"{name} w_estimate"] = iterations, values
+    for file, columns in ((STARTS, starts), (LOSSES, losses)):
+        lines = itertools.zip_longest(*columns.values(), fillvalue="")
+        write_table(folder / file, list(columns), lines)
+
+
+def _refuse_large(folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".svg", ".png") and path.stat().st_size > LARGEST:
+            raise UserError(
+                f"The picture {path} has {path.stat().st_size:,} bytes, more than {LARGEST:,}: show less in it."
+            )

@@ -1,0 +1,18 @@
+"""Train what a plan names, judge it, and write the reproduction report; ``--help`` lists the options.
+
+python tools/reproduce.py --plan quick
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+if __name__ == "__main__":
+    try:
+        from gluon_wgan.reproduction.cli import main
+    except ImportError as error:
+        print(f"reproduce.py: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(main())
