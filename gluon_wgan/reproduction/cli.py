@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import shlex
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Optional
 
@@ -103,15 +105,29 @@ def reproduce(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         print("\n".join(shlex.join(command(task)) for task in tasks))
         return
-    prepare_pictures(plan, source, sorted({YARDSTICK, *(task.run.resize for task in (*tasks, *watched))}), out)
-    train_all(tasks, arguments.jobs or (1 if gpus else compat.usable_cores()))
-    measured = measure(plan, tasks, watched, out)
-    if arguments.only is None:
-        page = PAGE if plan.name == COMMITTED else out / PAGE.name
-        write_report(PAGE, page, plan, tasks, measured, surroundings(plan_file, source.label, len(source)))
-        print(f"Wrote {page} and {page.with_suffix('')}")
-    else:
-        print("\n".join(f"{row.run},{row.seed},{row.gen_iter},{row.quantity},{row.value:.7g}" for row in measured.rows))
+    with _alone(out):
+        prepare_pictures(plan, source, sorted({YARDSTICK, *(task.run.resize for task in (*tasks, *watched))}), out)
+        train_all(tasks, arguments.jobs or (1 if gpus else compat.usable_cores()))
+        measured = measure(plan, tasks, watched, out)
+        if arguments.only is None:
+            page = PAGE if plan.name == COMMITTED else out / PAGE.name
+            write_report(PAGE, page, plan, tasks, measured, surroundings(plan_file, source.label, len(source)))
+            print(f"Wrote {page} and {page.with_suffix('')}")
+        else:
+            for row in measured.rows:
+                print(f"{row.run},{row.seed},{row.gen_iter},{row.quantity},{row.value:.7g}")
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep another reproduction out of the same folder meanwhile."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"Another process is reproducing into {out}: wait for it, or give another --out.") from None
+        yield
 
 
 def _plan_file(name: str) -> Path:

@@ -11,7 +11,7 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.reproduction import provenance
 from gluon_wgan.reproduction.measure import Measured
 from gluon_wgan.reproduction.plan import Plan
-from gluon_wgan.reproduction.report import claims, epsilon, learning, objective, protocol, resize, settings
+from gluon_wgan.reproduction.report import baselines, claims, epsilon, learning, objective, protocol, resize, settings
 from gluon_wgan.reproduction.report.drawing import LARGEST
 from gluon_wgan.reproduction.report.material import Material
 from gluon_wgan.reproduction.report.page import fill
@@ -50,7 +50,7 @@ def write_report(
     _write_curves(folder, measured)
     material = Material(plan, results, measured.starts, measured.losses, tasks, folder, folder.name)
     blocks = protocol.blocks(material, about, runs)
-    for section in (claims, epsilon, resize, settings, objective, learning):
+    for section in (claims, epsilon, resize, settings, objective, learning, baselines):
         blocks.update(section.blocks(material))
     text = fill(template.read_text(encoding="utf-8"), blocks)
     _refuse_large(folder)
