@@ -54,6 +54,17 @@ def test_every_package_is_installed(repository: Path, setup_arguments: dict[str,
     assert set(setup_arguments["packages"]) == {".".join(folder.parts) for folder in folders}
 
 
+def test_every_other_file_of_a_package_is_installed(repository: Path, setup_arguments: dict[str, Any]) -> None:
+    installed = {
+        path
+        for package, patterns in setup_arguments["package_data"].items()
+        for pattern in patterns
+        for path in (repository / package.replace(".", "/")).glob(pattern)
+    }
+    files = {path for path in (repository / "gluon_wgan").rglob("*") if path.is_file()}
+    assert {path for path in files if path.suffix not in (".py", ".pyc")} == installed
+
+
 def test_the_two_wheels_of_mxnet_are_extras_and_never_meet(setup_arguments: dict[str, Any]) -> None:
     def names(requirements: list[str]) -> set[str]:
         return {Requirement(line).name for line in requirements}

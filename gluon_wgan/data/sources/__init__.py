@@ -14,6 +14,7 @@ from gluon_wgan.data.sources.folder import FolderSource
 from gluon_wgan.data.sources.idx import IdxSource
 from gluon_wgan.data.sources.lsun import LsunSource
 from gluon_wgan.data.sources.mixture import MixedSource
+from gluon_wgan.data.sources.portraits import PortraitsSource
 from gluon_wgan.data.sources.record import RecordSource
 from gluon_wgan.data.sources.subset import SubsetSource, sample, take
 from gluon_wgan.data.sources.tar_archive import TarSource
@@ -28,6 +29,7 @@ __all__ = [
     "IdxSource",
     "LsunSource",
     "MixedSource",
+    "PortraitsSource",
     "RecordSource",
     "Source",
     "SubsetSource",

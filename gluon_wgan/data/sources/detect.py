@@ -13,6 +13,7 @@ from gluon_wgan.data.sources.csv_list import CsvSource
 from gluon_wgan.data.sources.folder import FolderSource
 from gluon_wgan.data.sources.idx import IdxSource
 from gluon_wgan.data.sources.lsun import LsunSource
+from gluon_wgan.data.sources.portraits import PortraitsSource
 from gluon_wgan.data.sources.record import RecordSource
 from gluon_wgan.data.sources.tar_archive import TarSource, decompressed
 from gluon_wgan.data.sources.zip_archive import ZipSource
@@ -35,6 +36,7 @@ _MAKERS: dict[str, Make] = {
     "zip": lambda path, cache, limit: ZipSource(path, cache, max_pixels=limit),
     "tar": lambda path, cache, limit: TarSource(path, cache, max_pixels=limit),
     "rec": lambda path, cache, limit: RecordSource(path, cache, max_pixels=limit),
+    "portraits": lambda path, cache, limit: PortraitsSource(path, max_pixels=limit),
 }
 KINDS = tuple(_MAKERS)
 """What `source_of` can be asked for, besides ``auto``."""

@@ -1,0 +1,18 @@
+"""Make the painted portraits again from a clone of their repository; ``--help`` lists the options.
+
+python tools/rebuild_portraits.py CLONE FOLDER
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+if __name__ == "__main__":
+    try:
+        from gluon_wgan.portraits_cli import main
+    except ImportError as error:
+        print(f"rebuild_portraits.py: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(main())
