@@ -16,16 +16,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-BAD_INPUT, CTRL_C = 2, 130
-
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="convert_weights.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    from gluon_wgan.tool import SentenceParser
+
+    parser = SentenceParser(prog="convert_weights.py", description=__doc__ or "")
     add = parser.add_argument
     add(
         "source",
@@ -48,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Convert as the command line says and return the exit status: 0, or 2 for bad input."""
+    try:
+        from gluon_wgan.tool import run_tool
+    except ImportError as error:
+        print(f"convert_weights.py: {error}", file=sys.stderr)
+        return 2
     arguments = _parser().parse_args()
     return run_tool("convert_weights.py", lambda: convert_weights(arguments))
 
