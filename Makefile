@@ -1,7 +1,7 @@
 # `make` lists the targets. Set PYTHON to choose the interpreter that .venv is made with.
 .DEFAULT_GOAL := help
 
-CHECKED := $(wildcard train_wgan.py gluon_wgan tools tests benchmarks)
+CHECKED := $(wildcard train_wgan.py gluon_wgan tools tests benchmarks docs)
 BIN := .venv/bin
 
 # Run, not looked up: a version manager leaves shims on the PATH that have no interpreter behind them.
@@ -16,12 +16,13 @@ name one, as in `make PYTHON=/usr/bin/python3.11 $(MAKECMDGOALS)`)
 endif
 endif
 
-.PHONY: help venv demo test lint bench clean
+.PHONY: help venv demo test lint docs bench clean
 
 help:
 	@echo 'make demo    train on drawn faces for a few minutes and show the pictures it made'
 	@echo 'make test    lint, then run the tests'
 	@echo 'make lint    check style and types'
+	@echo 'make docs    build the documents into a site, and fail on a broken link'
 	@echo 'make bench   time the training cycle, the data pipeline and the optimisers'
 	@echo 'make venv    install everything into .venv, as demo and test do when they need to'
 	@echo 'make clean   remove .venv and the caches, but no run'
@@ -38,6 +39,11 @@ lint: $(BIN)/.installed-test
 	@$(BIN)/ruff check setup.py $(CHECKED)
 	@$(BIN)/mypy $(CHECKED)
 
+# Every page is read again, so that a page which did not change is still warned of.
+docs: $(BIN)/.installed-docs
+	@$(BIN)/python -m sphinx -q -E -W --keep-going -d build/doctrees docs build/docs
+	@echo 'Open build/docs/index.html in a browser.'
+
 bench: $(BIN)/.installed-test
 	@$(BIN)/python benchmarks/train_cycle.py
 	@$(BIN)/python benchmarks/data_pipeline.py
@@ -48,8 +54,9 @@ clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The demo needs no torch, which is large.
+# The demo and the documents need no torch, which is large.
 $(BIN)/.installed-demo: EXTRAS := cpu
+$(BIN)/.installed-docs: EXTRAS := cpu,docs
 $(BIN)/.installed-test: EXTRAS := cpu,test
 $(BIN)/.installed-%: setup.py constraints.txt | $(BIN)/python
 	@echo 'Installing gluon-wgan[$(EXTRAS)] into .venv; this happens once.'

@@ -67,7 +67,16 @@ EXTRAS["torch"] = ['torch==2.13.0; python_version >= "3.10"']
 # MXNet's exporter calls onnx.mapping, which later releases do not have; the runtime is the last that reads what
 # this onnx writes and has wheels for Python 3.9 to 3.12.
 EXTRAS["onnx"] = ["onnx==1.16.2", "onnxruntime==1.18.1"]
+EXTRAS["docs"] = [
+    # Builds the site: it alone reads docstrings in numpydoc with roles, and fails on any link or anchor that is broken.
+    "sphinx",
+    # Lets Sphinx read the Markdown that repository hosts show too.
+    "myst-parser",
+    # Light and dark, wide and narrow, and nothing fetched from a network.
+    "furo",
+]
 EXTRAS["test"] = [
+    *EXTRAS["docs"],
     *EXTRAS["lsun"],
     *EXTRAS["torch"],
     *EXTRAS["onnx"],

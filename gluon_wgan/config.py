@@ -64,7 +64,7 @@ class TrainConfig:
     """All options of a training run; immutable and checked when it is made.
 
     The defaults are the preset ``gluon``: the 2018 Gluon port's optimiser and schedule with Pillow's
-    resize. See :data:`PRESETS` for the others.
+    resize. See :data:`gluon_wgan.presets.PRESETS` for the others.
 
     Raises
     ------

@@ -80,3 +80,4 @@ PRESETS: dict[str, dict[str, Any]] = {
         "checkpoint_every": 200,
     },
 }
+"""By name, the options in which each preset differs from the defaults, as keywords of `TrainConfig`."""

@@ -128,7 +128,7 @@ def test_pip_is_told_nothing_but_the_python_range_where_numpy_would_not_build(
     monkeypatch.setattr(sys, "version_info", (3, 13, 0))
     arguments = request.getfixturevalue("setup_arguments")
     assert arguments["install_requires"] == []
-    assert arguments["extras_require"] == {"cpu": [], "cu112": [], "lsun": [], "onnx": [], "test": [], "torch": []}
+    assert arguments["extras_require"] == {"cpu": [], "cu112": [], "docs": [], "lsun": [], "onnx": [], "test": [], "torch": []}
 
 
 def test_setup_py_refuses_a_wrong_python_in_one_sentence(repository: Path) -> None:
@@ -205,7 +205,7 @@ def test_make_alone_lists_its_targets_without_any_python(
 ) -> None:
     run = call(checkout, "make", path=stub_command("python3.11", "exit 1"))
     assert run.returncode == 0
-    for target in ("demo", "test", "lint", "bench", "venv", "clean"):
+    for target in ("demo", "test", "lint", "docs", "bench", "venv", "clean"):
         assert f"make {target} " in run.stdout
 
 
