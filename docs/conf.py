@@ -26,8 +26,6 @@ nitpicky = True
 nitpick_ignore_regex = [("py:(class|exc|obj)", ".*")]
 # Docstrings write `name` for code, as Markdown does.
 default_role = "code"
-# It would make one dash of the two that flags begin with.
-smartquotes = False
 
 autodoc_member_order = "bysource"
 # Docstrings do not repeat the types, so signatures show them, a parameter a line where one line is too long.
@@ -38,6 +36,7 @@ python_use_unqualified_type_names = True
 autodoc_preserve_defaults = True
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True
 
 # A block says its language or has none.
 highlight_language = "none"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 import sys
 from pathlib import Path
 
@@ -86,7 +87,9 @@ def _row(field: dataclasses.Field) -> str:
     metadata = field.metadata
     choices = f" ({', '.join(metadata['choices'])})" if metadata["choices"] else ""
     default = "" if field.default is None or field.default == () else f"`{_shown(field.default)}`"
-    cells = [f"`{flag_of(field.name)}`", default, metadata["help"] + choices, ON_RESUME[metadata["kind"]]]
+    # As code, so that no renderer makes one dash of two.
+    meaning = re.sub(r"--[a-z][a-z-]*", r"`\g<0>`", metadata["help"]) + choices
+    cells = [f"`{flag_of(field.name)}`", default, meaning, ON_RESUME[metadata["kind"]]]
     return f"| {' | '.join(cells)} |\n"
 
 
