@@ -20,6 +20,7 @@ from gluon_wgan.config import MATHS, TrainConfig, changed_fields
 from gluon_wgan.config_checks import flag_of
 from gluon_wgan.data.given import adopt_store
 from gluon_wgan.errors import UserError
+from gluon_wgan.progress import redraw_seconds
 from gluon_wgan.reproduction.plan import Run
 from gluon_wgan.reproduction.split import TRAIN, store_path
 from gluon_wgan.run.directory import RunDirectory
@@ -118,7 +119,12 @@ def train_all(tasks: Sequence[Task], jobs: int) -> None:
     total = sum(_critic_steps(task, task.run.moments[-1]) for task in waiting)
     before = sum(_steps_taken(task) for task in waiting)
     bar = tqdm(
-        total=total, initial=before, unit=" critic steps", desc=f"Training {len(waiting)} runs", dynamic_ncols=True
+        desc=f"Training {len(waiting)} runs",
+        total=total,
+        initial=before,
+        unit=" critic steps",
+        dynamic_ncols=True,
+        mininterval=redraw_seconds(),
     )
     children: set[subprocess.Popen[bytes]] = set()
     stopping = threading.Event()

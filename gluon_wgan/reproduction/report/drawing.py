@@ -76,5 +76,5 @@ def save_panels(path: Path, panels: Sequence[tuple[str, np.ndarray]], across: in
 def _labelled(label: str, grid: np.ndarray) -> Image.Image:
     tile = Image.new("RGB", (grid.shape[1], grid.shape[0] + _LABEL), "white")
     tile.paste(Image.fromarray(grid), (0, _LABEL))
-    ImageDraw.Draw(tile).text((2, 3), label, fill="black", font=ImageFont.load_default())
+    ImageDraw.Draw(tile).text((2, 3), label, fill="black", font=ImageFont.load_default(12))
     return tile

@@ -95,7 +95,8 @@ def _draw_distances(material: Material) -> None:
     left.bar(places + 0.2, real, 0.4, color=COLOURS[4], label="real pictures")
     left.set_xticks(places, [run.resize for run in runs], rotation=20)
     left.set_ylabel("SWD to held-out pil-bilinear")
-    left.legend(frameon=False, fontsize=8)
+    left.margins(y=0.3)
+    left.legend(frameon=False, fontsize=8, loc="upper left")
     for run, colour in zip(runs, COLOURS):
         data = material.results.value(f"data-{run.resize}", "detail", 0)
         values = list(material.results.by_seed(run.name, "detail", material.end).values())
