@@ -31,6 +31,9 @@ _KEYS = {
 # What the plan itself decides for every run.
 _TAKEN = {"data", "data_root", "dataset", "seed", "out", "image_size", "nc", "gpus", "threads", "epochs"}
 
+NO_STORE = Path("store")
+"""For a configuration of which only what needs no pictures is asked."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -180,5 +183,5 @@ def _run(name: str, table: Mapping[str, Any]) -> Run:
             f"iterations up to {end}: choose moments among those, the end among them."
         )
     run = Run(name, str(what), seeds, moments, resize, options)
-    run.config(0, Path("store"))  # refuses what no run could have
+    run.config(0, NO_STORE)  # refuses what no run could have
     return run

@@ -12,7 +12,7 @@ PENALISED = "wgan-gp"
 _CELEBA = {BASE: (41.3, 2.0), PENALISED: (30.0, 1.0)}
 
 
-def blocks(material: Material) -> dict[str, str]:
+def tables(material: Material) -> dict[str, str]:
     """Return both tables."""
     found = {"baselines": _baselines(material)}
     if PENALISED in material.plan.runs:

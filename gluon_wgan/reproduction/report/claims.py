@@ -38,7 +38,7 @@ class Claim(NamedTuple):
     figure: str
 
 
-def blocks(material: Material) -> dict[str, str]:
+def tables(material: Material) -> dict[str, str]:
     """Return the summary."""
     known = {**material.plan.runs, **material.plan.starts}
     found = [claim for needs, claims in _CLAIMS if needs <= known.keys() for claim in claims(material)]

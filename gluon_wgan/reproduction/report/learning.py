@@ -17,8 +17,26 @@ CURVES, SAMPLES, BEST = "learning-curves.svg", "learning-samples.png", "learning
 _SHOWN = 32
 
 
-def blocks(material: Material) -> dict[str, str]:
-    """Return the tables and figures of this section."""
+def tables(material: Material) -> dict[str, str]:
+    """Return the tables of this section, and its figures' places."""
+    run, best = _longest(material), best_moment(material)
+    return {
+        "learning-curves": picture(
+            CURVES, material.address, f"{run.what}: the critic's estimate, filtered, and SWD to held-out pictures"
+        ),
+        "learning-table": _table(material, run),
+        "learning-correlation": _correlations(material, run),
+        "learning-samples": picture(SAMPLES, material.address, "Samples from the same noise as training goes on"),
+        "learning-best": picture(
+            BEST,
+            material.address,
+            f"Real pictures, and samples of the checkpoint with the least SWD ({best:,} iterations)",
+        ),
+    }
+
+
+def draw(material: Material) -> None:
+    """Draw the figures of this section."""
     run = _longest(material)
     task = material.task(run.name)
     _draw_curves(material, run)
@@ -35,19 +53,6 @@ def blocks(material: Material) -> dict[str, str]:
         material.folder / BEST,
         [("real", real), (f"samples, {best:,} iterations", draw_samples(task, best, 2 * _SHOWN))],
     )
-    return {
-        "learning-curves": picture(
-            CURVES, material.address, f"{run.what}: the critic's estimate, filtered, and SWD to held-out pictures"
-        ),
-        "learning-table": _table(material, run),
-        "learning-correlation": _correlations(material, run),
-        "learning-samples": picture(SAMPLES, material.address, "Samples from the same noise as training goes on"),
-        "learning-best": picture(
-            BEST,
-            material.address,
-            f"Real pictures, and samples of the checkpoint with the least SWD ({best:,} iterations)",
-        ),
-    }
 
 
 def best_moment(material: Material) -> int:
