@@ -48,7 +48,8 @@ def draw(material: Material) -> None:
     panels = [(f"{moment:,} generator iterations", draw_samples(task, moment, _SHOWN)) for moment in some]
     save_panels(material.folder / SAMPLES, panels)
     best = best_moment(material)
-    real = np.asarray(open_store(task.store).images.take(np.arange(2 * _SHOWN), 0))
+    pictures = open_store(task.store).images
+    real = np.asarray(pictures.take(np.arange(min(2 * _SHOWN, len(pictures))), 0))
     save_panels(
         material.folder / BEST,
         [("real", real), (f"samples, {best:,} iterations", draw_samples(task, best, 2 * _SHOWN))],

@@ -116,6 +116,8 @@ def _draw_samples(material: Material) -> None:
     panels = []
     for run in material.runs([BASE, "cv2-area", "cv2-bilinear", "cv2-bicubic"]):
         task = material.task(run.name)
-        panels.append((f"real, {run.resize}", np.asarray(open_store(task.store).images.take(np.arange(_SHOWN), 0))))
+        pictures = open_store(task.store).images
+        real = np.asarray(pictures.take(np.arange(min(_SHOWN, len(pictures))), 0))
+        panels.append((f"real, {run.resize}", real))
         panels.append((f"samples, trained on {run.resize}", draw_samples(task, material.end, _SHOWN)))
     save_panels(material.folder / SAMPLES, panels)
