@@ -155,7 +155,8 @@ def _losses(task: Task, moment: int) -> dict[str, float]:
     """Return the estimate of the distance at a moment, filtered as the paper's curves are; nothing if there is none."""
     if task.config.objective == "dcgan":
         return {}
-    curve = np.array(read_metrics(task.path / "metrics.csv")["w_estimate"])
+    # A run may have gone on beyond the plan's end, whose rows would reach back through the filter.
+    curve = np.array(read_metrics(task.path / "metrics.csv")["w_estimate"][: task.run.moments[-1]])
     return {"w_estimate": float(median_filtered(curve, TrainConfig.curve_filter)[moment - 1])}
 
 

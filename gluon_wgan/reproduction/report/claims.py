@@ -38,7 +38,7 @@ class Claim(NamedTuple):
     figure: str
 
 
-def blocks(material: Material) -> dict[str, str]:
+def tables(material: Material) -> dict[str, str]:
     """Return the summary."""
     known = {**material.plan.runs, **material.plan.starts}
     found = [claim for needs, claims in _CLAIMS if needs <= known.keys() for claim in claims(material)]
@@ -57,7 +57,12 @@ def _epsilon(material: Material) -> Iterator[Claim]:
     results, iterations = material.results, material.plan.starts[epsilon.TUNED].moments[-1]
     layer = f"step/generator/{epsilon.layers(material, 'generator')[0]}"
     steps = {name: results.by_seed(name, layer, iterations) for name in (epsilon.TUNED, epsilon.INSIDE)}
-    ratio = of_few([steps[epsilon.TUNED][seed] / steps[epsilon.INSIDE][seed] for seed in steps[epsilon.TUNED]])
+    ratio = of_few(
+        [
+            steps[epsilon.TUNED][seed] / steps[epsilon.INSIDE][seed]
+            for seed in sorted(steps[epsilon.TUNED].keys() & steps[epsilon.INSIDE].keys())
+        ]
+    )
     yield Claim(
         "1a. Epsilon 1e-8 inside the root alters the updates",
         judge(Estimate(*(part - 1 for part in ratio)), 1),

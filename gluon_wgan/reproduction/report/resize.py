@@ -16,13 +16,11 @@ DISTANCES, SAMPLES = "resize-distances.svg", "resize-samples.png"
 _SHOWN = 32
 
 
-def blocks(material: Material) -> dict[str, str]:
-    """Return the tables and figures of this section."""
+def tables(material: Material) -> dict[str, str]:
+    """Return the tables of this section, and its figures' places."""
     runs = material.runs([BASE, *OTHERS])
     if len(runs) < 2:
         return {}
-    _draw_distances(material)
-    _draw_samples(material)
     distances = (
         "Left: distance of samples, and of real training pictures, to held-out pictures resized with Pillow bilinear. "
         "Right: detail of the samples over detail of the pictures they were learnt from"
@@ -42,6 +40,13 @@ def blocks(material: Material) -> dict[str, str]:
             f"{rank_correlation(*zip(*details)):.2f}."
         ),
     }
+
+
+def draw(material: Material) -> None:
+    """Draw the figures of this section."""
+    if len(material.runs([BASE, *OTHERS])) > 1:
+        _draw_distances(material)
+        _draw_samples(material)
 
 
 def _table(material: Material) -> str:
@@ -112,6 +117,8 @@ def _draw_samples(material: Material) -> None:
     panels = []
     for run in material.runs([BASE, "cv2-area", "cv2-bilinear", "cv2-bicubic"]):
         task = material.task(run.name)
-        panels.append((f"real, {run.resize}", np.asarray(open_store(task.store).images.take(np.arange(_SHOWN), 0))))
+        pictures = open_store(task.store).images
+        real = np.asarray(pictures.take(np.arange(min(_SHOWN, len(pictures))), 0))
+        panels.append((f"real, {run.resize}", real))
         panels.append((f"samples, trained on {run.resize}", draw_samples(task, material.end, _SHOWN)))
     save_panels(material.folder / SAMPLES, panels)
