@@ -31,8 +31,8 @@ def torch(require_torch):
 
 
 def make(torch, **fields: Any):
-    from tests.reference.options import Options
-    from tests.reference.wgan import ReferenceWGAN
+    from tools.reference.options import Options
+    from tools.reference.wgan import ReferenceWGAN
 
     torch.manual_seed(0)
     return ReferenceWGAN(Options(**{**FIELDS, **fields})).double()
@@ -55,7 +55,7 @@ def test_the_reference_imports_nothing_of_the_package():
 
 
 def test_options_are_picked_from_a_larger_set_and_none_is_missing(torch):
-    from tests.reference.options import Options
+    from tools.reference.options import Options
 
     given = {**FIELDS, "leak": 0.3}
     assert dataclasses.asdict(Options.from_mapping({**given, "seed": 7})) == given

@@ -50,7 +50,10 @@ def main() -> int:
     """Convert as the command line says and return the exit status: 0, or 2 for bad input."""
     arguments = _parser().parse_args()
     try:
+        from gluon_wgan import compat
         from gluon_wgan.errors import UserError
+
+        compat.check_mxnet_loads()
         from gluon_wgan.interop.torch_weights import convert
 
         try:

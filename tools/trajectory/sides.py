@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.wgan import WGAN
-from tests.reference.options import Options
-from tests.reference.wgan import ReferenceWGAN
+from tools.reference.options import Options
+from tools.reference.wgan import ReferenceWGAN
 from tools.trajectory.difference import Snapshot
 
 NETWORKS = ("generator", "critic")

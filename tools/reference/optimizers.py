@@ -9,7 +9,7 @@ from typing import Union
 import torch
 from torch import Tensor, nn
 
-from tests.reference.options import Options
+from tools.reference.options import Options
 
 
 class EpsilonInsideRMSProp:
