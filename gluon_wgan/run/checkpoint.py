@@ -122,6 +122,11 @@ def load_generator(path: str | os.PathLike[str]) -> HybridBlock:
     checkpoint: Optional[Path] = Path(path)
     if (Path(path) / "checkpoints").is_dir():
         checkpoint = newest_whole_checkpoint(Path(path) / "checkpoints")
+    if checkpoint is not None and any(checkpoint.glob("netG_epoch_*.pth")):
+        raise UserError(
+            f"{checkpoint} holds PyTorch's weights: convert it first, with `python tools/convert_weights.py {path} "
+            "OUT`."
+        )
     if checkpoint is None or not (checkpoint / DESCRIPTION).is_file():
         raise UserError(f"There is no generator in {path}: name a run directory or a checkpoint in one.")
     if (checkpoint / MANIFEST).exists():
