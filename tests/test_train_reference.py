@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import csv
 import hashlib
 import os
@@ -139,15 +138,6 @@ def flags(config: TrainConfig) -> list[str]:
 
 def relative(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-300))
-
-
-def test_the_reference_knows_nothing_of_the_package():
-    for path in (REPOSITORY / "tools" / "reference").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            for name in names:
-                assert name.split(".")[0] in {*sys.stdlib_module_names, "torch"} or name.startswith("tools.reference.")
 
 
 @pytest.mark.parametrize("scheme", ["reference", "port2018", "pytorch", "mxnet"])
