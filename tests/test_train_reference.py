@@ -376,11 +376,14 @@ def test_each_script_continues_its_own_runs_alone(small, tmp_path):
         gluon_wgan.load_generator(theirs)
 
 
-def test_a_damaged_checkpoint_is_not_converted(small, tmp_path):
+@pytest.mark.parametrize("name", ["netG_epoch_2.pth", "generator_config.json"])
+def test_a_damaged_checkpoint_is_not_converted(name, small, tmp_path):
     newest = train(small(gen_iters=2)) / "checkpoints" / "iter_000002"
-    content = bytearray((newest / "netG_epoch_2.pth").read_bytes())
-    content[len(content) // 2] ^= 1
-    (newest / "netG_epoch_2.pth").write_bytes(content)
+    content = bytearray((newest / name).read_bytes())
+    # In the one file a weight; in the other ngpu 1 becomes 2, which only the manifest can tell.
+    place = len(content) // 2 if name.endswith(".pth") else content.index(b'"ngpu": 1') + 8
+    content[place] ^= 1 if name.endswith(".pth") else 3
+    (newest / name).write_bytes(content)
     for source in (newest, newest.parent.parent):
         with pytest.raises(UserError, match="damaged"):
             convert(source, tmp_path / "out")
