@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from gluon_wgan import compat
 from gluon_wgan.devices import choose_contexts, parse_gpus
-from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.errors import UserError
 from gluon_wgan.run.log import log_to_terminal
 from gluon_wgan.tool import SentenceParser, run_tool
 

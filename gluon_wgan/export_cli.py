@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
 from gluon_wgan import compat
-from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.run.log import log_to_terminal
 from gluon_wgan.tool import SentenceParser, run_tool
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
-from typing import Any, NoReturn, get_type_hints
+from typing import Any, get_type_hints
 
 from gluon_wgan.config import RUN, TrainConfig
 from gluon_wgan.config_checks import flag_of

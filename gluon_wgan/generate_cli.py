@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Optional
 from gluon_wgan import compat
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.devices import choose_contexts, parse_gpus
-from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.errors import UserError
 from gluon_wgan.interop.new_folder import new_folder, refuse_taken
 from gluon_wgan.run.log import log_to_terminal
 from gluon_wgan.tool import SentenceParser, run_tool

@@ -16,16 +16,23 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-BAD_INPUT, CTRL_C = 2, 130
+PROGRAM = "convert_weights.py"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="convert_weights.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def main() -> int:
+    """Convert as the command line says and return the exit status: 0, or 2 for bad input."""
+    try:
+        from gluon_wgan.tool import SentenceParser, run_tool
+    except ImportError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return 2
+    parser = SentenceParser(prog=PROGRAM, description=__doc__)
+    _add_options(parser)
+    arguments = parser.parse_args()
+    return run_tool(PROGRAM, lambda: convert_weights(arguments))
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "source",
@@ -43,13 +50,6 @@ def _parser() -> argparse.ArgumentParser:
         "shape is read off its tensors)",
     )
     add("--generator-only", action="store_true", help="leave the critic out")
-    return parser
-
-
-def main() -> int:
-    """Convert as the command line says and return the exit status: 0, or 2 for bad input."""
-    arguments = _parser().parse_args()
-    return run_tool("convert_weights.py", lambda: convert_weights(arguments))
 
 
 def convert_weights(arguments: argparse.Namespace) -> None:

@@ -25,8 +25,9 @@ from gluon_wgan.parity.parallel import compare_all
 from gluon_wgan.parity.plan import Case, Plan
 from gluon_wgan.parity.report import Report, build_report
 from gluon_wgan.parity.save import write_csv, write_json
+from gluon_wgan.tool import SentenceParser, run_tool
 
-ALIASES, BAD_INPUT, CTRL_C = 1, 2, 130
+ALIASES = 1
 _EPILOG = """The images may be folders, single files, and lists (.csv or .txt, one image a line, relative to
 the list); none at all stands for faces drawn by code. Exit status: 0, 2 for bad input, and with --check 1
 when the backend aliases at one of the sizes."""
@@ -42,18 +43,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = _parser().parse_args(words)
-    try:
-        plan = make_plan(arguments)
-        return _compare(plan, arguments, shlex.join(["python", "tools/resize_parity.py", *words]))
-    except (UserError, ImportError) as error:
-        print(f"resize_parity.py: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except BrokenPipeError:  # whoever read the table has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
-    except KeyboardInterrupt:
-        print("resize_parity.py: Stopped.", file=sys.stderr)
-        return CTRL_C
+    command = shlex.join(["python", "tools/resize_parity.py", *words])
+    return run_tool("resize_parity.py", lambda: _compare(make_plan(arguments), arguments, command))
 
 
 def make_plan(arguments: argparse.Namespace) -> Plan:
@@ -107,11 +98,10 @@ def _check(report: Report, backend: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = SentenceParser(
         prog="resize_parity.py",
         description="Compare how resize backends treat your own images, and whether it matters to a GAN.",
         epilog=_EPILOG,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     sizes = " ".join(map(str, options.SIZES))

@@ -9,7 +9,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn, Optional
+from typing import Any, Optional
 
 from gluon_wgan import __version__, compat
 from gluon_wgan.config import MATHS, PIXELS, TrainConfig, preset_config
@@ -18,10 +18,10 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.flags import build_parser, chosen_options
 from gluon_wgan.presets import PRESETS
 from gluon_wgan.progress import redraw_seconds
+from gluon_wgan.tool import SentenceParser, run_tool
 from tools.trajectory.plan import CRITIC_STEPS, GENERATOR_STEPS, Length
 
 PROGRAM = "parity_trajectory.py"
-BAD_INPUT, CTRL_C = 2, 130
 # Compared when nothing else is asked for: the presets whose source is a PyTorch program, or the paper.
 COMPARED = ("reference", "paper", "lite", "wgan-gp", "dcgan")
 # Options of the machine that matter here too.
@@ -31,14 +31,6 @@ _ONE_WAY = {"running_var": "unbiased", "gpus": ()}
 _EPILOG = """Every option of train_wgan.py that decides the mathematics or the data works here too, such as --image-size
 --batch-size --ngf --ndf --dataset --data-root --dtype --seed --eps-rule. Running statistics always gather the unbiased
 variance, PyTorch's rule. Exit status: 0, 2 for bad input."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says one sentence instead of the whole usage."""
-
-    def error(self, message: str) -> NoReturn:
-        print(f"{PROGRAM}: {message[0].upper()}{message[1:]}; --help lists the options.", file=sys.stderr)
-        sys.exit(BAD_INPUT)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -53,19 +45,17 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     arguments, rest = _parser().parse_known_args(words)
     others = build_parser(__version__)
     others.prog = PROGRAM
-    try:
-        options = chosen_options(others.parse_args(rest))
+    of_training = others.parse_args(rest)
+
+    def work() -> None:
+        options = chosen_options(of_training)
         length = _length(arguments)
         configs = {name: make_config(name, options) for name in dict.fromkeys(arguments.preset or COMPARED)}
         _prepare_machine(configs)
         out = _free_folder() if arguments.out is None else Path(arguments.out)
-        return _compare(configs, length, out, shlex.join(["python", f"tools/{PROGRAM}", *words]))
-    except (UserError, ImportError) as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        print(f"{PROGRAM}: Stopped.", file=sys.stderr)
-        return CTRL_C
+        _compare(configs, length, out, shlex.join(["python", f"tools/{PROGRAM}", *words]))
+
+    return run_tool(PROGRAM, work)
 
 
 def make_config(preset: str, options: dict[str, Any]) -> TrainConfig:
@@ -85,7 +75,7 @@ def make_config(preset: str, options: dict[str, Any]) -> TrainConfig:
     return preset_config(preset, **{**options, **_ONE_WAY})
 
 
-def _compare(configs: dict[str, TrainConfig], length: Length, out: Path, command: str) -> int:
+def _compare(configs: dict[str, TrainConfig], length: Length, out: Path, command: str) -> None:
     # Imported here because MXNet reads its number of threads when it is loaded.
     from tqdm import tqdm
 
@@ -111,7 +101,6 @@ def _compare(configs: dict[str, TrainConfig], length: Length, out: Path, command
             out.rmdir()
     print("\n\n".join(table(one) for one in found.values()))
     print(f"\nReport: {out / 'trajectory.json'}")
-    return 0
 
 
 def _prepare_machine(configs: dict[str, TrainConfig]) -> None:
@@ -150,11 +139,10 @@ def _length(arguments: argparse.Namespace) -> Length:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = SentenceParser(
         prog=PROGRAM,
         description="Train gluon_wgan and an independent PyTorch WGAN side by side and measure how far they part.",
         epilog=_EPILOG,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     presets = f"one or more of: {', '.join(PRESETS)} (default: {' '.join(COMPARED)})"
