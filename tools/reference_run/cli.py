@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan import __version__, compat
-from gluon_wgan.cli import BAD_INPUT, CTRL_C, DIVERGED, resolve
+from gluon_wgan.cli import DIVERGED, resolve
 from gluon_wgan.config import TrainConfig
-from gluon_wgan.errors import UserError
 from gluon_wgan.flags import build_parser, chosen_options
 from gluon_wgan.interop.torch_files import import_torch
 from gluon_wgan.run.log import log_to_terminal
+from gluon_wgan.tool import run_tool
 from tools.reference_run.options import (
     FOREIGN,
     follow_pytorch,
@@ -44,7 +44,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """
     arguments = parser().parse_args(argv)
     log_to_terminal()
-    try:
+
+    def work() -> int:
         refuse_foreign_flags(vars(arguments))
         options = chosen_options(arguments)
         resume = Path(arguments.resume) if arguments.resume is not None else None
@@ -54,10 +55,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             compat.set_threads(config.threads)
         import_torch()
         return _train(config, resume, arguments)
-    except (UserError, ImportError) as error:
-        return _fail(str(error), BAD_INPUT)
-    except KeyboardInterrupt:
-        return _fail("Stopped.", CTRL_C)
+
+    return run_tool(PROGRAM, work)
 
 
 def parser() -> argparse.ArgumentParser:
