@@ -16,21 +16,25 @@ name one, as in `make PYTHON=/usr/bin/python3.11 $(MAKECMDGOALS)`)
 endif
 endif
 
-.PHONY: help venv demo test lint docs bench clean
+.PHONY: help venv demo reproduce test lint docs bench clean
 
 help:
-	@echo 'make demo    train on drawn faces for a few minutes and show the pictures it made'
-	@echo 'make test    lint, then run the tests'
-	@echo 'make lint    check style and types'
-	@echo 'make docs    build the documents into a site, and fail on a broken link'
-	@echo 'make bench   time the training cycle, the data pipeline and the optimisers'
-	@echo 'make venv    install everything into .venv, as demo and test do when they need to'
-	@echo 'make clean   remove .venv and the caches, but no run'
+	@echo 'make demo       train on drawn faces for a few minutes and show the pictures it made'
+	@echo 'make reproduce  train a few iterations of everything in the reproduction report, and write that report into runs/'
+	@echo 'make test       lint, then run the tests'
+	@echo 'make lint       check style and types'
+	@echo 'make docs       build the documents into a site, and fail on a broken link'
+	@echo 'make bench      time the training cycle, the data pipeline and the optimisers'
+	@echo 'make venv       install everything into .venv, as demo and test do when they need to'
+	@echo 'make clean      remove .venv and the caches, but no run'
 
 venv: $(BIN)/.installed-test
 
 demo: $(BIN)/.installed-demo
 	@$(BIN)/python train_wgan.py --preset demo
+
+reproduce: $(BIN)/.installed-demo
+	@$(BIN)/python tools/reproduce.py --plan quick
 
 test: lint
 	@$(BIN)/python -m pytest

@@ -26,11 +26,14 @@ _HOMES = {
     "resize": "gluon_wgan.data.resize",
     "train": "gluon_wgan.trainer",
 }
+_NEED_MXNET = ("load_generator", "train")
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _NEED_MXNET:
+        compat.check_mxnet_loads()
     return getattr(import_module(_HOMES[name]), name)
 
 

@@ -14,11 +14,12 @@ from gluon_wgan.config import TrainConfig, preset_config, read_config
 from gluon_wgan.errors import UserError
 from gluon_wgan.flags import build_parser, chosen_options
 from gluon_wgan.run.log import log_to_terminal
+from gluon_wgan.tool import run_tool
 
 log = logging.getLogger("gluon_wgan")
 
-# Exit statuses; after a signal it is 128 + its number, as shells have it.
-BAD_INPUT, DIVERGED, CTRL_C = 2, 1, 130
+# Exit status beside those of every tool; after a signal it is 128 + its number, as shells have it.
+DIVERGED = 1
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -32,7 +33,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = build_parser(f"gluon_wgan {__version__}")
     arguments = parser.parse_args(argv)
     log_to_terminal()
-    try:
+
+    def work() -> int:
         options = chosen_options(arguments)
         resume = Path(arguments.resume) if arguments.resume is not None else None
         config = resolve(options, resume)
@@ -40,10 +42,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             compat.set_threads(config.threads)
         compat.check_mxnet_loads()
         return _dry_run(config) if arguments.dry_run else _train(config, resume)
-    except (UserError, ImportError) as error:
-        return _fail(str(error), BAD_INPUT)
-    except KeyboardInterrupt:
-        return _fail("Stopped.", CTRL_C)
+
+    return run_tool("train_wgan.py", work)
 
 
 def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:

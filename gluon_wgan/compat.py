@@ -51,6 +51,9 @@ class IncompatibleEnvironment(ImportError):
 def prepare() -> None:
     """Make this process fit for MXNet 1.9.1, or say in one sentence why it cannot be.
 
+    Where MXNet is not installed this is silent: the reference trains without it
+    (``tools/train_reference.py``), and what needs it calls :func:`check_mxnet_loads`.
+
     Raises
     ------
     IncompatibleEnvironment
@@ -61,6 +64,9 @@ def prepare() -> None:
         # MXNet takes half of the cores it sees for hyper-threads and leaves them idle, unless told.
         os.environ["OMP_NUM_THREADS"] = str(usable_cores())
     _check_numpy()
+    if find_spec("mxnet") is None:
+        return
+    _check_numpy_version()
     _check_mxnet()
     _restore_numpy_aliases()
     if _is_installed("mxnet-cu112"):
@@ -73,8 +79,9 @@ def check_mxnet_loads() -> None:
     Raises
     ------
     IncompatibleEnvironment
-        If the dynamic linker cannot load MXNet's library.
+        If MXNet is not installed, or the dynamic linker cannot load its library.
     """
+    _check_mxnet()
     try:
         importlib.import_module("mxnet")
     except OSError as error:
@@ -197,6 +204,9 @@ def _check_python() -> None:
 def _check_numpy() -> None:
     if find_spec("numpy") is None:
         raise IncompatibleEnvironment("NumPy is not installed: run `pip install 'numpy>=1.23,<2'`.")
+
+
+def _check_numpy_version() -> None:
     version = importlib.import_module("numpy").__version__
     if int(version.split(".")[0]) >= 2:
         raise IncompatibleEnvironment(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from mxnet import Context, nd
+
+if TYPE_CHECKING:
+    from mxnet import Context, nd
 
 
 def to_network(batch: np.ndarray, context: Context, dtype: str = "float32") -> nd.NDArray:
@@ -12,6 +16,9 @@ def to_network(batch: np.ndarray, context: Context, dtype: str = "float32") -> n
     The bytes travel and the device converts, in the reference's order: ``ToTensor`` divides by 255 and
     ``Normalize`` subtracts 0.5 and divides by 0.5.
     """
+    # Imported here because the reference draws its pictures where there may be no MXNet.
+    from mxnet import nd
+
     pixels = nd.array(batch, ctx=context, dtype=np.uint8).astype(dtype)
     pixels /= 255
     pixels -= 0.5

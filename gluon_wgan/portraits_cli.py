@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
@@ -12,9 +11,8 @@ from gluon_wgan.data.portraits.export import verify_folder, write_folder
 from gluon_wgan.data.portraits.listing import COMMIT, LIST, REPOSITORY, read_list
 from gluon_wgan.data.sources.portraits import PortraitsSource
 from gluon_wgan.errors import UserError
-from gluon_wgan.flags import SentenceParser
+from gluon_wgan.tool import SentenceParser, run_tool
 
-BAD_INPUT, CTRL_C = 2, 130
 EXAMPLES = f"""examples:
   git clone --bare {REPOSITORY} CLONE
   python tools/rebuild_portraits.py CLONE FOLDER
@@ -30,16 +28,8 @@ exit status: 0 done; 2 bad input, a full disk, or not the very same bytes; 130 C
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Write or compare a folder as the command line says, and return the exit status."""
     arguments = build_parser().parse_args(argv)
-    try:
-        if arguments.verify is not None:
-            _verify(arguments)
-        else:
-            _write(arguments)
-        return 0
-    except UserError as error:
-        return _fail(str(error), BAD_INPUT)
-    except KeyboardInterrupt:
-        return _fail("Stopped; the same command goes on.", CTRL_C)
+    work = _write if arguments.verify is None else _verify
+    return run_tool("rebuild_portraits.py", lambda: work(arguments), stopped="Stopped; the same command goes on.")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -48,8 +38,6 @@ def build_parser() -> argparse.ArgumentParser:
         prog="rebuild_portraits.py",
         description="Make the 3,962 painted portraits again, byte for byte, from a clone of their repository.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("clone", nargs="?", metavar="CLONE", help="a clone of the repository, bare or not")
     parser.add_argument("folder", nargs="?", metavar="FOLDER", help="the folder to write, which must not exist yet")
@@ -71,8 +59,3 @@ def _verify(arguments: argparse.Namespace) -> None:
     portraits = read_list(LIST)
     verify_folder(Path(arguments.verify), portraits)
     print(f"{arguments.verify} is whole: {len(portraits.portraits):,} portraits, each with the SHA-256 on the list.")
-
-
-def _fail(message: str, status: int) -> int:
-    print(f"rebuild_portraits.py: {message}", file=sys.stderr)
-    return status

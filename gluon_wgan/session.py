@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Optional
 
 import numpy as np
-from mxnet import Context
 from tqdm import tqdm
 
 from gluon_wgan import schedule, streams
@@ -17,18 +16,18 @@ from gluon_wgan.config import PIXELS, TrainConfig, changed_fields, overridden_fi
 from gluon_wgan.config_checks import flag_of
 from gluon_wgan.data.batches import BatchStream
 from gluon_wgan.data.store import Store
+from gluon_wgan.engine import Engine, Pending
 from gluon_wgan.errors import UserError
 from gluon_wgan.interrupt import Interrupted, InterruptWatch
 from gluon_wgan.pages.run_page import RunPage
 from gluon_wgan.pixels import to_bytes
 from gluon_wgan.progress import redraw_seconds
-from gluon_wgan.results import CriticResult
-from gluon_wgan.run import atomic, checkpoint, figures
+from gluon_wgan.results import CriticScores
+from gluon_wgan.run import atomic, checkpoint_folders, figures
 from gluon_wgan.run.directory import RunDirectory
 from gluon_wgan.run.environment import describe_environment
 from gluon_wgan.run.metrics import MetricsFile, make_row
 from gluon_wgan.run.tensorboard import TensorBoard
-from gluon_wgan.wgan import WGAN
 
 log = logging.getLogger("gluon_wgan")
 
@@ -45,8 +44,10 @@ class Session:
 
     Parameters
     ----------
-    config, run, store, contexts
-        What to train, where to, on which pixels, on which devices.
+    config, run, store
+        What to train, where to, on which pixels.
+    engine
+        Trains; nothing here knows how.
     resumed
         Whether the run directory holds earlier work.
     watch
@@ -60,19 +61,19 @@ class Session:
         config: TrainConfig,
         run: RunDirectory,
         store: Store,
-        contexts: list[Context],
+        engine: Engine,
         resumed: bool,
         watch: InterruptWatch,
         progress: bool,
     ) -> None:
         self.config, self.run, self.watch = config, run, watch
-        self.wgan = WGAN(config, contexts)
-        self.state = checkpoint.Progress(0, 0, [], 0, 0.0, {"epoch": 0, "position": 0}, store.content_sha256)
-        newest = checkpoint.newest_whole_checkpoint(run.checkpoints) if resumed else None
+        self.engine = engine
+        self.state = checkpoint_folders.Progress(0, 0, [], 0, 0.0, {"epoch": 0, "position": 0}, store.content_sha256)
+        newest = checkpoint_folders.newest_whole_checkpoint(run.checkpoints) if resumed else None
         if newest is not None:
-            self.state = checkpoint.restore_checkpoint(newest, self.wgan)
+            self.state = engine.restore(newest)
             self._refuse_other_pixels(store)
-        checkpoint.remove_leftovers(run.checkpoints)
+        checkpoint_folders.remove_leftovers(run.checkpoints)
         self.batches = BatchStream(
             store,
             batch_size=config.batch_size,
@@ -103,7 +104,7 @@ class Session:
         while not self.finished():
             started = time.perf_counter()
             self.train_critic(started)
-            loss_g = self.wgan.generator_step().read()
+            loss_g = self.engine.generator_step().read()
             self.refuse_non_finite(loss_g, "loss_g")
             self.record(loss_g, started)
             if self.state.gen_iter % self.config.sample_every == 0:
@@ -123,10 +124,10 @@ class Session:
         """Take the critic steps that this generator iteration still lacks."""
         wanted = schedule.critic_steps(self.state.gen_iter, self.config)
         taken = len(self.state.scores)
-        unread: Optional[CriticResult] = None
+        unread: Optional[Pending[CriticScores]] = None
         while taken < wanted and not (taken and self._data_ended()) and self.watch.signum is None:
             real = next(self.batches)
-            result = self.wgan.critic_step(real)
+            result = self.engine.critic_step(real)
             self.state.images += len(real)
             taken += 1
             # Reading a step's scores only after the next step is under way keeps the device busy.
@@ -139,7 +140,7 @@ class Session:
             self.state.seconds += time.perf_counter() - started
             self.interrupt()
 
-    def note(self, result: CriticResult) -> None:
+    def note(self, result: Pending[CriticScores]) -> None:
         """Take a finished critic step into the books."""
         scores = result.read()
         self.state.scores.append(scores)
@@ -171,7 +172,7 @@ class Session:
 
     def draw(self) -> None:
         """Draw the fixed latents' images and the curves so far, and the page that shows both."""
-        figures.save_grid(self._fake_file(), to_bytes(self.wgan.sample(self.fixed_latents)))
+        figures.save_grid(self._fake_file(), to_bytes(self.engine.sample(self.fixed_latents)))
         if self.state.gen_iter > 0:
             figures.save_curves(self.run.curves_file, self.run.metrics_file, self.config.curve_filter)
         self.page.write_if_possible()
@@ -180,9 +181,9 @@ class Session:
         """Save a checkpoint of this very moment."""
         self.metrics.sync()
         self.state.data = self.batches.state()
-        name = checkpoint.checkpoint_name(self.state)
-        path = checkpoint.save_checkpoint(self.run.checkpoints, name, self.wgan, self.state)
-        checkpoint.prune_checkpoints(self.run.checkpoints, self.config.keep_checkpoints)
+        name = checkpoint_folders.checkpoint_name(self.state)
+        path = self.engine.save(self.run.checkpoints, name, self.state)
+        checkpoint_folders.prune_checkpoints(self.run.checkpoints, self.config.keep_checkpoints)
         return path
 
     def interrupt(self) -> None:
@@ -191,7 +192,7 @@ class Session:
         path = self.save()
         raise Interrupted(
             f"Stopped at generator iteration {self.state.gen_iter} and saved {path}. Continue with: "
-            f"python train_wgan.py --resume {self.run.path}",
+            f"python {self.engine.program} --resume {self.run.path}",
             self.watch.signum,
         )
 
@@ -200,9 +201,7 @@ class Session:
         if math.isfinite(loss):
             return
         self.state.data = self.batches.state()
-        path = checkpoint.save_checkpoint(
-            self.run.checkpoints, f"nonfinite_{self.state.gen_iter:06d}", self.wgan, self.state
-        )
+        path = self.engine.save(self.run.checkpoints, f"nonfinite_{self.state.gen_iter:06d}", self.state)
         last = ", ".join(f"{scores.loss_d:.6g}" for scores in self.state.scores[-5:])
         raise Diverged(
             f"{name} is {loss} at generator iteration {self.state.gen_iter}, critic step "
@@ -252,7 +251,7 @@ class Session:
             )
 
     def _announce(self, store: Store, newest: Optional[Path]) -> None:
-        environment = describe_environment(self.wgan.contexts)
+        environment = {**describe_environment(self.engine.devices), **self.engine.about}
         config = self.config
         if newest is None:
             atomic.write_json(self.run.environment_file, environment)
@@ -269,7 +268,7 @@ class Session:
             config.image_size,
             config.image_size,
             config.batch_size,
-            ", ".join(map(str, self.wgan.contexts)),
+            ", ".join(self.engine.devices),
             environment["threads"],
         )
         log.info("Run directory: %s", self.run.path)

@@ -57,7 +57,9 @@ def run_tool(
         From the system's error to the sentence for it.
     """
     try:
-        return work() or 0
+        status = work() or 0
+        sys.stdout.flush()  # or a closed pipe would show only as Python ends, beyond this function
+        return status
     except (UserError, ImportError) as error:
         sentence, status = str(error), BAD_INPUT
     except BrokenPipeError:  # whoever read the output has seen enough

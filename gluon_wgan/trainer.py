@@ -1,31 +1,22 @@
-"""From a configuration to a finished run directory."""
+"""Training with MXNet: from a configuration to a finished run directory."""
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+import numpy as np
 from mxnet import Context
 
-from gluon_wgan.config import MATHS, TrainConfig, changed_fields
-from gluon_wgan.config_checks import flag_of
-from gluon_wgan.data.load import find_source, plain_root, prepare_data, way_of
-from gluon_wgan.data.recipe import other_ways
-from gluon_wgan.data.store import Store
+from gluon_wgan.config import TrainConfig
 from gluon_wgan.devices import choose_contexts
-from gluon_wgan.errors import UserError
-from gluon_wgan.interrupt import InterruptWatch
-from gluon_wgan.parity.warning import aliasing_warning
-from gluon_wgan.run import atomic
-from gluon_wgan.run.directory import RunDirectory, refuse_taken
-from gluon_wgan.run.log import log_to_file
-from gluon_wgan.session import Session
-
-log = logging.getLogger("gluon_wgan")
+from gluon_wgan.results import CriticResult, GeneratorResult
+from gluon_wgan.run.checkpoint import restore_checkpoint, save_checkpoint
+from gluon_wgan.run.checkpoint_folders import Progress
+from gluon_wgan.running import DEFAULT_PROGRAM, open_run, train_in
+from gluon_wgan.wgan import WGAN
 
 
 def train(
@@ -58,102 +49,37 @@ def train(
     Interrupted
         After Ctrl-C or SIGTERM, once everything is saved.
     """
-    run = RunDirectory.open(Path(resume)) if resume is not None else None
-    if run is not None:
-        refuse_other_maths(run.config(), config)
-    else:
-        refuse_taken(config.out)
+    run = open_run(config, None if resume is None else Path(resume), GluonEngine.program)
     devices = list(contexts) if contexts is not None else choose_contexts(config.gpus, config.require_gpu)
-    store, warning = find_pixels(config, run, progress)
-    resumed = run is not None
-    if run is None:
-        run = RunDirectory.create(config)
-        atomic.write_json(run.data_file, {**describe_store(store), "resize_warning": warning})
-    with run.locked(), log_to_file(run.log_file), InterruptWatch() as watch:
-        session = Session(config, run, store, devices, resumed, watch, progress)
-        try:
-            # How long to train and how often to save may have changed.
-            atomic.write_json(run.config_file, config.to_json())
-            session.loop()
-        except OSError as error:
-            raise UserError(
-                f"Cannot write into {run.path} ({error}): make room or mend its permissions, then continue "
-                f"with --resume {run.path}."
-            ) from None
-        finally:
-            session.close()
-    return run.path
+    return train_in(run, config, lambda: GluonEngine(config, devices), progress=progress)
 
 
-def find_pixels(config: TrainConfig, run: Optional[RunDirectory], progress: bool) -> tuple[Store, Optional[str]]:
-    """Return the prepared images of a configuration, for a new run or one to be resumed, and what was warned of.
+class GluonEngine:
+    """A WGAN of MXNet's on its devices, as :class:`gluon_wgan.engine.Engine` describes it."""
 
-    Raises
-    ------
-    UserError
-        When there are none, or a resumed run's were prepared in another way.
-    """
-    if run is not None:
-        refuse_other_way(run, way_of(config))
-    source = find_source(config) if config.data is None else None
-    warning = None
-    if source is not None:
-        warning = aliasing_warning(
-            source,
-            size=config.image_size,
-            resize=config.resize,
-            crop=config.crop,
-            data_root=plain_root(config),
-        )
-        if warning is not None:
-            log.warning("%s", warning)
-    return prepare_data(config, progress=progress, source=source), warning
+    program = DEFAULT_PROGRAM
 
+    def __init__(self, config: TrainConfig, contexts: list[Context]) -> None:
+        self._wgan = WGAN(config, contexts)
+        self.devices = list(map(str, contexts))
+        self.about: dict[str, Any] = {}
 
-def describe_store(store: Store) -> dict[str, Any]:
-    """Return what a run directory keeps of its data: where and how much it was, its hash, what it was made from."""
-    return {
-        "store": str(store.path.resolve()),
-        "images": len(store),
-        "skipped": len(store.skipped),
-        "content_sha256": store.content_sha256,
-        "made_from": store.made_from,
-    }
+    def critic_step(self, real: np.ndarray) -> CriticResult:
+        """Let the critic take one step."""
+        return self._wgan.critic_step(real)
 
+    def generator_step(self) -> GeneratorResult:
+        """Let the generator take one step."""
+        return self._wgan.generator_step()
 
-def refuse_other_way(run: RunDirectory, way: dict[str, Any]) -> None:
-    """Refuse to resume a run on pixels of another backend or library version, before hours are spent on them.
+    def sample(self, latents: np.ndarray) -> np.ndarray:
+        """Draw images for given latents."""
+        return self._wgan.sample(latents)
 
-    Raises
-    ------
-    UserError
-        With what has changed.
-    """
-    try:
-        known = json.loads(run.data_file.read_text(encoding="utf-8"))["made_from"]
-    except (OSError, ValueError, TypeError, KeyError):
-        return  # the hash of the pixels in the checkpoint decides
-    changed = other_ways(known, way)
-    if changed:
-        raise UserError(
-            f"This run was trained on other pixels ({'; '.join(changed)}): put that back as it was, give its store "
-            "with --data, or start a new run."
-        )
+    def save(self, parent: Path, name: str, progress: Progress) -> Path:
+        """Write a checkpoint."""
+        return save_checkpoint(parent, name, self._wgan, progress)
 
-
-def refuse_other_maths(old: TrainConfig, new: TrainConfig) -> None:
-    """Refuse to resume a run with options that would make it another run.
-
-    Options of the data are left to the hash of the pixels, so that a folder may move.
-
-    Raises
-    ------
-    UserError
-        With the names of the changed options.
-    """
-    changed = changed_fields(old, new, [MATHS])
-    if changed:
-        raise UserError(
-            f"This run cannot be resumed with another {', '.join(map(flag_of, changed))}, which changes its "
-            "mathematics: leave that out, or start a new run."
-        )
+    def restore(self, path: Path) -> Progress:
+        """Go on from a checkpoint."""
+        return restore_checkpoint(path, self._wgan)

@@ -20,6 +20,7 @@ from gluon_wgan.interop.torch_weights import convert
 from gluon_wgan.models import build_critic
 from gluon_wgan.sampling import load_weights, sample
 from tests.reference import authors_names
+from tools.reference.authors_names import authors_state
 
 # float32 sums of up to 1,600 terms in another order.
 FORWARD = 1e-5
@@ -41,7 +42,7 @@ def reference_networks(config: TrainConfig):
     """Return generator and critic in PyTorch, with statistics and counts unlike those at the start."""
     import torch
 
-    from tests.reference import networks
+    from tools.reference import networks
 
     torch.manual_seed(1)
     size, extra = config.image_size, config.n_extra_layers
@@ -71,7 +72,7 @@ def write_authors_files(folder: Path, config: TrainConfig, epoch: int = 7, **spe
 
     folder.mkdir(parents=True, exist_ok=True)
     nets = dict(zip("GD", reference_networks(config)))
-    states = {letter: authors_names.authors_state(net, **spelling) for letter, net in nets.items()}
+    states = {letter: authors_state(net, **spelling) for letter, net in nets.items()}
     for letter, state in states.items():
         torch.save(state, folder / f"net{letter}_epoch_{epoch}.pth")
     return states
@@ -189,7 +190,7 @@ def test_there_and_back_is_bit_exact(config, double, described, old, counted, sp
     for letter, net in zip("GD", reference_networks(config)):
         net = net.double() if double else net
         next(net.parameters()).data.view(-1)[:1] = special
-        today, written = (authors_names.authors_state(net, first_release=spelling) for spelling in (False, old))
+        today, written = (authors_state(net, first_release=spelling) for spelling in (False, old))
         if not counted:
             today, written = without_counts(today), without_counts(written)
         expected[letter] = bits(today)
@@ -245,7 +246,7 @@ def test_a_run_becomes_files_that_the_authors_classes_load(run, tmp_path, requir
     nets = dict(zip("GD", reference_networks(config)))
     for letter, net in nets.items():
         state = load(tmp_path / f"out/net{letter}_epoch_0.pth")
-        names = authors_names.authors_state(net)
+        names = authors_state(net)
         assert list(state) == list(names)
         net.load_state_dict(dict(zip(net.state_dict(), state.values())), strict=True)
     z = np.random.default_rng(2).standard_normal((6, 5, 1, 1)).astype("f4")

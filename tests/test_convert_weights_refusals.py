@@ -25,7 +25,8 @@ from gluon_wgan.interop.network import config_of
 from gluon_wgan.interop.torch_files import read_state_dict
 from gluon_wgan.interop.torch_weights import convert
 from gluon_wgan.run import atomic
-from gluon_wgan.run.checkpoint import Progress, save_checkpoint
+from gluon_wgan.run.checkpoint import save_checkpoint
+from gluon_wgan.run.checkpoint_folders import Progress
 from gluon_wgan.wgan import WGAN
 from tests.conftest import REPOSITORY
 from tests.test_convert_weights import bits, config_json, load, small, write_authors_files

@@ -56,8 +56,8 @@ def learnt(net: HybridBlock) -> list:
 
 
 def torch_twins(torch, config: TrainConfig):
-    from tests.reference import networks
-    from tests.reference.options import Options
+    from tools.reference import networks
+    from tools.reference.options import Options
 
     names = {field.name for field in dataclasses.fields(Options)} & {f.name for f in dataclasses.fields(config)}
     options = Options(**{name: getattr(config, name) for name in names})

@@ -31,8 +31,8 @@ def torch(require_torch):
 
 
 def make(torch, **fields: Any):
-    from tests.reference.options import Options
-    from tests.reference.wgan import ReferenceWGAN
+    from tools.reference.options import Options
+    from tools.reference.wgan import ReferenceWGAN
 
     torch.manual_seed(0)
     return ReferenceWGAN(Options(**{**FIELDS, **fields})).double()
@@ -45,7 +45,7 @@ def batch(torch, count: int = 4, seed: int = 1):
 
 
 def test_the_reference_imports_nothing_of_the_package():
-    files = list((Path(__file__).parent / "reference").glob("*.py"))
+    files = list((Path(__file__).parents[1] / "tools" / "reference").glob("*.py"))
     assert len(files) >= 4
     for file in files:
         for node in ast.walk(ast.parse(file.read_text())):
@@ -55,7 +55,7 @@ def test_the_reference_imports_nothing_of_the_package():
 
 
 def test_options_are_picked_from_a_larger_set_and_none_is_missing(torch):
-    from tests.reference.options import Options
+    from tools.reference.options import Options
 
     given = {**FIELDS, "leak": 0.3}
     assert dataclasses.asdict(Options.from_mapping({**given, "seed": 7})) == given

@@ -28,8 +28,8 @@ BY_HAND = {
 
 @pytest.mark.parametrize(("optimizer", "rule"), list(BY_HAND), ids="-".join)
 def test_optimisers_compute_what_one_computes_by_hand(optimizer, rule, torch):
-    from tests.reference.optimizers import build_optimizer
-    from tests.reference.options import Options
+    from tools.reference.optimizers import build_optimizer
+    from tools.reference.options import Options
 
     fields = {"gamma1": 0.9, "beta1": 0.5, "beta2": 0.9, "eps_adam": 0.01, "optimizer": optimizer, "eps_rule": rule}
     weight = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))

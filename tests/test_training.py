@@ -19,12 +19,12 @@ from mxnet import cpu, nd
 from PIL import Image
 
 import gluon_wgan
-from gluon_wgan import session, trainer
+from gluon_wgan import results, session, trainer
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.interrupt import Interrupted
 from gluon_wgan.presets import PRESETS
-from gluon_wgan.run import checkpoint
+from gluon_wgan.run import checkpoint_folders
 from gluon_wgan.run.directory import RunDirectory
 from gluon_wgan.run.metrics import COLUMNS, WALL_CLOCK_COLUMNS
 from tests.conftest import REPOSITORY
@@ -240,7 +240,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(tiny):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors and f"--resume {config.out}" in errors
-    assert checkpoint.list_checkpoints(Path(config.out or "") / "checkpoints")
+    assert checkpoint_folders.list_checkpoints(Path(config.out or "") / "checkpoints")
 
 
 def test_a_resume_that_changes_the_mathematics_is_refused(straight):
@@ -286,8 +286,8 @@ def test_an_epochs_end_can_end_the_critic_steps(tiny):
 
 
 def test_a_non_finite_loss_stops_the_run_and_saves_it(tiny, monkeypatch):
-    read = session.CriticResult.read
-    monkeypatch.setattr(session.CriticResult, "read", lambda self: poison(read(self)))
+    read = results.CriticResult.read
+    monkeypatch.setattr(results.CriticResult, "read", lambda self: poison(read(self)))
     calls = 0
 
     def poison(scores):
@@ -299,9 +299,9 @@ def test_a_non_finite_loss_stops_the_run_and_saves_it(tiny, monkeypatch):
         run(tiny())
     saved = Path(tiny().out or "") / "checkpoints" / "nonfinite_000002"
     assert str(saved) in str(stopped.value)
-    checkpoint.check_checkpoint(saved)
+    checkpoint_folders.check_checkpoint(saved)
     # It is not what a resume continues from.
-    newest = checkpoint.newest_whole_checkpoint(saved.parent)
+    newest = checkpoint_folders.newest_whole_checkpoint(saved.parent)
     assert newest is not None and newest.name == "iter_000002"
 
 
@@ -321,7 +321,7 @@ def test_damage_is_noticed_and_the_checkpoint_before_is_used(straight, tiny, cap
     content[len(content) // 2] ^= 1
     newest.write_bytes(content)
     with pytest.raises(UserError, match=r"critic\.params is missing or damaged"):
-        checkpoint.check_checkpoint(newest.parent)
+        checkpoint_folders.check_checkpoint(newest.parent)
     (path / "checkpoints" / "iter_000006" / "manifest.json").write_text("{")
     assert result(run(tiny(), resume=path)) == result(straight)
     assert "Falling back" in caplog.text
@@ -340,16 +340,16 @@ def test_a_full_disk_leaves_the_checkpoint_before_whole(tiny, monkeypatch):
     def no_space(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "flush_to_disk", no_space)
+    monkeypatch.setattr(checkpoint_folders, "flush_to_disk", no_space)
     with pytest.raises(UserError, match="No space left"):
         run(tiny(), resume=path)
     assert [entry.name for entry in (path / "checkpoints").iterdir()] == ["iter_000002"]
-    checkpoint.check_checkpoint(path / "checkpoints" / "iter_000002")
+    checkpoint_folders.check_checkpoint(path / "checkpoints" / "iter_000002")
 
 
 def test_old_checkpoints_are_kept_unless_told_otherwise(tiny):
     path = run(tiny(keep_checkpoints=2))
-    assert [entry.name for entry in checkpoint.list_checkpoints(path / "checkpoints")] == [
+    assert [entry.name for entry in checkpoint_folders.list_checkpoints(path / "checkpoints")] == [
         "iter_000006",
         "iter_000007",
     ]

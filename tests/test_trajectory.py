@@ -146,8 +146,8 @@ def test_the_yardsticks_are_torch_in_another_order_of_sums(yardstick, trace):
 
 def test_gradients_that_are_zero_but_for_rounding_are_the_ones_named(require_torch):
     torch = require_torch()
-    from tests.reference.wgan import ReferenceWGAN
-    from tools.trajectory.sides import options_of
+    from tools.reference.wgan import ReferenceWGAN
+    from tools.reference_run.options import options_of
     from tools.trajectory.zeros import zero_gradients
 
     for fields in ({"arch": "lite"}, *VARIANTS):

@@ -112,7 +112,7 @@ def test_steps_follow_the_presets_own_schedule(preset, total, kinds, faces):
 def made_up(require_torch):
     """Return a function from each step's largest differences (ours and three yardsticks) to a trajectory."""
     require_torch()
-    from tests.reference.options import Options
+    from tools.reference.options import Options
     from tools.trajectory.run import CONTENDERS, StepReport, Trajectory
 
     config = preset_config("gluon")

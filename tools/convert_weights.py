@@ -60,6 +60,9 @@ def convert_weights(arguments: argparse.Namespace) -> None:
     UserError
         For bad input.
     """
+    from gluon_wgan import compat
+
+    compat.check_mxnet_loads()
     from gluon_wgan.interop.torch_weights import convert
 
     done = convert(arguments.source, arguments.out, arguments.config, generator_only=arguments.generator_only)

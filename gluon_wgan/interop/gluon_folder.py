@@ -17,7 +17,7 @@ from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
 from gluon_wgan.interop.network import Network, config_of, network_from_gluon
 from gluon_wgan.models import FORMAT, GENERATOR_FIELDS, generator_description
-from gluon_wgan.run import atomic, checkpoint
+from gluon_wgan.run import atomic, checkpoint, checkpoint_folders
 
 FILES = {GENERATOR: checkpoint.GENERATOR, CRITIC: checkpoint.CRITIC}
 # What a .params file has no place for: PyTorch's counts, and the number in the files' names.
@@ -99,14 +99,14 @@ def write_folder(folder: Path, networks: list[Network], origin: Origin) -> None:
             atomic.write_json(folder / checkpoint.DESCRIPTION, generator_description(network.config))
     atomic.write_json(folder / ORIGIN, {"format": ORIGIN_FORMAT, **dataclasses.asdict(origin)})
     files = sorted(folder.iterdir())
-    atomic.write_json(folder / checkpoint.MANIFEST, {path.name: atomic.sha256_of(path) for path in files})
+    atomic.write_json(folder / checkpoint_folders.MANIFEST, {path.name: atomic.sha256_of(path) for path in files})
 
 
 def _newest_checkpoint(source: Path) -> Path:
     if not (source / "checkpoints").is_dir():
-        checkpoint.check_checkpoint(source)
+        checkpoint_folders.check_checkpoint(source)
         return source
-    found = checkpoint.newest_whole_checkpoint(source / "checkpoints")
+    found = checkpoint_folders.newest_whole_checkpoint(source / "checkpoints")
     if found is None:
         raise UserError(f"{source} has no checkpoint yet: train on, or name another run directory.")
     return found
@@ -144,9 +144,9 @@ def _described(folder: Path, role: str, weights: dict[str, np.ndarray]) -> Train
 
 def _passes(folder: Path, role: str, config: Optional[TrainConfig]) -> int:
     """Return how often a batch norm was passed through in training, as PyTorch would have counted."""
-    if not (folder / checkpoint.STATE).exists():
+    if not (folder / checkpoint_folders.STATE).exists():
         return 0
-    state = json.loads((folder / checkpoint.STATE).read_text(encoding="utf-8"))
+    state = json.loads((folder / checkpoint_folders.STATE).read_text(encoding="utf-8"))
     # A critic step judges reals and fakes, one pass each unless joined, and makes the fakes in one pass; a
     # generator step passes through both networks once.
     joined = config is not None and config.critic_batches == "joined"

@@ -14,6 +14,7 @@ from gluon_wgan.interop.generator_config import FILE, generator_config, read_gen
 from gluon_wgan.interop.network import Network, network_from_state, role_of, state_of
 from gluon_wgan.interop.new_folder import new_folder, refuse_taken
 from gluon_wgan.run import atomic
+from gluon_wgan.run.checkpoint_folders import MANIFEST, check_checkpoint, newest_whole_checkpoint
 
 LETTERS = {GENERATOR: "G", CRITIC: "D"}
 _NAME = re.compile(r"net([GD])_epoch_(\d+)\.pth")
@@ -42,8 +43,8 @@ def convert(source: Path, out: Path, config: Optional[Path] = None, *, generator
     ----------
     source
         A ``netG_epoch_N.pth`` or ``netD_epoch_N.pth`` of the authors' code, or a folder of them (the newest
-        epoch is taken); or a run directory (its newest whole checkpoint is taken), a checkpoint, or a folder
-        that a conversion made.
+        epoch is taken), or a run directory or checkpoint of the reference; or a run directory (its newest whole
+        checkpoint is taken), a checkpoint, or a folder that a conversion made.
     out
         The folder to make: for the authors' files one that :func:`gluon_wgan.load_generator` opens, with
         ``critic.params`` where there was a critic; else one of ``.pth`` files with ``generator_config.json``.
@@ -76,6 +77,7 @@ def _convert(source: Path, out: Path, config: Optional[Path], roles: tuple[str, 
     if not source.exists():
         raise UserError(f"There is no {source}: name .pth files of the authors' code, or a run directory.")
     torch_files.import_torch()
+    source = _checkpoint_of_the_reference(source)
     if source.is_dir() and gluon_folder.is_gluon_folder(source):
         if config is not None:
             raise UserError(f"--config {config} belongs to .pth files, and {source} holds none: leave it out.")
@@ -83,6 +85,18 @@ def _convert(source: Path, out: Path, config: Optional[Path], roles: tuple[str, 
     if source.suffix == ".params":
         raise UserError(f"{source} does not say what network it is: name the checkpoint that it lies in.")
     return _to_gluon(source, out, config, roles)
+
+
+def _checkpoint_of_the_reference(source: Path) -> Path:
+    """Return the newest checkpoint of a run of ``tools/train_reference.py``, and anything else as it is."""
+    checkpoint: Optional[Path] = source
+    if (source / "checkpoints").is_dir():
+        checkpoint = newest_whole_checkpoint(source / "checkpoints")
+    if checkpoint is None or not any(checkpoint.glob("net[GD]_epoch_*.pth")):
+        return source
+    if (checkpoint / MANIFEST).exists():
+        check_checkpoint(checkpoint)
+    return checkpoint
 
 
 def _to_gluon(source: Path, out: Path, config: Optional[Path], roles: tuple[str, ...]) -> Conversion:

@@ -41,7 +41,9 @@ def difference(
 
 
 def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float:
-    """Return Spearman's rank correlation."""
+    """Return Spearman's rank correlation; NaN where one of the two never changes."""
+    if not np.ptp(one) or not np.ptp(other):
+        return math.nan
     return float(stats.spearmanr(one, other).statistic)
 
 
@@ -60,6 +62,8 @@ def words(estimate: Estimate, digits: int = 3, sign: bool = False) -> str:
     sign
         Whether to write a plus before what is above 0, as differences have it.
     """
+    if not any(estimate):
+        return "0"
     largest = max((abs(part) for part in estimate if math.isfinite(part)), default=0.0)
     decimals = max(0, digits - 1 - math.floor(math.log10(largest))) if largest else 0
     spec = f"{'+' if sign else ''}.{decimals}f"

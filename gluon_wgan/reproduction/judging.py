@@ -22,6 +22,7 @@ from gluon_wgan.metrics.features import RANDOM, FeatureNetwork, load_features
 from gluon_wgan.metrics.images import ChosenImages
 from gluon_wgan.metrics.resizing import RULES
 from gluon_wgan.metrics.swd import sliced_wasserstein
+from gluon_wgan.progress import redraw_seconds
 from gluon_wgan.reproduction.plan import Plan
 from gluon_wgan.reproduction.results import Row
 from gluon_wgan.reproduction.split import HELD_OUT, TRAIN, store_path
@@ -88,7 +89,9 @@ def judge_all(judge: Judge, tasks: Sequence[Task], resizes: Sequence[str]) -> li
     """
     rows = [row for resize in resizes for row in _judge_pictures(judge, resize)]
     moments = [(task, moment) for task in tasks for moment in task.run.moments]
-    for task, moment in tqdm(moments, desc="Judging", unit=" checkpoints", dynamic_ncols=True):
+    for task, moment in tqdm(
+        moments, desc="Judging", unit=" checkpoints", dynamic_ncols=True, mininterval=redraw_seconds()
+    ):
         rows += _judge_moment(judge, task, moment)
     return rows
 
@@ -152,7 +155,8 @@ def _losses(task: Task, moment: int) -> dict[str, float]:
     """Return the estimate of the distance at a moment, filtered as the paper's curves are; nothing if there is none."""
     if task.config.objective == "dcgan":
         return {}
-    curve = np.array(read_metrics(task.path / "metrics.csv")["w_estimate"])
+    # A run may have gone on beyond the plan's end, whose rows would reach back through the filter.
+    curve = np.array(read_metrics(task.path / "metrics.csv")["w_estimate"][: task.run.moments[-1]])
     return {"w_estimate": float(median_filtered(curve, TrainConfig.curve_filter)[moment - 1])}
 
 

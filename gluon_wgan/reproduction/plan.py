@@ -14,6 +14,8 @@ from gluon_wgan.config import TrainConfig, preset_config
 from gluon_wgan.crops import Box, parse_crop
 from gluon_wgan.data.resize import canonical_name
 from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.metrics.evaluate import FEWEST
+from gluon_wgan.reproduction.plan_checks import different, whole
 
 _OPTIONS = {field.name for field in dataclasses.fields(TrainConfig)}
 _KEYS = {
@@ -28,8 +30,28 @@ _KEYS = {
     "runs",
     "starts",
 }
-# What the plan itself decides for every run.
-_TAKEN = {"data", "data_root", "dataset", "seed", "out", "image_size", "nc", "gpus", "threads", "epochs"}
+# What the plan itself decides for every run, and what would take judged checkpoints away.
+_TAKEN = {
+    "data",
+    "data_root",
+    "dataset",
+    "seed",
+    "out",
+    "image_size",
+    "crop",
+    "nc",
+    "gpus",
+    "require_gpu",
+    "threads",
+    "jobs",
+    "epochs",
+    "keep_checkpoints",
+}
+BASE = "wgan"
+"""The run that all others are compared with."""
+
+NO_STORE = Path("store")
+"""For a configuration of which only what needs no pictures is asked."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +150,7 @@ def read_plan(path: Path) -> Plan:
         known = tomli.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"Cannot read the plan {path} ({last_line(error)}): name a plan's file.") from None
-    except tomli.TOMLDecodeError as error:
+    except (tomli.TOMLDecodeError, RecursionError) as error:
         raise UserError(f"The plan {path} is not TOML ({error}): mend that place.") from None
     try:
         return _plan(path.stem, known)
@@ -148,37 +170,42 @@ def _plan(name: str, known: dict[str, Any]) -> Plan:
     runs, starts = (
         {key: _run(key, {**shared, **common, **table}) for key, table in tables[kind].items()} for kind in tables
     )
-    plan = Plan(
-        name,
-        int(known["image_size"]),
-        parse_crop(known["crop"]) if "crop" in known else None,
-        int(known["held_out"]),
-        int(known["split_seed"]),
-        int(known["judged"]),
-        runs,
-        starts,
-    )
-    if not runs or set(runs) & set(starts):
-        raise ValueError("it needs runs, and every run a name of its own")
-    return plan
+    if BASE not in runs or set(runs) & set(starts):
+        raise ValueError(f"it needs a run {BASE}, which others are compared with, and every run a name of its own")
+    for start in starts.values():
+        if start.config(0, NO_STORE).stop_at_epoch_end:
+            raise UserError(f"The start {start.name} stops at an epoch's end: set stop_at_epoch_end = false there.")
+    # The fewest pictures are those of the metrics.
+    least = {"image_size": 16, "held_out": FEWEST, "split_seed": 0, "judged": FEWEST}
+    numbers = {key: whole(f"The plan {name}", key, known[key], low) for key, low in least.items()}
+    crop = parse_crop(known["crop"]) if "crop" in known else None
+    TrainConfig(image_size=numbers["image_size"], crop=crop)  # refuses what no run could have
+    return Plan(name=name, crop=crop, runs=runs, starts=starts, **numbers)
 
 
 def _run(name: str, table: Mapping[str, Any]) -> Run:
     options = dict(table)
     if not name.replace("-", "").isalnum():
         raise UserError(f"A run is called {name!r}: use letters, digits and hyphens.")
-    what, seeds = options.pop("what"), tuple(options.pop("seeds"))
+    what, seeds = options.pop("what"), different(f"The run {name}", "seeds", options.pop("seeds"), 0)
+    if seeds[0] != 0:
+        raise UserError(f"The run {name} has the seeds {seeds}: have 0 among them, of which the report shows samples.")
     moments, resize = options.pop("moments", None), canonical_name(options.pop("resize", TrainConfig.resize))
     wrong = sorted((options.keys() - _OPTIONS) | (options.keys() & _TAKEN))
     if wrong:
         raise UserError(f"The run {name} sets {wrong[0]}, which is no option of a run in a plan: leave it out.")
-    end, every = options["gen_iters"], options["checkpoint_every"]
-    moments = tuple(sorted(moments or (*range(every, end, every), end)))
+    end, every = (whole(f"The run {name}", key, options[key], 1) for key in ("gen_iters", "checkpoint_every"))
+    if moments is None:
+        moments = (*range(every, end, every), end)
+    moments = different(f"The run {name}", "moments", moments, 1)
     if moments[-1] != end or any(moment % every and moment != end for moment in moments):
         raise UserError(
             f"The run {name} is to be judged at {', '.join(map(str, moments))}, but has checkpoints every {every} "
             f"iterations up to {end}: choose moments among those, the end among them."
         )
     run = Run(name, str(what), seeds, moments, resize, options)
-    run.config(0, Path("store"))  # refuses what no run could have
+    try:
+        run.config(0, NO_STORE)
+    except UserError as error:
+        raise UserError(f"The run {name} cannot be: {error}") from None
     return run

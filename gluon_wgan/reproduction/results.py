@@ -72,7 +72,7 @@ def read_rows(path: Path) -> list[Row]:
                 Row(line["run"], int(line["seed"]), int(line["gen_iter"]), line["quantity"], float(line["value"]))
                 for line in csv.DictReader(file)
             ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise UserError(f"Cannot read the results {path} ({error}): make them again.") from None
 
 

@@ -20,6 +20,7 @@ from gluon_wgan import schedule
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.data.batches import BatchStream
 from gluon_wgan.data.given import open_given
+from gluon_wgan.progress import redraw_seconds
 from gluon_wgan.reproduction.results import Row
 from gluon_wgan.reproduction.training import Task
 from gluon_wgan.run import atomic
@@ -48,7 +49,7 @@ def watch_all(tasks: Sequence[Task], out: Path) -> tuple[list[Row], dict[str, li
     """
     rows: list[Row] = []
     curves: dict[str, list[float]] = {}
-    for task in tqdm(tasks, desc="Watching starts", unit=" starts", dynamic_ncols=True):
+    for task in tqdm(tasks, desc="Watching starts", unit=" starts", dynamic_ncols=True, mininterval=redraw_seconds()):
         kept = _kept(task, out / "measured" / f"start-{task.path.name}.json")
         curves[task.path.name] = kept["curve"]
         found = {**unrest(np.array(kept["curve"])), **_medians(kept["looks"])}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from gluon_wgan.config import MATHS, TrainConfig, changed_fields
 from gluon_wgan.config_checks import flag_of
 from gluon_wgan.data.given import adopt_store
 from gluon_wgan.errors import UserError
+from gluon_wgan.progress import redraw_seconds
 from gluon_wgan.reproduction.plan import Run
 from gluon_wgan.reproduction.split import TRAIN, store_path
 from gluon_wgan.run.directory import RunDirectory
@@ -94,7 +96,8 @@ def flags_of(options: dict[str, Any]) -> list[str]:
     for name, value in options.items():
         flag = flag_of(name)
         if isinstance(value, bool):
-            words.append(flag if value else f"--no-{flag[2:]}")
+            # Of an option that is called no_... there is no negation, and off is what it is by default.
+            words += [flag] if value else [] if name.startswith("no_") else [f"--no-{flag[2:]}"]
         else:
             words += [flag, str(value)]
     return words
@@ -118,7 +121,12 @@ def train_all(tasks: Sequence[Task], jobs: int) -> None:
     total = sum(_critic_steps(task, task.run.moments[-1]) for task in waiting)
     before = sum(_steps_taken(task) for task in waiting)
     bar = tqdm(
-        total=total, initial=before, unit=" critic steps", desc=f"Training {len(waiting)} runs", dynamic_ncols=True
+        desc=f"Training {len(waiting)} runs",
+        total=total,
+        initial=before,
+        unit=" critic steps",
+        dynamic_ncols=True,
+        mininterval=redraw_seconds(),
     )
     children: set[subprocess.Popen[bytes]] = set()
     stopping = threading.Event()
@@ -140,10 +148,13 @@ def train_all(tasks: Sequence[Task], jobs: int) -> None:
 def _train(task: Task, children: set[subprocess.Popen[bytes]], stopping: threading.Event) -> None:
     if stopping.is_set():
         return
+    _remove_unbegun(task.path)
     words = command(task)
     # A session of its own: Ctrl-C reaches this process alone, which then asks the runs to stop.
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True) as child:
         children.add(child)
+        if stopping.is_set():  # after the others were told, and before this one was among them
+            child.send_signal(signal.SIGTERM)
         assert child.stderr is not None
         said = child.stderr.read().decode(errors="replace").strip()
         status = child.wait()
@@ -151,6 +162,15 @@ def _train(task: Task, children: set[subprocess.Popen[bytes]], stopping: threadi
     if status and not stopping.is_set():
         sentence = said.replace("\r", "\n").splitlines()[-1] if said else f"it ended with status {status}"
         raise UserError(f"The run {task.path.name} failed ({sentence}): {shlex.join(words)} shows more.")
+
+
+def _remove_unbegun(path: Path) -> None:
+    """Remove the empty folders of a run that was killed before it had a configuration, so that it can begin again."""
+    if not path.is_dir() or (path / "config.json").exists():
+        return
+    folders = [entry for entry in path.iterdir() if not entry.name.startswith(".config.json.")]
+    if all(entry.name in ("samples", "checkpoints") and not any(entry.iterdir()) for entry in folders):
+        shutil.rmtree(path)
 
 
 def _refuse_other_run(task: Task) -> None:

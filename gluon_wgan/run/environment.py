@@ -25,13 +25,13 @@ LIBRARIES = (
 )
 
 
-def describe_environment(contexts: Sequence[Any]) -> dict[str, Any]:
+def describe_environment(devices: Sequence[str]) -> dict[str, Any]:
     """Return versions, machine, devices, threads and the checkout's commit, JSON-able.
 
     Parameters
     ----------
-    contexts
-        The MXNet contexts that the run trains on.
+    devices
+        What the run trains on.
     """
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -41,7 +41,7 @@ def describe_environment(contexts: Sequence[Any]) -> dict[str, Any]:
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS"),
-        "devices": [str(context) for context in contexts],
+        "devices": list(devices),
         "libraries": {name: _version(name) for name in LIBRARIES if _version(name)},
         "git_commit": _git_commit(),
     }

@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from gluon_wgan.config import overridden_fields
 from gluon_wgan.pages.evaluations import newest
-from gluon_wgan.run.checkpoint import STATE
+from gluon_wgan.run.checkpoint_folders import STATE
 from gluon_wgan.run.directory import RunDirectory
 from gluon_wgan.using.trained import Trained
 

@@ -19,7 +19,7 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.models import generator_description
 from gluon_wgan.progress import redraw_seconds
 from gluon_wgan.run import atomic
-from gluon_wgan.run.checkpoint import STATE
+from gluon_wgan.run.checkpoint_folders import STATE
 from gluon_wgan.run.directory import RunDirectory
 from gluon_wgan.run.environment import LIBRARIES
 from gluon_wgan.run.figures import make_grid

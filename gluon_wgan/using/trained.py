@@ -17,7 +17,7 @@ from gluon_wgan.interop.authors_names import GENERATOR
 from gluon_wgan.interop.generator_config import read_generator_config
 from gluon_wgan.interop.network import network_from_state
 from gluon_wgan.models import FORMAT, GENERATOR_FIELDS, build_generator
-from gluon_wgan.run import atomic, checkpoint
+from gluon_wgan.run import atomic, checkpoint, checkpoint_folders
 from gluon_wgan.sampling import load_weights
 
 
@@ -62,7 +62,7 @@ def open_trained(source: Path) -> Trained:
     """
     folder: Optional[Path] = source
     if (source / "checkpoints").is_dir():
-        folder = checkpoint.newest_whole_checkpoint(source / "checkpoints")
+        folder = checkpoint_folders.newest_whole_checkpoint(source / "checkpoints")
     if folder is None:
         raise UserError(f"{source} has no checkpoint yet: train on, or name another run directory.")
     if not source.exists():

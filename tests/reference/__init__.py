@@ -1,1 +1,1 @@
-"""An independent PyTorch WGAN, written from the papers, that imports nothing from gluon_wgan."""
+"""What the reference's names must be, written down by hand."""

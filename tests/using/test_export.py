@@ -25,8 +25,8 @@ from gluon_wgan.using import export as exporting
 from gluon_wgan.using.model_card import model_card
 from gluon_wgan.using.trained import open_trained
 from tests.conftest import skip_unless_ci
-from tests.reference.networks import build_generator
-from tests.reference.options import Options
+from tools.reference.networks import build_generator
+from tools.reference.options import Options
 
 # Gluon says so of every symbol's input.
 pytestmark = pytest.mark.filterwarnings("ignore:Cannot decide type")

@@ -10,11 +10,12 @@ from typing import Optional
 from gluon_wgan import streams
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.data.store import Store
-from tests.reference.options import Options
-from tests.reference.wgan import ReferenceWGAN
+from tools.reference.options import Options
+from tools.reference.wgan import ReferenceWGAN
+from tools.reference_run.options import options_of
 from tools.trajectory.difference import Difference, Snapshot, compare
 from tools.trajectory.plan import Length, Step, steps
-from tools.trajectory.sides import GluonSide, Noise, Side, TorchSide, options_of
+from tools.trajectory.sides import GluonSide, Noise, Side, TorchSide
 from tools.trajectory.zeros import zero_gradients
 
 # The package against the reference, and the reference against itself.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Optional, Protocol
+from typing import Optional, Protocol
 
 import numpy as np
 import torch
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.wgan import WGAN
-from tests.reference.options import Options
-from tests.reference.wgan import ReferenceWGAN
+from tools.reference.options import Options
+from tools.reference.wgan import ReferenceWGAN
 from tools.trajectory.difference import Snapshot
 
 NETWORKS = ("generator", "critic")
@@ -182,22 +182,6 @@ class TorchSide:
             "weights": {name: _copied(p) for name, p in learnt.items()},
             "statistics": {name: _copied(values) for name, values in _running(self.wgan).items()},
         }
-
-
-def options_of(config: TrainConfig) -> Options:
-    """Return the reference's options for a configuration of the package, as MXNet computes with them.
-
-    MXNet's own fused RMSProp and Adam hold their constants as float32 whatever the precision of the tensors. In
-    float64 they have to be given to the reference as rounded; in float32 it matters for 1 - gamma1 alone, which the
-    rounding of 0.99 moves by 1e-6. Its Adam rounds the learning rate only after the bias correction, which is not
-    followed here: float64 agrees to 1e-5 there.
-    """
-    options = Options.from_mapping(config.to_json())
-    if options.eps_rule != "mxnet":
-        return options
-    names = ["lr_d", "lr_g", "gamma1", "eps_d", "eps_g", "beta1", "beta2", "eps_adam"]
-    rounded: dict[str, Any] = {name: float(np.float32(getattr(options, name))) for name in names}
-    return dataclasses.replace(options, **rounded)
 
 
 def _learnt(wgan: ReferenceWGAN, net: str) -> dict[str, Tensor]:

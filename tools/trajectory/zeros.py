@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from tests.reference.wgan import ReferenceWGAN
+from tools.reference.wgan import ReferenceWGAN
 
 
 def zero_gradients(wgan: ReferenceWGAN) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -20,7 +21,13 @@ from gluon_wgan.run.figures import make_grid
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LARGEST = 300_000
 """Bytes of a picture in the report."""
-_STYLE = {"svg.hashsalt": "gluon_wgan", "svg.fonttype": "path", "font.size": 10, "axes.grid": True, "grid.alpha": 0.3}
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "gluon_wgan",
+    "svg.fonttype": "path",
+    "font.size": 10,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+}
 _LABEL = 18
 _ACROSS = 8
 
@@ -76,5 +83,5 @@ def save_panels(path: Path, panels: Sequence[tuple[str, np.ndarray]], across: in
 def _labelled(label: str, grid: np.ndarray) -> Image.Image:
     tile = Image.new("RGB", (grid.shape[1], grid.shape[0] + _LABEL), "white")
     tile.paste(Image.fromarray(grid), (0, _LABEL))
-    ImageDraw.Draw(tile).text((2, 3), label, fill="black", font=ImageFont.load_default())
+    ImageDraw.Draw(tile).text((2, 3), label, fill="black", font=ImageFont.load_default(12))
     return tile

@@ -15,12 +15,10 @@ FILTER = 101
 CURVES, STEPS = "epsilon-curves.svg", "epsilon-steps.svg"
 
 
-def blocks(material: Material) -> dict[str, str]:
-    """Return the tables and figures of this section."""
-    if not {TUNED, INSIDE, OUTSIDE} <= material.plan.starts.keys():
+def tables(material: Material) -> dict[str, str]:
+    """Return the tables of this section, and its figures' places."""
+    if not _has_all(material):
         return {}
-    _draw_curves(material)
-    _draw_steps(material)
     seeds = len(material.plan.starts[TUNED].seeds)
     curves = f"-Loss_D of the first critic steps, seed 0: raw and under a median filter of {FILTER}"
     steps = f"Median gradient of each layer, and mean step of a weight in learning rates; means over {seeds} seeds"
@@ -30,6 +28,17 @@ def blocks(material: Material) -> dict[str, str]:
         "epsilon-steps": picture(STEPS, material.address, steps),
         "epsilon-layers": _layers(material),
     }
+
+
+def draw(material: Material) -> None:
+    """Draw the figures of this section."""
+    if _has_all(material):
+        _draw_curves(material)
+        _draw_steps(material)
+
+
+def _has_all(material: Material) -> bool:
+    return {TUNED, INSIDE, OUTSIDE} <= material.plan.starts.keys()
 
 
 def layers(material: Material, net: str) -> list[str]:

@@ -17,24 +17,9 @@ CURVES, SAMPLES, BEST = "learning-curves.svg", "learning-samples.png", "learning
 _SHOWN = 32
 
 
-def blocks(material: Material) -> dict[str, str]:
-    """Return the tables and figures of this section."""
-    run = _longest(material)
-    task = material.task(run.name)
-    _draw_curves(material, run)
-    some = (
-        run.moments
-        if len(run.moments) <= 4
-        else [run.moments[round(share * (len(run.moments) - 1))] for share in (0, 0.3, 0.6, 1)]
-    )
-    panels = [(f"{moment:,} generator iterations", draw_samples(task, moment, _SHOWN)) for moment in some]
-    save_panels(material.folder / SAMPLES, panels)
-    best = best_moment(material)
-    real = np.asarray(open_store(task.store).images.take(np.arange(2 * _SHOWN), 0))
-    save_panels(
-        material.folder / BEST,
-        [("real", real), (f"samples, {best:,} iterations", draw_samples(task, best, 2 * _SHOWN))],
-    )
+def tables(material: Material) -> dict[str, str]:
+    """Return the tables of this section, and its figures' places."""
+    run, best = _longest(material), best_moment(material)
     return {
         "learning-curves": picture(
             CURVES, material.address, f"{run.what}: the critic's estimate, filtered, and SWD to held-out pictures"
@@ -48,6 +33,27 @@ def blocks(material: Material) -> dict[str, str]:
             f"Real pictures, and samples of the checkpoint with the least SWD ({best:,} iterations)",
         ),
     }
+
+
+def draw(material: Material) -> None:
+    """Draw the figures of this section."""
+    run = _longest(material)
+    task = material.task(run.name)
+    _draw_curves(material, run)
+    some = (
+        run.moments
+        if len(run.moments) <= 4
+        else [run.moments[round(share * (len(run.moments) - 1))] for share in (0, 0.3, 0.6, 1)]
+    )
+    panels = [(f"{moment:,} generator iterations", draw_samples(task, moment, _SHOWN)) for moment in some]
+    save_panels(material.folder / SAMPLES, panels)
+    best = best_moment(material)
+    pictures = open_store(task.store).images
+    real = np.asarray(pictures.take(np.arange(min(2 * _SHOWN, len(pictures))), 0))
+    save_panels(
+        material.folder / BEST,
+        [("real", real), (f"samples, {best:,} iterations", draw_samples(task, best, 2 * _SHOWN))],
+    )
 
 
 def best_moment(material: Material) -> int:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from gluon_wgan.metrics.intervals import Estimate
 from gluon_wgan.reproduction import effects
-from gluon_wgan.reproduction.plan import Plan, Run
+from gluon_wgan.reproduction.plan import BASE, Plan, Run
 from gluon_wgan.reproduction.results import Results
 from gluon_wgan.reproduction.training import Task
 
-BASE = "wgan"
-"""The run that all others are compared with."""
+__all__ = ["BASE", "Material"]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from gluon_wgan import schedule
 from gluon_wgan.metrics.intervals import Estimate
 from gluon_wgan.reproduction.effects import difference, words
 from gluon_wgan.reproduction.judging import draw_samples
-from gluon_wgan.reproduction.plan import Run
+from gluon_wgan.reproduction.plan import NO_STORE, Run
 from gluon_wgan.reproduction.report.drawing import COLOURS, new_figure, save_panels, save_svg
 from gluon_wgan.reproduction.report.material import BASE, Material
 from gluon_wgan.reproduction.report.words import picture, table
@@ -16,18 +16,11 @@ CURVES, SAMPLES = "objective-curves.svg", "objective-samples.png"
 _SHOWN = 32
 
 
-def blocks(material: Material) -> dict[str, str]:
-    """Return the tables and figures of this section."""
+def tables(material: Material) -> dict[str, str]:
+    """Return the tables of this section, and its figures' places."""
     runs = material.runs([BASE, *OTHERS])
     if len(runs) < 2:
         return {}
-    _draw_curves(material, runs)
-    panels = [
-        (f"{run.what}, {moment:,} iterations, {label}", draw_samples(material.task(run.name), moment, _SHOWN))
-        for run in runs
-        for label, moment in (("equal steps", run.moments[-1]), ("equal time", equal_time(material, run)))
-    ]
-    save_panels(material.folder / SAMPLES, panels)
     curves = "SWD to held-out pictures of all seeds, by critic steps and by training time at the measured pace"
     return {
         "objective-table": _table(material, runs),
@@ -35,6 +28,20 @@ def blocks(material: Material) -> dict[str, str]:
         "objective-curves": picture(CURVES, material.address, curves),
         "objective-samples": picture(SAMPLES, material.address, "Samples from the same noise, seed 0"),
     }
+
+
+def draw(material: Material) -> None:
+    """Draw the figures of this section."""
+    runs = material.runs([BASE, *OTHERS])
+    if len(runs) < 2:
+        return
+    _draw_curves(material, runs)
+    panels = [
+        (f"{run.what}, {moment:,} iterations, {label}", draw_samples(material.task(run.name), moment, _SHOWN))
+        for run in runs
+        for label, moment in (("equal steps", run.moments[-1]), ("equal time", equal_time(material, run)))
+    ]
+    save_panels(material.folder / SAMPLES, panels)
 
 
 def equal_time(material: Material, run: Run) -> int:
@@ -60,7 +67,7 @@ def _table(material: Material, runs: list[Run]) -> str:
         for label, moment in (("equal critic steps", run.moments[-1]), ("equal time", equal_time(material, run))):
             if run.name == BASE and label == "equal time":
                 continue
-            steps = schedule.critic_steps_until(moment, material.task(run.name).config)
+            steps = schedule.critic_steps_until(moment, run.config(run.seeds[0], NO_STORE))
             cells = [run.what, "" if run.name == BASE else label, f"{moment:,}", f"{steps:,}"]
             cells.append(f"{material.results.value(run.name, 'training_s', moment):.0f}")
             for quantity in ("swd", "frechet"):
@@ -89,7 +96,7 @@ def _pace(material: Material, runs: list[Run]) -> str:
 def _draw_curves(material: Material, runs: list[Run]) -> None:
     figure, (by_steps, by_time) = new_figure(2)
     for run, colour in zip(runs, COLOURS):
-        config = material.task(run.name).config
+        config = run.config(run.seeds[0], NO_STORE)
         for seed in run.seeds:
             moments, values = material.results.curve(run.name, "swd", seed)
             steps = [schedule.critic_steps_until(moment, config) for moment in moments]

@@ -8,7 +8,7 @@ from gluon_wgan.reproduction.report.material import Material
 from gluon_wgan.reproduction.report.words import listed, table
 
 
-def blocks(material: Material, about: dict[str, Any], runs: list[list[Any]]) -> dict[str, str]:
+def tables(material: Material, about: dict[str, Any], runs: list[list[Any]]) -> dict[str, str]:
     """Return the tables of this section.
 
     Parameters

@@ -16,13 +16,11 @@ DISTANCES, SAMPLES = "resize-distances.svg", "resize-samples.png"
 _SHOWN = 32
 
 
-def blocks(material: Material) -> dict[str, str]:
-    """Return the tables and figures of this section."""
+def tables(material: Material) -> dict[str, str]:
+    """Return the tables of this section, and its figures' places."""
     runs = material.runs([BASE, *OTHERS])
     if len(runs) < 2:
         return {}
-    _draw_distances(material)
-    _draw_samples(material)
     distances = (
         "Left: distance of samples, and of real training pictures, to held-out pictures resized with Pillow bilinear. "
         "Right: detail of the samples over detail of the pictures they were learnt from"
@@ -42,6 +40,13 @@ def blocks(material: Material) -> dict[str, str]:
             f"{rank_correlation(*zip(*details)):.2f}."
         ),
     }
+
+
+def draw(material: Material) -> None:
+    """Draw the figures of this section."""
+    if len(material.runs([BASE, *OTHERS])) > 1:
+        _draw_distances(material)
+        _draw_samples(material)
 
 
 def _table(material: Material) -> str:
@@ -95,7 +100,8 @@ def _draw_distances(material: Material) -> None:
     left.bar(places + 0.2, real, 0.4, color=COLOURS[4], label="real pictures")
     left.set_xticks(places, [run.resize for run in runs], rotation=20)
     left.set_ylabel("SWD to held-out pil-bilinear")
-    left.legend(frameon=False, fontsize=8)
+    left.margins(y=0.3)
+    left.legend(frameon=False, fontsize=8, loc="upper left")
     for run, colour in zip(runs, COLOURS):
         data = material.results.value(f"data-{run.resize}", "detail", 0)
         values = list(material.results.by_seed(run.name, "detail", material.end).values())
@@ -111,6 +117,8 @@ def _draw_samples(material: Material) -> None:
     panels = []
     for run in material.runs([BASE, "cv2-area", "cv2-bilinear", "cv2-bicubic"]):
         task = material.task(run.name)
-        panels.append((f"real, {run.resize}", np.asarray(open_store(task.store).images.take(np.arange(_SHOWN), 0))))
+        pictures = open_store(task.store).images
+        real = np.asarray(pictures.take(np.arange(min(_SHOWN, len(pictures))), 0))
+        panels.append((f"real, {run.resize}", real))
         panels.append((f"samples, trained on {run.resize}", draw_samples(task, material.end, _SHOWN)))
     save_panels(material.folder / SAMPLES, panels)

@@ -15,28 +15,35 @@ SCHEDULE = ("no-warmup",)
 CLIP = ("clip-0005", "clip-002", "clip-after", "bn-unclipped")
 INITIALISATION = ("init-mxnet",)
 HISTOGRAM, SAMPLES = "clip-weights.svg", "settings-samples.png"
+_SAMPLED = (BASE, *SCHEDULE, *CLIP, *INITIALISATION)
 _SHOWN = 32
 
 
-def blocks(material: Material) -> dict[str, str]:
-    """Return the tables and figures of these sections."""
-    tables = {"schedule-table": SCHEDULE, "clip-table": CLIP, "initialisation-table": INITIALISATION}
-    found = {block: _table(material, names) for block, names in tables.items() if material.runs(names)}
+def tables(material: Material) -> dict[str, str]:
+    """Return the tables of these sections, and their figures' places."""
+    changes = {"schedule-table": SCHEDULE, "clip-table": CLIP, "initialisation-table": INITIALISATION}
+    found = {block: _table(material, names) for block, names in changes.items() if material.runs(names)}
     if material.runs(CLIP):
-        _draw_histogram(material)
         caption = (
             "Where the critic's convolution weights lie after its last update, in units of the bound; means over seeds"
         )
         found["clip-weights"] = picture(HISTOGRAM, material.address, caption)
-    others = material.runs([BASE, *SCHEDULE, *CLIP, *INITIALISATION])
+    if len(material.runs(_SAMPLED)) > 1:
+        caption = f"Samples after {material.end:,} generator iterations, seed 0, from the same noise"
+        found["settings-samples"] = picture(SAMPLES, material.address, caption)
+    return found
+
+
+def draw(material: Material) -> None:
+    """Draw the figures of these sections."""
+    if material.runs(CLIP):
+        _draw_histogram(material)
+    others = material.runs(_SAMPLED)
     if len(others) > 1:
         panels = [
             (run.what, draw_samples(material.task(run.name), _moment(material, run.name), _SHOWN)) for run in others
         ]
         save_panels(material.folder / SAMPLES, panels)
-        caption = f"Samples after {material.end:,} generator iterations, seed 0, from the same noise"
-        found["settings-samples"] = picture(SAMPLES, material.address, caption)
-    return found
 
 
 def _moment(material: Material, name: str) -> int:

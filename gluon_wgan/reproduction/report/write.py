@@ -49,12 +49,27 @@ def write_report(
     atomic.write_json(folder / "surroundings.json", about)
     _write_curves(folder, measured)
     material = Material(plan, results, measured.starts, measured.losses, tasks, folder, folder.name)
-    blocks = protocol.blocks(material, about, runs)
-    for section in (claims, epsilon, resize, settings, objective, learning, baselines):
-        blocks.update(section.blocks(material))
-    text = fill(template.read_text(encoding="utf-8"), blocks)
+    text = fill(template.read_text(encoding="utf-8"), tables(material, about, runs))
+    for section in (epsilon, resize, settings, objective, learning):
+        section.draw(material)
     _refuse_large(folder)
     atomic.write_bytes(page, text.encode())
+
+
+def tables(material: Material, about: dict[str, Any], runs: list[list[Any]]) -> dict[str, str]:
+    """Return every block of the page, from results alone: neither runs nor pictures need be there.
+
+    Parameters
+    ----------
+    material
+        The results; its tasks and curves are not asked for.
+    about, runs
+        What `surroundings` and `trained_runs` found.
+    """
+    found = protocol.tables(material, about, runs)
+    for section in (claims, epsilon, resize, settings, objective, learning, baselines):
+        found.update(section.tables(material))
+    return found
 
 
 def _write_curves(folder: Path, measured: Measured) -> None:

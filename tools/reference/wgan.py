@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tests.reference.networks import build_critic, build_generator, weights_init
-from tests.reference.optimizers import Optimizer, build_optimizer
-from tests.reference.options import Options
+from tools.reference.networks import build_critic, build_generator, weights_init
+from tools.reference.optimizers import Optimizer, build_optimizer
+from tools.reference.options import Options
 
 # Under the root of the penalty's norm, whose derivative at 0 would else be infinite.
 TINY = 1e-12

@@ -7,7 +7,7 @@ from typing import Optional
 
 from torch import nn
 
-from tests.reference.options import Options
+from tools.reference.options import Options
 
 Layers = list[nn.Module]
 Block = Callable[[int], Layers]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Union
+from typing import Any, Union
 
 import torch
 from torch import Tensor, nn
 
-from tests.reference.options import Options
+from tools.reference.options import Options
 
 
 class EpsilonInsideRMSProp:
@@ -29,6 +29,15 @@ class EpsilonInsideRMSProp:
             n = self.squares.get(w, torch.zeros_like(w))
             n = self.squares[w] = (1 - self.gamma1) * g * g + self.gamma1 * n
             w -= self.lr * g / torch.sqrt(n + self.eps)
+
+    def state_dict(self) -> dict[str, list[Tensor]]:
+        """Return what a later optimiser of the same parameters needs to go on."""
+        return {"squares": [self.squares[w] for w in self.parameters if w in self.squares]}
+
+    def load_state_dict(self, state: dict[str, list[Tensor]]) -> None:
+        """Go on where :meth:`state_dict` left off."""
+        # An optimiser that has not taken a step has none.
+        self.squares = {w: n.to(w) for w, n in zip(self.parameters, state["squares"])}
 
 
 class UncorrectedEpsilonAdam:
@@ -57,6 +66,17 @@ class UncorrectedEpsilonAdam:
             m, v = one * m + (1 - one) * g, two * v + (1 - two) * g * g
             self.moments[w] = m, v
             w -= lr * m / (torch.sqrt(v) + self.eps)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a later optimiser of the same parameters needs to go on."""
+        moments = [self.moments[w] for w in self.parameters if w in self.moments]
+        return {"steps": self.steps, "first": [m for m, _ in moments], "second": [v for _, v in moments]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where :meth:`state_dict` left off."""
+        self.steps = state["steps"]
+        moments = zip(self.parameters, state["first"], state["second"])
+        self.moments = {w: (m.to(w), v.to(w)) for w, m, v in moments}
 
 
 Optimizer = Union[torch.optim.Optimizer, EpsilonInsideRMSProp, UncorrectedEpsilonAdam]

@@ -1,0 +1,197 @@
+"""Checkpoint folders, whatever wrote the weights in them: whole or absent, checked by hash, listed, thinned out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+from gluon_wgan.data.atomic import flush_to_disk
+from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.results import CriticScores
+from gluon_wgan.run import atomic
+
+log = logging.getLogger("gluon_wgan")
+
+STATE, MANIFEST = "state.json", "manifest.json"
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    Attributes
+    ----------
+    gen_iter
+        Generator steps taken.
+    critic_steps
+        Critic steps taken in all.
+    scores
+        Scores and losses of the critic steps of the iteration under way.
+    images
+        Real images that the critic saw in the iteration under way.
+    seconds
+        Wall-clock time spent on the iteration under way.
+    data
+        Where the data order stands (:meth:`gluon_wgan.data.batches.BatchStream.state`).
+    store_sha256
+        Hash of the training pixels.
+    """
+
+    gen_iter: int
+    critic_steps: int
+    scores: list[CriticScores]
+    images: int
+    seconds: float
+    data: dict[str, Any]
+    store_sha256: str
+
+
+def checkpoint_name(progress: Progress) -> str:
+    """Return ``iter_000500``, or ``iter_000500_step_037`` amid an iteration's critic steps."""
+    amid = f"_step_{len(progress.scores):03d}" if progress.scores else ""
+    return f"iter_{progress.gen_iter:06d}{amid}"
+
+
+def write_checkpoint(
+    parent: Path, name: str, progress: Progress, form: object, write: Callable[[Path], dict[str, Any]]
+) -> Path:
+    """Write a checkpoint under ``parent``, atomically.
+
+    A whole one of that name already there is kept: the same iteration of the same run has the same content.
+
+    Parameters
+    ----------
+    form
+        Names the format of ``state.json``.
+    write
+        Writes the files of the weights into the folder given and returns what ``state.json`` shall hold beside the
+        progress. It raises OSError, RuntimeError or ValueError when they cannot be written.
+
+    Raises
+    ------
+    UserError
+        When it cannot be written, on a full disk above all; what was there before is untouched.
+    """
+    final, temporary = parent / name, parent / f".{name}.{os.getpid()}.tmp"
+    if final.exists():
+        try:
+            check_checkpoint(final)
+            return final
+        except UserError:
+            shutil.rmtree(final)
+    try:
+        temporary.mkdir()
+        atomic.write_json(temporary / STATE, {"format": form, **vars(progress), **write(temporary)})
+        files = sorted(temporary.iterdir())
+        for path in files:
+            flush_to_disk(path)
+        atomic.write_json(temporary / MANIFEST, {path.name: atomic.sha256_of(path) for path in files})
+        os.replace(temporary, final)
+        flush_to_disk(parent)
+    # MXNet and PyTorch raise kinds of RuntimeError.
+    except (OSError, RuntimeError, ValueError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise UserError(
+            f"The checkpoint {final} could not be written ({last_line(error)}): make room on that "
+            f"disk, then continue from the one before with --resume {parent.parent}."
+        ) from None
+    return final
+
+
+def read_checkpoint(path: Path, form: object, restore: Callable[[dict[str, Any]], None]) -> Progress:
+    """Read a checkpoint that :func:`write_checkpoint` wrote.
+
+    Parameters
+    ----------
+    form
+        As it was written.
+    restore
+        Reads the weights' files; it gets ``state.json``, and takes out of it what ``write`` had put in.
+
+    Raises
+    ------
+    UserError
+        When a file is damaged or of another format.
+    """
+    try:
+        state = json.loads((path / STATE).read_text(encoding="utf-8"))
+        if state.pop("format") != form:
+            raise UserError(f"{path} is of another format: resume with the version of gluon_wgan that wrote it.")
+        restore(state)
+        scores = [CriticScores(*values) for values in state.pop("scores")]
+        return Progress(scores=scores, **state)
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"The checkpoint {path} cannot be read ({last_line(error)}).") from None
+
+
+def check_checkpoint(path: Path) -> None:
+    """Check that every file of a checkpoint is what its manifest says.
+
+    Raises
+    ------
+    UserError
+        Naming the first file that is missing or damaged.
+    """
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        items = sorted(manifest.items())
+    except (OSError, ValueError, AttributeError):
+        raise UserError(f"{path} is not a whole checkpoint: its {MANIFEST} is missing or damaged.") from None
+    for name, digest in items:
+        file = path / name
+        if not file.is_file() or atomic.sha256_of(file) != digest:
+            raise UserError(f"The checkpoint file {file} is missing or damaged: use another checkpoint.")
+
+
+def list_checkpoints(parent: Path) -> list[Path]:
+    """Return the checkpoints of a run, oldest first."""
+    # iter_000500 comes after iter_000499_step_003 and before iter_000500_step_001.
+    return sorted((path for path in parent.glob("iter_*") if path.is_dir()), key=_numbers)
+
+
+def _numbers(path: Path) -> list[int]:
+    return [int(part) for part in path.name.split("_") if part.isdigit()]
+
+
+def newest_whole_checkpoint(parent: Path) -> Optional[Path]:
+    """Return the newest undamaged checkpoint, or None when there never was one.
+
+    A damaged one is named on the log and passed over.
+
+    Raises
+    ------
+    UserError
+        When there are checkpoints and all are damaged.
+    """
+    checkpoints = list_checkpoints(parent)
+    for path in reversed(checkpoints):
+        try:
+            check_checkpoint(path)
+            return path
+        except UserError as error:
+            log.warning("%s Falling back to the one before it.", error)
+    if checkpoints:
+        raise UserError(f"Every checkpoint in {parent} is damaged: this run cannot be resumed.")
+    return None
+
+
+def prune_checkpoints(parent: Path, keep: int) -> None:
+    """Delete all but the newest ``keep`` checkpoints (0 keeps all)."""
+    for path in list_checkpoints(parent)[:-keep] if keep else []:
+        # Renamed first, so that a kill amid the deletion leaves no half checkpoint under a real name.
+        doomed = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        with contextlib.suppress(OSError):
+            os.replace(path, doomed)
+            shutil.rmtree(doomed)
+
+
+def remove_leftovers(parent: Path) -> None:
+    """Delete what a killed process left half written; call it only while holding the run's lock."""
+    for path in parent.glob(".*.tmp"):
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,186 @@
+"""From a configuration to a finished run directory, whatever trains."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+from gluon_wgan.config import MATHS, TrainConfig, changed_fields
+from gluon_wgan.config_checks import flag_of
+from gluon_wgan.data.load import find_source, plain_root, prepare_data, way_of
+from gluon_wgan.data.recipe import other_ways
+from gluon_wgan.data.store import Store
+from gluon_wgan.engine import Engine
+from gluon_wgan.errors import UserError
+from gluon_wgan.interrupt import InterruptWatch
+from gluon_wgan.parity.warning import aliasing_warning
+from gluon_wgan.run import atomic
+from gluon_wgan.run.directory import RunDirectory, refuse_taken
+from gluon_wgan.run.log import log_to_file
+from gluon_wgan.session import Session
+
+log = logging.getLogger("gluon_wgan")
+
+# In environment.json: the script that started a run, where it is not the usual one.
+PROGRAM, DEFAULT_PROGRAM = "program", "train_wgan.py"
+
+
+def open_run(config: TrainConfig, resume: Optional[Path], program: str) -> Optional[RunDirectory]:
+    """Return the run to continue, or None for a new one, before any work is done for it.
+
+    Parameters
+    ----------
+    config
+        What to train.
+    resume
+        The run directory to continue.
+    program
+        The script that asks, which must be the one that started the run.
+
+    Raises
+    ------
+    UserError
+        When the run cannot be continued so, or the new one's directory is taken.
+    """
+    if resume is None:
+        refuse_taken(config.out)
+        return None
+    run = RunDirectory.open(resume)
+    refuse_other_program(run, program)
+    refuse_other_maths(run.config(), config)
+    return run
+
+
+def train_in(
+    run: Optional[RunDirectory], config: TrainConfig, build_engine: Callable[[], Engine], *, progress: bool
+) -> Path:
+    """Train into a run directory and return it.
+
+    Parameters
+    ----------
+    run
+        What :func:`open_run` returned.
+    config
+        Everything that decides the run.
+    build_engine
+        Makes what trains, at its beginning.
+    progress
+        Whether to show progress bars on stderr.
+
+    Raises
+    ------
+    UserError, Diverged, Interrupted
+        As :func:`gluon_wgan.trainer.train` explains.
+    """
+    store, warning = find_pixels(config, run, progress)
+    resumed = run is not None
+    if run is None:
+        run = RunDirectory.create(config)
+        atomic.write_json(run.data_file, {**describe_store(store), "resize_warning": warning})
+    with run.locked(), log_to_file(run.log_file), InterruptWatch() as watch:
+        session = Session(config, run, store, build_engine(), resumed, watch, progress)
+        try:
+            # How long to train and how often to save may have changed.
+            atomic.write_json(run.config_file, config.to_json())
+            session.loop()
+        except OSError as error:
+            raise UserError(
+                f"Cannot write into {run.path} ({error}): make room or mend its permissions, then continue "
+                f"with --resume {run.path}."
+            ) from None
+        finally:
+            session.close()
+    return run.path
+
+
+def refuse_other_program(run: RunDirectory, program: str) -> None:
+    """Refuse to continue a run that another script started: its weights are in files of another kind.
+
+    Raises
+    ------
+    UserError
+        Naming the script that can.
+    """
+    try:
+        values = json.loads(run.environment_file.read_text(encoding="utf-8"))
+        started_by = values.get(PROGRAM, DEFAULT_PROGRAM)
+    except (OSError, ValueError, AttributeError):
+        return  # the format of the checkpoint decides
+    if started_by != program:
+        raise UserError(f"{run.path} was trained by {started_by}: continue it with python {started_by} --resume.")
+
+
+def find_pixels(config: TrainConfig, run: Optional[RunDirectory], progress: bool) -> tuple[Store, Optional[str]]:
+    """Return the prepared images of a configuration, for a new run or one to be resumed, and what was warned of.
+
+    Raises
+    ------
+    UserError
+        When there are none, or a resumed run's were prepared in another way.
+    """
+    if run is not None:
+        refuse_other_way(run, way_of(config))
+    source = find_source(config) if config.data is None else None
+    warning = None
+    if source is not None:
+        warning = aliasing_warning(
+            source,
+            size=config.image_size,
+            resize=config.resize,
+            crop=config.crop,
+            data_root=plain_root(config),
+        )
+        if warning is not None:
+            log.warning("%s", warning)
+    return prepare_data(config, progress=progress, source=source), warning
+
+
+def describe_store(store: Store) -> dict[str, Any]:
+    """Return what a run directory keeps of its data: where and how much it was, its hash, what it was made from."""
+    return {
+        "store": str(store.path.resolve()),
+        "images": len(store),
+        "skipped": len(store.skipped),
+        "content_sha256": store.content_sha256,
+        "made_from": store.made_from,
+    }
+
+
+def refuse_other_way(run: RunDirectory, way: dict[str, Any]) -> None:
+    """Refuse to resume a run on pixels of another backend or library version, before hours are spent on them.
+
+    Raises
+    ------
+    UserError
+        With what has changed.
+    """
+    try:
+        known = json.loads(run.data_file.read_text(encoding="utf-8"))["made_from"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return  # the hash of the pixels in the checkpoint decides
+    changed = other_ways(known, way)
+    if changed:
+        raise UserError(
+            f"This run was trained on other pixels ({'; '.join(changed)}): put that back as it was, give its store "
+            "with --data, or start a new run."
+        )
+
+
+def refuse_other_maths(old: TrainConfig, new: TrainConfig) -> None:
+    """Refuse to resume a run with options that would make it another run.
+
+    Options of the data are left to the hash of the pixels, so that a folder may move.
+
+    Raises
+    ------
+    UserError
+        With the names of the changed options.
+    """
+    changed = changed_fields(old, new, [MATHS])
+    if changed:
+        raise UserError(
+            f"This run cannot be resumed with another {', '.join(map(flag_of, changed))}, which changes its "
+            "mathematics: leave that out, or start a new run."
+        )

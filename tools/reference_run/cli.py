@@ -1,0 +1,104 @@
+"""``tools/train_reference.py``: from the words of a command line to a training run of the reference."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from gluon_wgan import __version__, compat
+from gluon_wgan.cli import DIVERGED, resolve
+from gluon_wgan.config import TrainConfig
+from gluon_wgan.flags import build_parser, chosen_options
+from gluon_wgan.interop.torch_files import import_torch
+from gluon_wgan.run.log import log_to_terminal
+from gluon_wgan.tool import run_tool
+from tools.reference_run.options import (
+    FOREIGN,
+    follow_pytorch,
+    refuse_foreign_flags,
+    refuse_unknown_to_the_authors,
+)
+
+PROGRAM = "train_reference.py"
+EXAMPLES = """examples:
+  python tools/train_reference.py --preset reference --data STORE --out RUN_DIR --device cuda
+  python tools/train_reference.py --resume RUN_DIR
+  python tools/convert_weights.py RUN_DIR CONVERTED    then tools/generate.py, tools/evaluate.py and the rest
+
+Running statistics always gather the unbiased variance, PyTorch's rule; weights start as train_wgan.py's do.
+
+exit status: 0 done; 1 a loss is not finite; 2 bad input; 130 Ctrl-C; 143 SIGTERM
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Train as the command line says and return the exit status.
+
+    Parameters
+    ----------
+    argv
+        The words after the program's name; None takes them from ``sys.argv``.
+    """
+    arguments = parser().parse_args(argv)
+    log_to_terminal()
+
+    def work() -> int:
+        refuse_foreign_flags(vars(arguments))
+        options = chosen_options(arguments)
+        resume = Path(arguments.resume) if arguments.resume is not None else None
+        config = resolve(options if resume is not None else follow_pytorch(options), resume)
+        refuse_unknown_to_the_authors(config)
+        if config.threads is not None:
+            compat.set_threads(config.threads)
+        import_torch()
+        return _train(config, resume, arguments)
+
+    return run_tool(PROGRAM, work)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return train_wgan.py's parser without what means nothing here, and with the options of PyTorch."""
+    found = build_parser(f"gluon_wgan {__version__}")
+    found.prog, found.epilog = PROGRAM, EXAMPLES
+    found.description = "Train the independent PyTorch reference, by the options of train_wgan.py and without MXNet."
+    for action in found._actions:
+        if action.dest in (*FOREIGN, "running_var"):
+            action.help = argparse.SUPPRESS
+    add = found.add_argument_group("PyTorch").add_argument
+    devices = "where to train (default: cuda if PyTorch sees a GPU, else cpu)"
+    add("--device", choices=("cuda", "cpu"), default=None, help=devices)
+    fast = "on a GPU: let cuDNN take its fastest algorithms, with which no two runs are alike to the last bit"
+    add("--fast", action="store_true", default=False, help=fast)
+    tf32 = "on a GPU: round the factors of products to TF32's 10 bits"
+    add("--tf32", action="store_true", default=False, help=tf32)
+    return found
+
+
+def _train(config: TrainConfig, resume: Optional[Path], arguments: argparse.Namespace) -> int:
+    # Imported here because PyTorch reads its number of threads when it is loaded.
+    import torch
+
+    from gluon_wgan.interrupt import Interrupted
+    from gluon_wgan.running import open_run, train_in
+    from gluon_wgan.session import Diverged
+    from tools.reference_run.device import choose_device, set_arithmetic
+    from tools.reference_run.engine import ReferenceEngine
+
+    run = open_run(config, resume, ReferenceEngine.program)
+    device = choose_device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    settings: dict[str, Any] = set_arithmetic(device, fast=arguments.fast, tf32=arguments.tf32)
+    try:
+        train_in(run, config, lambda: ReferenceEngine(config, device, settings), progress=True)
+    except Interrupted as stop:
+        return _fail(str(stop), 128 + stop.signum)
+    except Diverged as error:
+        return _fail(str(error), DIVERGED)
+    return 0
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    return status

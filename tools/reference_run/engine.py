@@ -1,0 +1,121 @@
+"""The reference as what the package's training loop drives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gluon_wgan import streams
+from gluon_wgan.config import TrainConfig
+from gluon_wgan.results import CriticScores
+from gluon_wgan.run.checkpoint_folders import Progress, read_checkpoint, write_checkpoint
+from gluon_wgan.running import PROGRAM
+from tools.reference.wgan import ReferenceWGAN
+from tools.reference_run import files
+from tools.reference_run.device import name_of
+from tools.reference_run.initial import initialise
+from tools.reference_run.options import options_of
+
+
+class PendingScores:
+    """A critic step's numbers, on their way from the device."""
+
+    def __init__(self, numbers: Tensor) -> None:
+        self._numbers = numbers
+
+    def read(self) -> CriticScores:
+        """Wait for them and return them."""
+        return CriticScores(*self._numbers.tolist())
+
+
+class PendingLoss:
+    """A generator step's loss, on its way from the device."""
+
+    def __init__(self, loss: Tensor) -> None:
+        self._loss = loss
+
+    def read(self) -> float:
+        """Wait for it and return it."""
+        return self._loss.item()
+
+
+class ReferenceEngine:
+    """The PyTorch reference with the package's noise and initial weights: see :class:`gluon_wgan.engine.Engine`.
+
+    Parameters
+    ----------
+    config
+        What to build and how to train it.
+    device
+        Where.
+    arithmetic
+        What to note of the device's settings.
+
+    Attributes
+    ----------
+    wgan : ReferenceWGAN
+    noise, alphas : numpy.random.Generator
+        Sources of the latents, and of the points at which the gradient penalty is taken.
+    """
+
+    program = "tools/train_reference.py"
+
+    def __init__(self, config: TrainConfig, device: torch.device, arithmetic: dict[str, Any]) -> None:
+        self.config, self._device = config, device
+        self.devices = [name_of(device)]
+        self.about = {PROGRAM: self.program, "torch": torch.__version__, **arithmetic}
+        self.noise = streams.generator_for(config.seed, streams.NOISE)
+        self.alphas = streams.generator_for(config.seed, streams.ALPHAS)
+        initial = streams.generator_for(config.seed, streams.INITIALISATION)
+        wgan = ReferenceWGAN(options_of(config)).to(getattr(torch, config.dtype))
+        for net in (wgan.generator, wgan.critic):
+            initialise(net, initial, config.init)
+        self.wgan = wgan.to(device)
+
+    def critic_step(self, real: np.ndarray) -> PendingScores:
+        """Let the critic take one step on uint8 images (n, nc, image_size, image_size)."""
+        latents = self._latents(len(real) if self.config.short_noise else self.config.batch_size)
+        alphas = None
+        if self.config.objective == "wgan-gp":
+            alphas = self._moved(streams.draw_alphas(self.alphas, len(real), self.config.gp_alpha))
+        # As bytes: a quarter of what has to travel otherwise.
+        found = self.wgan.critic_step(self._moved(real), latents, alphas)
+        means = (found.real_scores.mean(), found.fake_scores.mean())
+        return PendingScores(torch.stack([*means, found.loss_d, found.penalty]))
+
+    def generator_step(self) -> PendingLoss:
+        """Let the generator take one step."""
+        return PendingLoss(self.wgan.generator_step(self._latents(self.config.batch_size)).loss)
+
+    def sample(self, latents: np.ndarray) -> np.ndarray:
+        """Return images for given latents, and change nothing."""
+        return self.wgan.sample(self._moved(latents), self.config.sample_bn).cpu().numpy()
+
+    def save(self, parent: Path, name: str, progress: Progress) -> Path:
+        """Write a checkpoint."""
+
+        def write(folder: Path) -> dict[str, Any]:
+            files.write_weights(folder, self.wgan, self.config, progress.gen_iter)
+            return {"noise": streams.state_of(self.noise), "alphas": streams.state_of(self.alphas)}
+
+        return write_checkpoint(parent, name, progress, files.FORMAT, write)
+
+    def restore(self, path: Path) -> Progress:
+        """Go on from a checkpoint."""
+
+        def read(state: dict[str, Any]) -> None:
+            files.read_weights(path, self.wgan, state["gen_iter"])
+            streams.restore_state(self.noise, state.pop("noise"))
+            streams.restore_state(self.alphas, state.pop("alphas"))
+
+        return read_checkpoint(path, files.FORMAT, read)
+
+    def _latents(self, count: int) -> Tensor:
+        return self._moved(streams.draw_latents(self.noise, count, self.config.nz, self.config.latent))
+
+    def _moved(self, values: np.ndarray) -> Tensor:
+        return torch.from_numpy(values).to(self._device)
