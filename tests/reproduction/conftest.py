@@ -15,6 +15,7 @@ from gluon_wgan.reproduction.judging import YARDSTICK
 from gluon_wgan.reproduction.plan import Plan, read_plan
 from gluon_wgan.reproduction.split import find_pictures, prepare_pictures
 from gluon_wgan.reproduction.training import Task, tasks_of
+from gluon_wgan.session import Session
 from gluon_wgan.trainer import train
 from tests.reproduction.plans import TINY, all_names
 
@@ -64,18 +65,18 @@ class Whole:
 
 
 @pytest.fixture(scope="package")
-def cheap() -> Iterator[None]:
+def cheap() -> Iterator[pytest.MonkeyPatch]:
     """Take the sliced distance along a few directions only, and time few steps."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(swd, "DIRECTIONS", 8)
         patch.setattr(swd, "REPEATS", 1)
         patch.setattr(pace, "ROUNDS", 1)
         patch.setattr(pace, "STEPS", 1)
-        yield
+        yield patch
 
 
 @pytest.fixture(scope="package")
-def whole(tmp_path_factory: pytest.TempPathFactory, cheap: None) -> Whole:
+def whole(tmp_path_factory: pytest.TempPathFactory, cheap: pytest.MonkeyPatch) -> Whole:
     """Return the trained plan with all run names; nothing is measured yet."""
     folder = tmp_path_factory.mktemp("whole")
     file = folder / "standard-names.toml"
@@ -83,6 +84,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory, cheap: None) -> Whole:
     found = Whole(file, folder / "out")
     resizes = sorted({YARDSTICK, *(task.run.resize for task in (*found.tasks, *found.watched))})
     prepare_pictures(found.plan, find_pictures(found.plan, None), resizes, found.out)
+    # Pictures of runs take longer than these runs themselves.
+    cheap.setattr(Session, "draw", lambda session: None)
     for task in found.tasks:
         train(task.config.replace(out=str(task.path), sample_every=1000), progress=False)
     return found

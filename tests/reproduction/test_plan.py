@@ -210,7 +210,7 @@ def accepted_or_refused(path) -> None:
     assert isinstance(plan, Plan)
     for run in (*plan.runs.values(), *plan.starts.values()):
         assert run.seeds[0] == 0 and len(set(run.seeds)) == len(run.seeds)
-        assert 1 <= run.moments[0] and run.moments[-1] == run.config(0, NO_STORE).gen_iters
+        assert run.moments[0] >= 1 and run.moments[-1] == run.config(0, NO_STORE).gen_iters
 
 
 def test_one_run_or_start_can_be_chosen(plan_file):
