@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gluon_wgan import compat
 from gluon_wgan.metrics import swd
 from gluon_wgan.reproduction import cli, pace
 from gluon_wgan.reproduction import training as reproduction_training
@@ -33,9 +34,13 @@ def plan_file(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def tool(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., tuple[int, str, str]]]:
+def tool(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., tuple[int, str, str]]]:
     """Return a function that runs tools/reproduce.py's main here: exit status, stdout, stderr."""
     handler = signal.getsignal(signal.SIGTERM)
+    # MXNet has been loaded here, and has its threads.
+    monkeypatch.setattr(compat, "set_threads", lambda count: None)
 
     def run(*words: object) -> tuple[int, str, str]:
         capsys.readouterr()

@@ -11,7 +11,7 @@ from gluon_wgan.models import build_critic
 from gluon_wgan.reproduction.weights import BINS, critic_weights
 
 CLIP = 0.02
-# In units of the bound, the bin that it falls into (each a twentieth wide, number 20 around 0), and whether it is at it.
+# In units of the bound; the bin that it falls into, each a twentieth wide, number 20 around 0; whether it is at it.
 PLACES = [
     (0.0, 20, False),
     (0.02, 20, False),
