@@ -106,8 +106,8 @@ def test_samples_are_the_same_for_all_runs_noise_and_differ_by_weights(whole):
     assert not np.array_equal(draw_samples(task, 1, 4), draw_samples(task, 2, 4))
 
 
-def test_detail_is_the_mean_size_of_the_laplacian(rng=np.random.default_rng(3)):
-    images = rng.integers(0, 256, (5, 3, 12, 12), dtype=np.uint8)
+def test_detail_is_the_mean_size_of_the_laplacian():
+    images = np.random.default_rng(3).integers(0, 256, (5, 3, 12, 12), dtype=np.uint8)
     kernel = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], float)
     expected = np.mean(
         [np.abs(ndimage.convolve(plane.astype(float), kernel, mode="mirror")).mean() for i in images for plane in i]

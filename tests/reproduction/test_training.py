@@ -245,7 +245,7 @@ def test_a_run_made_with_other_options_is_refused_before_anything_is_trained(who
     assert status == 2
     path = whole.task("clip-0005").path
     assert said.splitlines()[-1] == (
-        f"reproduce.py: {path} was trained with another --n-critic, --clip than the plan says: move it away or give "
+        f"reproduce.py: {path} was trained with another --clip, --n-critic than the plan says: move it away or give "
         "another --out."
     )
 
