@@ -11,9 +11,9 @@ from sphinx.application import Sphinx
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from gluon_wgan import __version__ as release  # noqa: E402
+
 project = "gluon_wgan"
-# Read, not imported: the version alone is no reason to load the package.
-release = re.search(r'^__version__ = "(.+)"$', (ROOT / "gluon_wgan/__init__.py").read_text(), re.MULTILINE)[1]
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 
@@ -59,7 +59,7 @@ def carry_outside_files(app: Sphinx, page: str, source: list[str]) -> None:
         inside = Path(app.srcdir).resolve() in (here / match[1]).resolve().parents
         return match[0] if inside else f"](path:{match[1]})"
 
-    source[0] = re.sub(r"\]\((\.\./[^)#\s]+)\)", mark, source[0])
+    source[0] = re.sub(r"\]\((\.\./[^)#\s]+)[^)\s]*\)", mark, source[0])
 
 
 def setup(app: Sphinx) -> None:

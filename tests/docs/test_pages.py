@@ -1,0 +1,134 @@
+"""What README and documents point at exists, and what they say to type works."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import runpy
+import sys
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+import gluon_wgan
+from gluon_wgan.cli import resolve
+from gluon_wgan.flags import chosen_options
+from tests.docs.markdown import PAGES, REPOSITORY, Command, anchors, commands, python_blocks, targets
+
+LARGEST_PICTURE = 300_000
+
+
+def name_of(value: object) -> str:
+    return str(value.relative_to(REPOSITORY)) if isinstance(value, Path) else ""
+
+
+def broken(page: Path) -> list[str]:
+    """Return the targets of a page that point at nothing."""
+    found = []
+    for target in targets(page):
+        path, _, anchor = unquote(target).partition("#")
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            found.append(target)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_link_and_anchor_points_at_something(page: Path) -> None:
+    assert not broken(page)
+
+
+def test_what_points_at_nothing_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# What is *it*, `--now`?\n## Again\n## Again\n[a](#what-is-it---now) [b](page.md#again-1) [c](https://x.y/#z)\n\n"
+        "[d](none.md) ![e](none.png) [f](page.md#again-2)\n\n```\n[g](code.md)\n```\n\n| [h](none.csv) |\n|---|\n"
+    )
+    assert broken(page) == ["none.md", "none.png", "page.md#again-2", "none.csv"]
+
+
+def test_the_readmes_name_each_other_first_and_show_the_same() -> None:
+    english, chinese = REPOSITORY / "README.md", REPOSITORY / "README.zh-CN.md"
+    for page, other in ((english, chinese), (chinese, english)):
+        assert f"({other.name})" in page.read_text(encoding="utf-8").splitlines()[0]
+    assert commands(english) == commands(chinese)
+    assert python_blocks(english) == python_blocks(chinese)
+    assert targets(english)[1:] == targets(chinese)[1:]
+    one, two = (re.findall(r"\d[\d,.]*\d", page.read_text(encoding="utf-8")) for page in (english, chinese))
+    assert sorted(one) == sorted(two)
+
+
+def test_pictures_stay_small() -> None:
+    pictures = sorted((REPOSITORY / "docs").rglob("*.png")) + sorted((REPOSITORY / "docs").rglob("*.svg"))
+    assert len(pictures) > 5
+    assert not [picture.name for picture in pictures if picture.stat().st_size > LARGEST_PICTURE]
+
+
+BLOCKS = [(page, code) for page in PAGES for code in python_blocks(page)]
+
+
+@pytest.mark.parametrize(("page", "code"), BLOCKS, ids=name_of)
+def test_python_blocks_run(page: Path, code: str, place_with_a_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Training alone takes longer than a test may.
+    monkeypatch.setattr(gluon_wgan, "train", lambda config: place_with_a_run / "runs" / "0001")
+    monkeypatch.chdir(place_with_a_run)
+    exec(compile(code, str(page), "exec"), {"__name__": "__main__"})
+
+
+# The authors' scripts, and LSUN's.
+OF_OTHERS = ("main.py", "generate.py", "download.py")
+COMMANDS = {command: page for page in PAGES for command in commands(page)}
+
+
+def command_name(value: object) -> str:
+    return " ".join([value.script, *value.words])[:60] if isinstance(value, Command) else ""
+
+
+class Parsed(Exception):
+    """The parser has accepted everything."""
+
+
+@pytest.fixture
+def parse(monkeypatch: pytest.MonkeyPatch):
+    """Return a function that runs a script until its parser has read its words, and returns what it read."""
+    original = argparse.ArgumentParser.parse_args
+
+    def parse_args(self, *arguments, **more):
+        raise Parsed(original(self, *arguments, **more))
+
+    def run(command: Command) -> argparse.Namespace:
+        monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
+        monkeypatch.setattr(sys, "argv", [command.script, *command.words])
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        with pytest.raises(Parsed) as parsed:
+            runpy.run_path(str(REPOSITORY / command.script), run_name="__main__")
+        return parsed.value.args[0]
+
+    return run
+
+
+def test_commands_are_found_in_blocks_and_sentences() -> None:
+    assert len(COMMANDS) > 60
+    assert len({command.script for command in COMMANDS}) > 12
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=command_name)
+def test_commands_parse(command: Command, parse) -> None:
+    if command.script in OF_OTHERS:
+        return
+    assert (REPOSITORY / command.script).is_file(), COMMANDS[command]
+    if not command.script.startswith(("train_wgan.py", "tools/")):
+        return
+    arguments = parse(command)
+    given = set(command.words)
+    if command.script == "train_wgan.py" and not given & {"--resume", "--data"}:
+        resolve(chosen_options(arguments), None)
+
+
+@pytest.mark.parametrize(
+    "words", [("--resize-with", "pil"), ("--batch-size", "many"), ("--crop",)], ids=lambda words: words[0]
+)
+def test_a_command_that_would_be_refused_is_found(words: tuple[str, ...], parse) -> None:
+    with pytest.raises(SystemExit):
+        parse(Command("train_wgan.py", words))
