@@ -172,7 +172,7 @@ def test_what_was_measured_is_measured_again_only_when_it_has_changed(whole, tmp
         shutil.copytree(store_path(whole.out, part, YARDSTICK), store_path(tmp_path, part, YARDSTICK))
     task = dataclasses.replace(whole.task("wgan"), path=tmp_path / "runs" / "wgan-seed0")
     shutil.copytree(whole.task("wgan").path, task.path)
-    judge = Judge(whole.plan, tmp_path, None)  # type: ignore[arg-type]
+    judge = Judge(whole.plan, tmp_path, None)
 
     def asked(judge=judge):
         before = len(count.calls)
@@ -218,7 +218,7 @@ def test_what_was_measured_is_measured_again_only_when_it_has_changed(whole, tmp
 def test_the_spread_of_the_weights_is_told_of_the_end_alone(whole, monkeypatch):
     Counting(monkeypatch)
     monkeypatch.setattr(judging, "_kept", lambda judge, path, key, measure: {"weights_03": 0.1, "at_bound": 0.2})
-    rows = judge_all(Judge(whole.plan, whole.out, None), [whole.task("wgan")], [])  # type: ignore[arg-type]
+    rows = judge_all(Judge(whole.plan, whole.out, None), [whole.task("wgan")], [])
     assert [(row.gen_iter, row.quantity) for row in rows if row.quantity != "w_estimate"] == [
         (1, "at_bound"),
         (2, "weights_03"),
