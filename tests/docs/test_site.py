@@ -28,7 +28,12 @@ window.addEventListener("load", () => {{
   document.title = JSON.stringify([...document.querySelectorAll("iframe")].map((frame) => {{
     const root = frame.contentDocument, body = root.body;
     const colour = (theme) => {{ body.dataset.theme = theme; return getComputedStyle(body).backgroundColor; }};
-    return [root.documentElement.scrollWidth, colour("light"), colour("dark"), root.querySelector("h1").innerText];
+    // The theme hides what is too wide; only what scrolls by itself may be so: tables, code, signatures.
+    const parts = [...root.querySelectorAll("h1, h2, p, li, img, .table-wrapper, .highlight, dt")];
+    const held = (part) => part.closest("article") && !part.parentElement.closest(".table-wrapper, .highlight");
+    const edges = parts.filter(held).map((part) => part.getBoundingClientRect().right);
+    const right = Math.max(root.documentElement.scrollWidth, ...edges);
+    return [right, colour("light"), colour("dark"), root.querySelector("h1").innerText];
   }}));
 }});
 </script>"""
@@ -135,6 +140,6 @@ def test_pages_fit_a_phone_and_a_screen_light_and_dark(site: Path, browse: Calla
     flags = ("--allow-file-access-from-files", "--virtual-time-budget=8000", "--window-size=1300,900", "--dump-dom")
     [title] = re.findall(r"<title>(.*?)</title>", browse(around, *flags))
     told = json.loads(html.unescape(title))
-    assert [width for width, *_ in told] == [width for _, width in asked]
+    assert [page for page, (right, *_) in zip(asked, told) if not 300 < right <= page[1]] == []
     assert all(light != dark for _, light, dark, _ in told)
     assert told[0][3].startswith("gluon_wgan")
