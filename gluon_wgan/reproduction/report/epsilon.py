@@ -104,10 +104,12 @@ def _draw_steps(material: Material) -> None:
                 for layer in layers(material, net)
             ]
             label = f"{net}: {material.plan.starts[name].what}"
-            axis.plot(*zip(*points), marker, color=colour, alpha=0.8, label=label)
+            # PyTorch's rule as rings, since the tuned epsilons give points inside them.
+            ring = {"fillstyle": "none", "markersize": 10} if name == OUTSIDE else {"alpha": 0.8}
+            axis.plot(*zip(*points), marker, color=colour, label=label, **ring)
     axis.set_xscale("log")
     axis.set_xlabel("median |gradient| of the layer (with epsilon 1e-12 and 1e-14)")
     axis.set_ylabel("mean |step| of a weight, in learning rates")
-    axis.set_yscale("log")
-    axis.legend(frameon=False, fontsize=8)
+    axis.set_ylim(bottom=0)
+    axis.legend(frameon=False, fontsize=8, loc="lower right")
     save_svg(figure, material.folder / STEPS)
