@@ -15,6 +15,7 @@ from gluon_wgan.run.metrics import read_metrics
 from gluon_wgan.trainer import train
 
 LR = 0.01
+"""Of the critic; the generator's is half of it."""
 
 
 def parameters(net):
@@ -76,7 +77,7 @@ def test_watching_leaves_exactly_what_training_leaves(options, whole, watched_wg
 )
 def test_the_first_step_of_a_layer_is_as_large_as_the_rule_says(rule, eps, size, whole, watched_wgan):
     config = whole.task("eps-tuned").config.replace(
-        eps_rule=rule, eps_d=eps, eps_g=eps, lr_d=LR, lr_g=LR, warmup_iters=0, boost_every=0, n_critic=1
+        eps_rule=rule, eps_d=eps, eps_g=eps, lr_d=LR, lr_g=LR / 2, warmup_iters=0, boost_every=0, n_critic=1
     )
     (look,) = watch(config, 1)["looks"]
     (wgan,) = watched_wgan
@@ -88,7 +89,7 @@ def test_the_first_step_of_a_layer_is_as_large_as_the_rule_says(rule, eps, size,
             gradient = parameter.grad().asnumpy().astype(np.float64)
             assert look[f"gradient/{kind}/{name}"] == pytest.approx(np.median(np.abs(gradient)), rel=1e-6)
             # The difference of float32 numbers around 1, gamma's, is rounded to their last digit.
-            wanted = pytest.approx(size(gradient).mean(), rel=1e-4, abs=2**-23 / LR)
+            wanted = pytest.approx(size(gradient).mean(), rel=1e-4, abs=2**-22 / LR)
             assert look[f"step/{kind}/{name}"] == wanted
             seen |= {f"gradient/{kind}/{name}", f"step/{kind}/{name}"}
     assert seen == set(look)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import shlex
@@ -267,3 +268,10 @@ def test_gpus_reach_the_command_and_the_configuration(whole):
     assert words[words.index("--gpus") + 1] == "0,1" and task.gpus == (0, 1)
     assert "--gpus" not in command(tasks_of([whole.plan.runs["wgan"]], whole.out.parent / "elsewhere")[0])
     assert words[0] == sys.executable and os.path.samefile(words[1], REPOSITORY / "train_wgan.py")
+
+
+def test_a_run_is_done_at_its_last_moment_alone(whole):
+    task = whole.task("long")
+    assert task.done() and task.run.moments == (1, 2, 3, 4)
+    longer = dataclasses.replace(task, run=dataclasses.replace(task.run, moments=(1, 2, 3, 4, 5)))
+    assert not longer.done()
