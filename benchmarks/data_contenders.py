@@ -60,29 +60,19 @@ def prepare(folder: Path, backend: str, jobs: int, limit: Optional[int] = None) 
     """Return what lists, decodes, crops, resizes, stores and hashes the images, and flushes them to disk."""
     import numpy as np
 
-    from gluon_wgan.data.prepare import prepare
+    from gluon_wgan.data.prepare import Preparation, prepare
     from gluon_wgan.data.resize import resize
     from gluon_wgan.data.sources import FolderSource, Source, sample
 
     resize(np.zeros((2, 2, 3), np.uint8), (1, 1), backend)  # loads its library
+    how = Preparation(SIZE, backend, crop=None, nc=3, strict=True, jobs=jobs, progress=False)
 
     def run() -> int:
         source: Source = FolderSource(folder)
         if limit is not None:
             source = sample(source, limit, seed=0)
         with tempfile.TemporaryDirectory() as cache:
-            store = prepare(
-                source,
-                size=SIZE,
-                resize=backend,
-                crop=None,
-                nc=3,
-                strict=True,
-                cache_dir=cache,
-                jobs=jobs,
-                progress=False,
-            )
-            return len(store)
+            return len(prepare(source, how, cache))
 
     return run
 

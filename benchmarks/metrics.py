@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from gluon_wgan import compat  # noqa: E402
-from gluon_wgan.data.prepare import prepare  # noqa: E402
+from gluon_wgan.data.prepare import Preparation, prepare  # noqa: E402
 from gluon_wgan.data.sources import FolderSource  # noqa: E402
 from gluon_wgan.metrics import evaluate  # noqa: E402
 from gluon_wgan.metrics.faces import FaceFinder  # noqa: E402
@@ -69,9 +69,8 @@ def judge_copies(pillow: np.ndarray, opencv: np.ndarray, wanted: Optional[int], 
 
 def prepared(folder: Path, resize: str, work: str) -> np.ndarray:
     """Return all images at the benchmark's size: uint8 (images, 3, 64, 64)."""
-    jobs = compat.usable_cores()
-    options = {"size": SIZE, "resize": resize, "crop": None, "nc": 3, "strict": False, "progress": False}
-    return np.asarray(prepare(FolderSource(folder), cache_dir=work, jobs=jobs, **options).images)  # type: ignore[arg-type]
+    how = Preparation(SIZE, resize, crop=None, nc=3, strict=False, jobs=compat.usable_cores(), progress=False)
+    return np.asarray(prepare(FolderSource(folder), how, work).images)
 
 
 def as_set(images: np.ndarray) -> ChosenImages:

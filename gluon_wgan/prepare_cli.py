@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional, get_type_hints
 
-from gluon_wgan import compat
 from gluon_wgan.config import TrainConfig
-from gluon_wgan.data.load import find_source, plain_root
+from gluon_wgan.data.load import find_source, plain_root, preparation_of
 from gluon_wgan.data.prepare import prepare_at
 from gluon_wgan.data.store import SKIPPED, Store, open_store, recorded_files
 from gluon_wgan.errors import UserError
@@ -111,19 +110,8 @@ def make(arguments: argparse.Namespace) -> None:
     if warning is not None:
         log.warning("%s", warning)
     started = time.perf_counter()
-    store = prepare_at(
-        Path(arguments.out),
-        source,
-        size=config.image_size,
-        resize=config.resize,
-        crop=config.crop,
-        nc=config.nc,
-        strict=config.strict,
-        jobs=config.jobs or compat.usable_cores(),
-        progress=True,
-        shards=arguments.shards,
-        resume=arguments.resume,
-    )
+    how = preparation_of(config, progress=True)
+    store = prepare_at(Path(arguments.out), source, how, shards=arguments.shards, resume=arguments.resume)
     print(f"{store.path}: {_described(store)}, after {time.perf_counter() - started:.1f} s.")
     if store.skipped:
         print(f"Skipped {len(store.skipped)} images, listed in {store.path / SKIPPED}.")

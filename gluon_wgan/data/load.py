@@ -9,7 +9,7 @@ from typing import Any, Optional
 from gluon_wgan import compat
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.data.given import open_given
-from gluon_wgan.data.prepare import prepare
+from gluon_wgan.data.prepare import Preparation, prepare
 from gluon_wgan.data.recipe import way
 from gluon_wgan.data.sources import DrawnFacesSource, MixedSource, Source, recognise, source_of
 from gluon_wgan.data.sources.mixture import unambiguous_prefixes
@@ -80,14 +80,18 @@ def prepare_data(config: TrainConfig, *, progress: bool, source: Optional[Source
 
 
 def _prepared(config: TrainConfig, progress: bool, source: Optional[Source]) -> Store:
-    return prepare(
-        find_source(config) if source is None else source,
+    found = find_source(config) if source is None else source
+    return prepare(found, preparation_of(config, progress=progress), cache_directory(config))
+
+
+def preparation_of(config: TrainConfig, *, progress: bool) -> Preparation:
+    """Return how a configuration wants its images prepared, with or without a progress bar."""
+    return Preparation(
         size=config.image_size,
         resize=config.resize,
         crop=config.crop,
         nc=config.nc,
         strict=config.strict,
-        cache_dir=cache_directory(config),
         jobs=config.jobs or compat.usable_cores(),
         progress=progress,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+from dataclasses import dataclass
 from math import prod
 from os import PathLike
 from pathlib import Path
@@ -35,26 +36,12 @@ MOST_SHARDS = 256
 _NAMED_IN_LOG = 5
 
 
-def prepare(
-    source: Source,
-    *,
-    size: int,
-    resize: str,
-    crop: Optional[Box],
-    nc: int,
-    strict: bool,
-    cache_dir: Union[str, PathLike[str]],
-    jobs: int,
-    progress: bool,
-) -> Store:
-    """Return the store of a source's prepared images in the cache, building it if it is not there yet.
+@dataclass(frozen=True)
+class Preparation:
+    """How images are prepared; the pixels are the same for any number of jobs.
 
-    The pixels are the same for any number of jobs. What a killed process leaves is continued.
-
-    Parameters
+    Attributes
     ----------
-    source
-        The images.
     size
         Height and width of the prepared images, in pixels.
     resize
@@ -65,22 +52,35 @@ def prepare(
         Channels: 1 (grey) or 3 (RGB).
     strict
         Whether one unusable image is an error; otherwise it is skipped and listed in the store.
-    cache_dir
-        The folder that holds stores; made if missing.
     jobs
         How many processes may work at once, this one included.
     progress
         Whether to show a progress bar on stderr.
+    """
+
+    size: int
+    resize: str
+    crop: Optional[Box]
+    nc: int
+    strict: bool
+    jobs: int
+    progress: bool
+
+
+def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str]]) -> Store:
+    """Return the store of a source's prepared images in the cache, building it if it is not there yet.
+
+    What a killed process leaves is continued. The cache folder is made if it is missing.
 
     Raises
     ------
     UserError
-        If an option is out of range, no image can be used, one cannot and `strict` is set, or
+        If an option is out of range, no image can be used, one cannot and `how` is strict, or
         the cache folder cannot be written.
     """
-    work = _Work(source, size, resize, crop, nc, strict, jobs, progress)
+    work = _Work(source, how)
     label = re.sub(r"[^\w.-]+", "-", source.label).strip("-.")[:40] or "images"
-    final = Path(cache_dir) / f"{label}-{size}px-{work.task.backend}-{work.key[:16]}"
+    final = Path(cache_dir) / f"{label}-{how.size}px-{work.task.backend}-{work.key[:16]}"
     try:
         store = _usable_store(final)
         if store is None:
@@ -95,24 +95,11 @@ def prepare(
             f"Cannot keep prepared images in {cache_dir} ({error.strerror or error}): "
             "free space there and run the same again, or choose another cache folder."
         ) from error
-    _report(store.skipped, store.path, strict)
+    _report(store.skipped, store.path, how.strict)
     return store
 
 
-def prepare_at(
-    final: Path,
-    source: Source,
-    *,
-    size: int,
-    resize: str,
-    crop: Optional[Box],
-    nc: int,
-    strict: bool,
-    jobs: int,
-    progress: bool,
-    shards: Optional[int],
-    resume: bool,
-) -> Store:
+def prepare_at(final: Path, source: Source, how: Preparation, *, shards: Optional[int], resume: bool) -> Store:
     """Return the store of a source's prepared images at a place of the user's choice.
 
     Parameters
@@ -120,8 +107,8 @@ def prepare_at(
     final
         The store's folder. A store that is there already is returned if it was made from the same
         images in the same way.
-    source, size, resize, crop, nc, strict, jobs, progress
-        As for `prepare`.
+    source, how
+        The images, and how to prepare them.
     shards
         Into how many files to cut the pixels, 1 to 256; None for files of 1 GiB.
     resume
@@ -135,7 +122,7 @@ def prepare_at(
     """
     if shards is not None and not 1 <= shards <= MOST_SHARDS:
         raise UserError(f"Cannot cut a store into {shards} shards: use 1 to {MOST_SHARDS}.")
-    work = _Work(source, size, resize, crop, nc, strict, jobs, progress)
+    work = _Work(source, how)
     per_shard = _default_shard(len(source), work.row) if shards is None else -(-len(source) // shards)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -150,31 +137,21 @@ def prepare_at(
             f"Cannot write {final} ({error.strerror or error}): make room or mend its permissions, then add "
             "--resume to go on."
         ) from error
-    _report(store.skipped, store.path, strict)
+    _report(store.skipped, store.path, how.strict)
     return store
 
 
 class _Work:
     """What is to be prepared, and how."""
 
-    def __init__(
-        self,
-        source: Source,
-        size: int,
-        resize: str,
-        crop: Optional[Box],
-        nc: int,
-        strict: bool,
-        jobs: int,
-        progress: bool,
-    ) -> None:
-        if jobs < 1:
-            raise UserError(f"{jobs} processes cannot prepare images: use 1 or more.")
-        self.made_from = recipe(source, size=size, resize=resize, crop=crop, nc=nc)
+    def __init__(self, source: Source, how: Preparation) -> None:
+        if how.jobs < 1:
+            raise UserError(f"{how.jobs} processes cannot prepare images: use 1 or more.")
+        self.how = how
+        self.made_from = recipe(source, size=how.size, resize=how.resize, crop=how.crop, nc=how.nc)
         self.key = recipe_key(self.made_from)
-        self.task = Task(source, size, crop, nc, self.made_from["resize"])
-        self.row = (nc, size, size)
-        self.strict, self.jobs, self.progress = strict, jobs, progress
+        self.task = Task(source, how.size, how.crop, how.nc, self.made_from["resize"])
+        self.row = self.task.row
 
     def check_same(self, final: Path) -> Store:
         """Return the store at `final`, or refuse anything else there."""
@@ -229,7 +206,7 @@ class _Work:
 
         def deliver(chunk: range, rows: np.ndarray, failures: Failures) -> None:
             skipped = [(names[index], reason) for index, reason in failures]
-            if self.strict and skipped:
+            if self.how.strict and skipped:
                 writer.discard()
                 raise _refusal(skipped)
             first.extend(skipped[: 1 - len(first)])
@@ -244,11 +221,11 @@ class _Work:
             total=len(source),
             initial=writer.consumed,
             unit=" images",
-            disable=not self.progress,
+            disable=not self.how.progress,
             dynamic_ncols=True,
             mininterval=redraw_seconds(),
         ) as bar:
-            run_task(self.task, writer.consumed, self.jobs, deliver)
+            run_task(self.task, writer.consumed, self.how.jobs, deliver)
         if not writer.kept:
             writer.discard()
             name, reason = first[0]

@@ -30,7 +30,7 @@ _HOW = {
 def recipe(source: Source, *, size: int, resize: str, crop: Optional[Box], nc: int) -> dict[str, Any]:
     """Return everything that decides the pixels of a store, JSON-able.
 
-    For the options see `gluon_wgan.data.prepare.prepare`.
+    For the options see `gluon_wgan.data.prepare.Preparation`.
 
     Raises
     ------

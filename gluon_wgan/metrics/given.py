@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 from gluon_wgan import compat
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.data.geometry import Box
 from gluon_wgan.data.load import cache_directory
-from gluon_wgan.data.prepare import prepare
+from gluon_wgan.data.prepare import Preparation, prepare
 from gluon_wgan.data.sources import recognise, source_of
 from gluon_wgan.data.store import META, Store, open_store
 from gluon_wgan.errors import UserError
@@ -30,8 +30,7 @@ def like_run(path: Path, config: TrainConfig) -> Store:
     UserError
         If there are no images.
     """
-    how: dict[str, Any] = {"resize": config.resize, "crop": config.crop, "config": config}
-    return _prepared(path, size=config.image_size, nc=config.nc, **how)
+    return _prepared(path, _way(config.image_size, config.resize, config.crop, config.nc), config)
 
 
 def like_store(path: Path, other: Store) -> Store:
@@ -45,7 +44,7 @@ def like_store(path: Path, other: Store) -> Store:
         If there are no images.
     """
     _, channels, size, _ = other.images.shape
-    return _prepared(path, size=size, nc=channels, resize=other.made_from["resize"], crop=None)
+    return _prepared(path, _way(size, other.made_from["resize"], None, channels), TrainConfig())
 
 
 def pair(judged: Path, real: Path) -> tuple[Store, Store]:
@@ -70,24 +69,16 @@ def pair(judged: Path, real: Path) -> tuple[Store, Store]:
     )
 
 
-def _prepared(
-    path: Path, *, size: int, nc: int, resize: str, crop: Optional[Box], config: Optional[TrainConfig] = None
-) -> Store:
+def _way(size: int, resize: str, crop: Optional[Box], nc: int) -> Preparation:
+    return Preparation(size, resize, crop, nc, strict=False, jobs=compat.usable_cores(), progress=True)
+
+
+def _prepared(path: Path, how: Preparation, config: TrainConfig) -> Store:
     if is_store(path):
         return open_store(path)
     _recognised(path)
-    cache = cache_directory(config or TrainConfig())
-    return prepare(
-        source_of("auto", str(path), cache),
-        size=size,
-        resize=resize,
-        crop=crop,
-        nc=nc,
-        strict=False,
-        cache_dir=cache,
-        jobs=compat.usable_cores(),
-        progress=True,
-    )
+    cache = cache_directory(config)
+    return prepare(source_of("auto", str(path), cache), how, cache)
 
 
 def _recognised(path: Path) -> None:

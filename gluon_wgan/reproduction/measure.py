@@ -18,7 +18,7 @@ from gluon_wgan.reproduction.training import Task
 from gluon_wgan.run.figures import median_filtered
 from gluon_wgan.run.metrics import read_metrics
 
-_POINTS = 600
+_POINTS = 250
 """Of a curve in the result files: as many as a figure can show."""
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from gluon_wgan import compat
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.data.load import find_source
-from gluon_wgan.data.prepare import prepare_at
+from gluon_wgan.data.prepare import Preparation, prepare_at
 from gluon_wgan.data.sources import DrawnFacesSource, Source, take
 from gluon_wgan.errors import UserError
 from gluon_wgan.reproduction.plan import Plan
@@ -60,18 +60,8 @@ def prepare_pictures(plan: Plan, source: Source, resizes: Iterable[str], out: Pa
     UserError
         When something else is in the place of a store, or the disk is full.
     """
+    crop = None if isinstance(source, DrawnFacesSource) else plan.crop
     for part, numbers in split(plan, len(source)).items():
         for resize in resizes:
-            prepare_at(
-                store_path(out, part, resize),
-                take(source, numbers),
-                size=plan.image_size,
-                resize=resize,
-                crop=None if isinstance(source, DrawnFacesSource) else plan.crop,
-                nc=3,
-                strict=True,
-                jobs=compat.usable_cores(),
-                progress=True,
-                shards=None,
-                resume=True,
-            )
+            how = Preparation(plan.image_size, resize, crop, 3, strict=True, jobs=compat.usable_cores(), progress=True)
+            prepare_at(store_path(out, part, resize), take(source, numbers), how, shards=None, resume=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gluon_wgan.data.prepare import prepare
+from gluon_wgan.data.prepare import Preparation, prepare
 from gluon_wgan.data.sources import Source
 from gluon_wgan.data.store import Store
 from tests.conftest import skip_unless_ci
@@ -48,11 +48,11 @@ def prepare_small(tmp_path: Path) -> Callable[..., Store]:
             "crop": None,
             "nc": 3,
             "strict": False,
-            "cache_dir": tmp_path / "cache",
             "jobs": 1,
             "progress": False,
         }
-        return prepare(source, **{**options, **changes})
+        cache = changes.pop("cache_dir", tmp_path / "cache")
+        return prepare(source, Preparation(**{**options, **changes}), cache)
 
     return run
 

@@ -37,11 +37,11 @@ WritePictures = Callable[..., Path]
 SCRIPT = """
 import sys
 from gluon_wgan.data import store_writer
-from gluon_wgan.data.prepare import prepare
+from gluon_wgan.data.prepare import Preparation, prepare
 from gluon_wgan.data.sources import DrawnFacesSource
 store_writer.JOURNAL_SECONDS = 0.02
-store = prepare(DrawnFacesSource(400, 0), size=16, resize="pil", crop=None, nc=1, strict=False,
-                cache_dir=sys.argv[1], jobs=2, progress=False)
+how = Preparation(size=16, resize="pil", crop=None, nc=1, strict=False, jobs=2, progress=False)
+store = prepare(DrawnFacesSource(400, 0), how, sys.argv[1])
 print(store.content_sha256)
 """
 

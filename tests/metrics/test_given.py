@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from gluon_wgan.config import TrainConfig
-from gluon_wgan.data.prepare import prepare_at
+from gluon_wgan.data.prepare import Preparation, prepare_at
 from gluon_wgan.data.sources.folder import FolderSource
 from gluon_wgan.data.store import open_store
 from gluon_wgan.errors import UserError
@@ -37,8 +37,8 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def store_of_28(pictures: Path, tmp_path: Path) -> Path:
     """Return a store of the same pictures in grey, cropped, at a size that no network here makes."""
-    how = {"resize": "pil-box", "crop": (0, 0, 40, 40), "nc": 1, "strict": True, "jobs": 1, "progress": False}
-    return prepare_at(tmp_path / "store", FolderSource(pictures), size=28, shards=None, resume=False, **how).path  # type: ignore[arg-type]
+    how = Preparation(28, "pil-box", (0, 0, 40, 40), nc=1, strict=True, jobs=1, progress=False)
+    return prepare_at(tmp_path / "store", FolderSource(pictures), how, shards=None, resume=False).path
 
 
 def test_pictures_are_cropped_and_resized_as_a_runs_images(pictures: Path) -> None:
