@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from gluon_wgan.reproduction.effects import words
@@ -105,7 +107,7 @@ def _draw_steps(material: Material) -> None:
             ]
             label = f"{net}: {material.plan.starts[name].what}"
             # PyTorch's rule as rings, since the tuned epsilons give points inside them.
-            ring = {"fillstyle": "none", "markersize": 10} if name == OUTSIDE else {"alpha": 0.8}
+            ring: dict[str, Any] = {"fillstyle": "none", "markersize": 10} if name == OUTSIDE else {"alpha": 0.8}
             axis.plot(*zip(*points), marker, color=colour, label=label, **ring)
     axis.set_xscale("log")
     axis.set_xlabel("median |gradient| of the layer (with epsilon 1e-12 and 1e-14)")
