@@ -11,7 +11,6 @@ import pytest
 from gluon_wgan.errors import UserError
 from gluon_wgan.tool import SentenceParser, run_tool
 
-# Fewer words than the output's buffer holds: the closed pipe is not met before they are flushed.
 SCRIPT = """
 import sys
 from gluon_wgan.tool import run_tool
@@ -54,13 +53,19 @@ def test_what_nobody_foresaw_keeps_its_traceback():
         run_tool("some.py", raising(ZeroDivisionError()))
 
 
-def test_a_closed_pipe_is_no_error(repository):
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["met as it is flushed", "met as it is printed"])
+def test_a_closed_pipe_is_no_error(unbuffered, repository):
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        command = [sys.executable, "-c", SCRIPT]
         done = subprocess.run(
-            command, cwd=repository, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120, check=False
+            [sys.executable, "-c", SCRIPT],
+            cwd=repository,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
         )
     finally:
         os.close(writer)
