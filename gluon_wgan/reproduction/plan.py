@@ -50,6 +50,7 @@ _TAKEN = {
 BASE = "wgan"
 """The run that all others are compared with."""
 
+_MOST_MOMENTS = 1000
 NO_STORE = Path("store")
 """For a configuration of which only what needs no pictures is asked."""
 
@@ -196,6 +197,10 @@ def _run(name: str, table: Mapping[str, Any]) -> Run:
         raise UserError(f"The run {name} sets {wrong[0]}, which is no option of a run in a plan: leave it out.")
     end, every = (whole(f"The run {name}", key, options[key], 1) for key in ("gen_iters", "checkpoint_every"))
     if moments is None:
+        if end // every > _MOST_MOMENTS:
+            raise UserError(
+                f"The run {name} has {end // every} checkpoints: save fewer, or give the moments to judge it at."
+            )
         moments = (*range(every, end, every), end)
     moments = different(f"The run {name}", "moments", moments, 1)
     if moments[-1] != end or any(moment % every and moment != end for moment in moments):

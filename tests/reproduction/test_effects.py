@@ -107,7 +107,7 @@ def test_a_constant_has_no_rank_correlation():
         (Estimate(123.456, math.nan, math.nan), {}, "123"),
         (Estimate(12.3456, 12, 13), {"digits": 4}, "12.35 (12.00 to 13.00)"),
         (Estimate(123456.0, 1e5, 2e5), {}, "123456 (100000 to 200000)"),
-        (Estimate(0.0, 0.0, 0.0), {}, "0 (0 to 0)"),
+        (Estimate(0.0, 0.0, 0.0), {}, "0"),
         (Estimate(5.0, -250.0, 260.0), {}, "5 (-250 to 260)"),
         (Estimate(math.nan, math.nan, math.nan), {}, "nan"),
     ],

@@ -142,7 +142,7 @@ def test_curves_in_the_result_files_end_with_the_plan(whole, monkeypatch):
     run = dataclasses.replace(task.run, moments=(2000,))
     monkeypatch.setattr(measure, "read_metrics", lambda path: {"w_estimate": [float(n) for n in range(2000)]})
     iterations, filtered = measure._losses(dataclasses.replace(task, run=run))
-    assert iterations[:3] == [1, 4, 7] and filtered[100] == 300.0 and len(filtered) == 667
+    assert iterations[:3] == [1, 9, 17] and filtered[100] == 800.0 and len(filtered) == 250
 
 
 class Counting:

@@ -129,6 +129,7 @@ def refused(path) -> str:
         ("gen_iters = 8", "gen_iters = 0", "says gen_iters 0"),
         ("gen_iters = 8", "gen_iters = true", "says gen_iters True"),
         ("checkpoint_every = 4", "checkpoint_every = 0", "says checkpoint_every 0"),
+        ("gen_iters = 8", "gen_iters = 2147483647", "has 536870911 checkpoints: save fewer"),
         ("checkpoint_every = 4", "checkpoint_every = 'x'", "says checkpoint_every 'x'"),
         ("held_out = 16", "held_out = inf", "says held_out inf"),
         ("held_out = 16", "held_out = nan", "says held_out nan"),
