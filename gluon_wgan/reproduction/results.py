@@ -83,10 +83,6 @@ class Results:
         self.rows = sorted(rows)
         self._values = {(row.run, row.seed, row.gen_iter, row.quantity): row.value for row in self.rows}
 
-    def has(self, run: str, quantity: str) -> bool:
-        """Whether anything was measured."""
-        return any(row.run == run and row.quantity == quantity for row in self.rows)
-
     def value(self, run: str, quantity: str, gen_iter: int, seed: int = 0) -> float:
         """Return one number; a KeyError if there is none."""
         return self._values[run, seed, gen_iter, quantity]

@@ -73,7 +73,9 @@ def test_python_blocks_run(page: Path, code: str, place_with_a_run: Path, monkey
     # Training alone takes longer than a test may.
     monkeypatch.setattr(gluon_wgan, "train", lambda config: place_with_a_run / "runs" / "0001")
     monkeypatch.chdir(place_with_a_run)
-    exec(compile(code, str(page), "exec"), {"__name__": "__main__"})
+    names: dict[str, object] = {"__name__": "__main__"}
+    exec(compile(code, str(page), "exec"), names)
+    assert set(names) - {"__name__", "__builtins__"}, "the block binds nothing"
 
 
 # The authors' scripts, and LSUN's.

@@ -22,7 +22,7 @@ def check_page(page: Path, plan: Plan) -> dict[str, str]:
         _, *lines = csv.reader(file)
     runs = [[line[0], *map(int, line[1:5]), *line[5:]] for line in lines]
     about = json.loads((folder / "surroundings.json").read_text(encoding="utf-8"))
-    material = Material(plan, Results(read_rows(folder / "results.csv")), {}, {}, [], folder, folder.name)
+    material = Material(plan, Results(read_rows(folder / "results.csv")), {}, {}, [], folder)
     blocks = write.tables(material, about, runs)
     text = page.read_text(encoding="utf-8")
     assert fill(text, blocks) == text

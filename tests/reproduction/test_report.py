@@ -88,7 +88,7 @@ def material(tmp_path) -> Material:
     }
     losses = {f"{name}-seed0": ([1, 50, 1000], [0.1, 0.4, 0.2]) for name in ("long", "wgan")}
     rows = [Row(*key, value) for key, value in VALUES.items()]
-    return Material(PLAN, Results(rows), starts, losses, [], tmp_path / "reproduction", "reproduction")
+    return Material(PLAN, Results(rows), starts, losses, [], tmp_path / "reproduction")
 
 
 def seeds_of(run, quantity, moment):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
+import subprocess
+import sys
 
 import pytest
 
@@ -61,6 +63,16 @@ def test_a_trained_plan_of_all_names_becomes_a_page_and_the_same_page_again(whol
             check_page(page, whole.plan)
         path.write_bytes(before[path])
     assert page.read_text() == text
+
+
+# 27 runs, each in a process of its own: some three minutes on two cores.
+@pytest.mark.timeout(1200)
+def test_the_quick_plan_becomes_a_page(tmp_path):
+    words = [sys.executable, REPOSITORY / "tools" / "reproduce.py", "--plan", "quick", "--out", tmp_path]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=1100)
+    assert done.returncode == 0, done.stderr
+    blocks = check_page(tmp_path / "reproduction.md", read_plan(REPOSITORY / "plans" / "quick.toml"))
+    assert "Not in this plan" not in "".join(blocks.values())
 
 
 def test_the_committed_page_is_what_the_committed_results_give():

@@ -8,7 +8,7 @@ from typing import Callable, NamedTuple
 import numpy as np
 
 from gluon_wgan.metrics.intervals import Estimate
-from gluon_wgan.reproduction.effects import difference, of_few, words
+from gluon_wgan.reproduction.effects import difference, excludes_zero, of_few, words
 from gluon_wgan.reproduction.report import epsilon, learning, resize, settings
 from gluon_wgan.reproduction.report.material import BASE, Material
 from gluon_wgan.reproduction.report.words import table
@@ -47,10 +47,17 @@ def tables(material: Material) -> dict[str, str]:
 
 def judge(effect: Estimate, expected: int) -> str:
     """Return the verdict on a claim that an effect is above zero (`expected` 1) or below (-1)."""
-    low, high = sorted((expected * effect.low, expected * effect.high))
-    if low > 0:
-        return HOLDS
-    return FAILS if high < 0 else OPEN
+    if not excludes_zero(effect):
+        return OPEN
+    return HOLDS if expected * effect.low > 0 else FAILS
+
+
+def _compared(
+    material: Material, claim: str, effect: Estimate, base: Estimate, figure: str, *, expected: int = 1, unit: str = ""
+) -> Claim:
+    """Return the line of a claim on the sign of a difference, which stands beside what it is a difference from."""
+    words_of_both = f"{unit} {words(effect, sign=True)} on {words(base)}".strip()
+    return Claim(claim, judge(effect, expected), words_of_both, _link(material, figure))
 
 
 def _epsilon(material: Material) -> Iterator[Claim]:
@@ -70,16 +77,12 @@ def _epsilon(material: Material) -> Iterator[Claim]:
         _link(material, epsilon.STEPS),
     )
     for number, quantity, unsteady, unit in (
-        ("1b", "loss_travel", "it goes up and down more", "travel / range"),
-        ("1c", "loss_noise", "it is noisier", "noise"),
+        ("1b", "loss_travel", "it goes up and down more", "travel / range:"),
+        ("1c", "loss_noise", "it is noisier", "noise:"),
     ):
         effect = difference(results, epsilon.INSIDE, epsilon.TUNED, quantity, iterations)
-        yield Claim(
-            f"{number}. With 1e-8 inside, the early -Loss_D curve is unstable: {unsteady}",
-            judge(effect, 1),
-            f"{unit}: {words(effect, sign=True)} on {words(material.mean(epsilon.TUNED, quantity))}",
-            _link(material, epsilon.CURVES),
-        )
+        claim = f"{number}. With 1e-8 inside, the early -Loss_D curve is unstable: {unsteady}"
+        yield _compared(material, claim, effect, material.mean(epsilon.TUNED, quantity), epsilon.CURVES, unit=unit)
     outside = f"curve_from/{epsilon.OUTSIDE}"
     nearer = difference(results, epsilon.INSIDE, epsilon.TUNED, outside, iterations)
     tuned = material.mean(epsilon.TUNED, outside)
@@ -92,38 +95,29 @@ def _epsilon(material: Material) -> Iterator[Claim]:
 
 
 def _resize(material: Material) -> Iterator[Claim]:
-    for number, quantity, name in (("2a", "swd", "SWD"), ("2b", "frechet", "Frechet")):
+    farther = "Samples learnt from cv2-bilinear pictures are farther from Pillow's"
+    messier = "They are messier: more fine detail than samples learnt from Pillow's"
+    for claim, quantity, unit, figure in (
+        (f"2a. {farther} (SWD)", "swd", "", resize.DISTANCES),
+        (f"2b. {farther} (Frechet)", "frechet", "", resize.DISTANCES),
+        (f"2c. {messier}", "detail", "mean Laplacian, levels:", resize.SAMPLES),
+    ):
         effect = material.against_base("cv2-bilinear", quantity)
-        yield Claim(
-            f"{number}. Samples learnt from cv2-bilinear pictures are farther from Pillow's ({name})",
-            judge(effect, 1),
-            f"{words(effect, sign=True)} on {words(material.mean(BASE, quantity))}",
-            _link(material, resize.DISTANCES),
-        )
-    effect = material.against_base("cv2-bilinear", "detail")
-    yield Claim(
-        "2c. They are messier: more fine detail than samples learnt from Pillow's",
-        judge(effect, 1),
-        f"mean Laplacian {words(effect, sign=True)} levels on {words(material.mean(BASE, 'detail'))}",
-        _link(material, resize.SAMPLES),
-    )
+        yield _compared(material, claim, effect, material.mean(BASE, quantity), figure, unit=unit)
 
 
 def _bicubic(material: Material) -> Iterator[Claim]:
-    told = {
-        "cv2-bicubic": "OpenCV's bicubic comes closer to Pillow's pictures than its bilinear",
-        "cv2-area": "what the port's `interpolation=3` really was, INTER_AREA, does",
-    }
-    numbers = iter("abcd")
-    for run, claim in told.items():
-        for quantity, name in (("swd", "SWD"), ("frechet", "Frechet")):
-            effect = difference(material.results, run, "cv2-bilinear", quantity, material.end)
-            yield Claim(
-                f"3{next(numbers)}. {claim[0].upper()}{claim[1:]} ({name})",
-                judge(effect, -1),
-                f"{words(effect, sign=True)} on {words(material.mean('cv2-bilinear', quantity))}",
-                _link(material, resize.DISTANCES),
-            )
+    bicubic = "OpenCV's bicubic comes closer to Pillow's pictures than its bilinear"
+    area = "What the port's `interpolation=3` really was, INTER_AREA, does"
+    for claim, run, quantity in (
+        (f"3a. {bicubic} (SWD)", "cv2-bicubic", "swd"),
+        (f"3b. {bicubic} (Frechet)", "cv2-bicubic", "frechet"),
+        (f"3c. {area} (SWD)", "cv2-area", "swd"),
+        (f"3d. {area} (Frechet)", "cv2-area", "frechet"),
+    ):
+        effect = difference(material.results, run, "cv2-bilinear", quantity, material.end)
+        base = material.mean("cv2-bilinear", quantity)
+        yield _compared(material, claim, effect, base, resize.DISTANCES, expected=-1)
 
 
 def _settings(material: Material) -> Iterator[Claim]:
@@ -137,12 +131,7 @@ def _settings(material: Material) -> Iterator[Claim]:
     }
     for run in material.runs(list(told)):
         effect = material.against_base(run.name, "swd")
-        yield Claim(
-            told[run.name],
-            judge(effect, 1),
-            f"SWD {words(effect, sign=True)} on {words(material.mean(BASE, 'swd'))}",
-            _link(material, settings.SAMPLES),
-        )
+        yield _compared(material, told[run.name], effect, material.mean(BASE, "swd"), settings.SAMPLES, unit="SWD")
 
 
 def _tracks(material: Material) -> Iterator[Claim]:

@@ -33,8 +33,6 @@ class Material:
         Every run with every seed that was trained.
     folder
         Where pictures go.
-    address
-        The same folder, as the report names it.
     """
 
     plan: Plan
@@ -43,7 +41,11 @@ class Material:
     losses: dict[str, tuple[list[int], list[float]]]
     tasks: Sequence[Task]
     folder: Path
-    address: str
+
+    @property
+    def address(self) -> str:
+        """The folder of the pictures, as the page beside it names it."""
+        return self.folder.name
 
     @property
     def end(self) -> int:

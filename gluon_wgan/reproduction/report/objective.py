@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from gluon_wgan import schedule
-from gluon_wgan.metrics.intervals import Estimate
-from gluon_wgan.reproduction.effects import difference, words
+from gluon_wgan.reproduction.effects import words
 from gluon_wgan.reproduction.judging import draw_samples
 from gluon_wgan.reproduction.plan import NO_STORE, Run
 from gluon_wgan.reproduction.report.drawing import COLOURS, new_figure, save_panels, save_svg
@@ -77,11 +76,6 @@ def _table(material: Material, runs: list[Run]) -> str:
                 cells += [words(material.mean(run.name, quantity, moment)), apart]
             rows.append(cells)
     return table(head, rows)
-
-
-def penalty_against_clip(material: Material, moment: int) -> Estimate:
-    """Return how much larger WGAN-GP's SWD is than WGAN's."""
-    return difference(material.results, "wgan-gp", BASE, "swd", moment, material.end)
 
 
 def _pace(material: Material, runs: list[Run]) -> str:

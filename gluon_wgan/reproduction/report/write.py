@@ -48,7 +48,7 @@ def write_report(
     write_table(folder / RUNS, provenance.COLUMNS, runs)
     atomic.write_json(folder / "surroundings.json", about)
     _write_curves(folder, measured)
-    material = Material(plan, results, measured.starts, measured.losses, tasks, folder, folder.name)
+    material = Material(plan, results, measured.starts, measured.losses, tasks, folder)
     text = fill(template.read_text(encoding="utf-8"), tables(material, about, runs))
     for section in (epsilon, resize, settings, objective, learning):
         section.draw(material)
