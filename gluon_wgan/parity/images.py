@@ -10,7 +10,7 @@ from typing import Optional, Union
 from PIL import Image
 
 from gluon_wgan.data.decode import BadImage, open_image
-from gluon_wgan.data.sources import CsvSource, DrawnFacesSource, FolderSource
+from gluon_wgan.data.sources import DrawnFacesSource, FolderSource, ListSource
 from gluon_wgan.errors import UserError
 from gluon_wgan.parity.options import FACES
 
@@ -88,6 +88,6 @@ def _named_by(path: Path) -> tuple[Sequence[str], Optional[str]]:
         folder = FolderSource(path)
         return folder.names, folder.root
     if path.suffix.lower() in LIST_SUFFIXES:
-        listed = CsvSource(path)
+        listed = ListSource(path)
         return listed.names, listed.root
     return [str(path)], None

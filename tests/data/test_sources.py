@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.sources import CsvSource, DrawnFacesSource, FolderSource, Source
+from gluon_wgan.data.sources import DrawnFacesSource, FolderSource, ListSource, Source
 from gluon_wgan.errors import UserError
 
 WritePictures = Callable[..., Path]
@@ -83,7 +83,7 @@ def test_folder_errors(tmp_path: Path, write_pictures: WritePictures) -> None:
 def test_csv_layouts(text: str, tmp_path: Path, write_pictures: WritePictures) -> None:
     write_pictures(tmp_path, "a.png", "sub/b.png")
     (tmp_path / "list.csv").write_bytes(text.encode())
-    source = CsvSource(tmp_path / "list.csv")
+    source = ListSource(tmp_path / "list.csv")
     assert [os.path.normpath(name) for name in source.names] == ["a.png", "sub/b.png"]
     folder = FolderSource(tmp_path)
     for index in (0, 1):
@@ -95,17 +95,17 @@ def test_first_row_without_extension_is_a_header_unless_it_exists(
 ) -> None:
     write_pictures(tmp_path, "first", "b.png")
     (tmp_path / "list.csv").write_text("first\nb.png\n")
-    assert list(CsvSource(tmp_path / "list.csv").names) == ["first", "b.png"]
+    assert list(ListSource(tmp_path / "list.csv").names) == ["first", "b.png"]
     (tmp_path / "list.csv").write_text("missing.png\nb.png\n")
-    assert list(CsvSource(tmp_path / "list.csv").names) == ["missing.png", "b.png"]
+    assert list(ListSource(tmp_path / "list.csv").names) == ["missing.png", "b.png"]
     with pytest.raises(BadImage, match="no such file"):
-        CsvSource(tmp_path / "list.csv").read(0, 3)
+        ListSource(tmp_path / "list.csv").read(0, 3)
 
 
 def test_csv_keeps_order_and_repetition(tmp_path: Path, write_pictures: WritePictures) -> None:
     write_pictures(tmp_path, "a.png", "b.png")
     (tmp_path / "list.csv").write_text("b.png\na.png\nb.png\n")
-    assert list(CsvSource(tmp_path / "list.csv").names) == ["b.png", "a.png", "b.png"]
+    assert list(ListSource(tmp_path / "list.csv").names) == ["b.png", "a.png", "b.png"]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_csv_keeps_order_and_repetition(tmp_path: Path, write_pictures: WritePic
 def test_csv_errors(content: bytes, words: list[str], tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_bytes(content)
     with pytest.raises(UserError) as caught:
-        CsvSource(tmp_path / "list.csv")
+        ListSource(tmp_path / "list.csv")
     message = one_sentence(caught)
     assert str(tmp_path / "list.csv") in message
     assert all(word in message for word in words), message
@@ -137,7 +137,7 @@ def test_csv_errors(content: bytes, words: list[str], tmp_path: Path) -> None:
 def test_csv_that_is_missing_or_a_folder(tmp_path: Path) -> None:
     for path, word in [(tmp_path / "none.csv", "exist"), (tmp_path, "folder")]:
         with pytest.raises(UserError, match=word) as caught:
-            CsvSource(path)
+            ListSource(path)
         one_sentence(caught)
 
 
@@ -168,7 +168,7 @@ def test_any_csv_that_a_writer_writes_is_read_back(
     writer.writerows([name, *extra] for name, extra in rows)
     path = tmp_path / "list.csv"
     path.write_bytes(text.getvalue().encode("utf-8-sig" if mark else "utf-8"))
-    assert list(CsvSource(path).names) == [name for name, _ in rows]
+    assert list(ListSource(path).names) == [name for name, _ in rows]
 
 
 def test_identity_changes_with_any_file(tmp_path: Path, write_pictures: WritePictures) -> None:
@@ -199,12 +199,12 @@ def test_identity_changes_with_any_file(tmp_path: Path, write_pictures: WritePic
 def test_identity_survives_a_move_and_notices_a_missing_file(tmp_path: Path, write_pictures: WritePictures) -> None:
     old = write_pictures(tmp_path / "old", "a.png", "b.png")
     (old / "list.csv").write_text("a.png\nb.png\n")
-    folder, listed = FolderSource(old).identity(), CsvSource(old / "list.csv").identity()
+    folder, listed = FolderSource(old).identity(), ListSource(old / "list.csv").identity()
     new = old.rename(tmp_path / "new")
     assert FolderSource(new).identity() == folder
-    assert CsvSource(new / "list.csv").identity() == listed
+    assert ListSource(new / "list.csv").identity() == listed
     (new / "b.png").unlink()
-    assert CsvSource(new / "list.csv").identity() != listed
+    assert ListSource(new / "list.csv").identity() != listed
 
 
 def test_drawn_faces_identity_and_limits() -> None:
@@ -220,7 +220,7 @@ def test_drawn_faces_identity_and_limits() -> None:
 def test_sources_pickle_small_and_read_the_same(tmp_path: Path, write_pictures: WritePictures) -> None:
     write_pictures(tmp_path, "a.png", "b.png")
     (tmp_path / "list.csv").write_text("b.png\n")
-    sources: list[Source] = [FolderSource(tmp_path), CsvSource(tmp_path / "list.csv"), DrawnFacesSource(10**7, 3)]
+    sources: list[Source] = [FolderSource(tmp_path), ListSource(tmp_path / "list.csv"), DrawnFacesSource(10**7, 3)]
     for source in sources:
         packed = pickle.dumps(source)
         assert len(packed) < 1000

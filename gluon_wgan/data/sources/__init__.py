@@ -6,12 +6,12 @@ identity changes whenever any of its images may have changed.
 
 from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, Source
 from gluon_wgan.data.sources.cifar import CifarSource
-from gluon_wgan.data.sources.csv_list import CsvSource
 from gluon_wgan.data.sources.detect import recognise, source_of
 from gluon_wgan.data.sources.drawn import DrawnFacesSource
 from gluon_wgan.data.sources.faces import celeba, lfw
 from gluon_wgan.data.sources.folder import FolderSource
 from gluon_wgan.data.sources.idx import IdxSource
+from gluon_wgan.data.sources.lists import ListSource
 from gluon_wgan.data.sources.lsun import LsunSource
 from gluon_wgan.data.sources.mixture import MixedSource
 from gluon_wgan.data.sources.portraits import PortraitsSource
@@ -23,10 +23,10 @@ from gluon_wgan.data.sources.zip_archive import ZipSource
 __all__ = [
     "IMAGE_SUFFIXES",
     "CifarSource",
-    "CsvSource",
     "DrawnFacesSource",
     "FolderSource",
     "IdxSource",
+    "ListSource",
     "LsunSource",
     "MixedSource",
     "PortraitsSource",

@@ -9,9 +9,9 @@ from typing import Optional
 from gluon_wgan.data.sources import cifar, faces, idx, lsun
 from gluon_wgan.data.sources.base import AnyPath, Source, existing, first_bytes
 from gluon_wgan.data.sources.cifar import CifarSource
-from gluon_wgan.data.sources.csv_list import CsvSource
 from gluon_wgan.data.sources.folder import FolderSource
 from gluon_wgan.data.sources.idx import IdxSource
+from gluon_wgan.data.sources.lists import LIST_SUFFIXES, ListSource
 from gluon_wgan.data.sources.lsun import LsunSource
 from gluon_wgan.data.sources.portraits import PortraitsSource
 from gluon_wgan.data.sources.record import RecordSource
@@ -27,7 +27,7 @@ _LMDB_MAGIC = slice(16, 20)
 Make = Callable[[AnyPath, AnyPath, Optional[int]], Source]
 _MAKERS: dict[str, Make] = {
     "folder": lambda path, cache, limit: FolderSource(path, max_pixels=limit),
-    "csv": lambda path, cache, limit: CsvSource(path, max_pixels=limit),
+    "csv": lambda path, cache, limit: ListSource(path, max_pixels=limit),
     "lsun": lambda path, cache, limit: LsunSource(path, cache, max_pixels=limit),
     "celeba": lambda path, cache, limit: faces.celeba(path, cache, max_pixels=limit),
     "lfw": lambda path, cache, limit: faces.lfw(path, cache, max_pixels=limit),
@@ -108,7 +108,7 @@ def _kind_of_file(path: Path) -> Optional[str]:
         return "rec"
     if start[_USTAR] == b"ustar" or name.endswith(_TAR_SUFFIXES):
         return "tar"
-    if name.endswith(".csv"):
+    if name.endswith(LIST_SUFFIXES):
         return "csv"
     return _kind_of_compressed(path) if start.startswith(_COMPRESSED) else None
 
