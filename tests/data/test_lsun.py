@@ -60,6 +60,36 @@ def test_every_usual_root(layout: str, tmp_path: Path, pictures: dict[bytes, byt
         assert source.names[index] == (key.decode() if key.isascii() else key.hex())
 
 
+def with_flags(path: Path, flags: int) -> None:
+    """Declare an LMDB's keys to be integers (8) or compared from their ends (2), which its Python library cannot."""
+    content = bytearray(path.read_bytes())
+    for page in (0, os.sysconf("SC_PAGE_SIZE")):
+        struct.pack_into("<H", content, page + 92, flags)  # of the second tree on a meta page
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("subdir", [True, False])
+@pytest.mark.parametrize("flags", [0, 2, 8])
+def test_single_files_and_integer_keys(subdir: bool, flags: int, tmp_path: Path) -> None:
+    # All orders are the same one for little-endian integers below 256.
+    contents = {
+        struct.pack("<Q", number): made.encoded(np.full((3, 2, 3), number, np.uint8), "BMP") for number in range(256)
+    }
+    path = made.write_lmdb(tmp_path / ("faces_lmdb" if subdir else "faces.lmdb"), contents, subdir=subdir)
+    with_flags(path / "data.mdb" if subdir else path, flags)
+    assert recognise(path) == "lsun"
+    source = LsunSource(path, tmp_path / "cache")
+    assert source.label == path.stem and len(source) == 256
+    assert [int(source.read(index, 1)[0, 0, 0]) for index in range(256)] == list(range(256))
+
+
+def test_integer_keys_of_another_length_are_refused(tmp_path: Path) -> None:
+    path = made.write_lmdb(tmp_path / "a.lmdb", {b"a key of 11": b"v"}, subdir=False)
+    with_flags(path, 8)  # the library compares 4 or 8 bytes, whatever is there
+    with pytest.raises(UserError, match="a key of 11 to 11 bytes"):
+        LsunSource(path, tmp_path / "cache")
+
+
 def test_roots_that_say_too_little(tmp_path: Path) -> None:
     for name in ("bedroom_val_lmdb", "church_outdoor_train_lmdb"):
         made.write_lmdb(tmp_path / name, {b"k": b"v"})
@@ -201,7 +231,7 @@ def test_a_page_beyond_four_thousand_million_is_not_taken_for_another(tmp_path: 
         (14, 0, "free space"),
         (16, 0xFFFF, "outside its page"),
         (-2, 0xFFFF, "key does not fit"),
-        (-2, 0, "no key"),
+        (-2, 0, "a key of 0 to 0 bytes"),
         (-4, 2, "no plain value"),
         (-8, 0xFFFF, "value does not fit"),
     ],

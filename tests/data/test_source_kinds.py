@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import struct
 import subprocess
 import sys
 import tarfile
@@ -84,6 +85,22 @@ def test_a_zip64_archive_behind_a_program(tmp_path: Path, pictures: dict[str, by
             path.write_bytes(b"#!/bin/sh\n" * 5 + content)  # whose places are then all too small
         source = source_of("zip", path, tmp_path / "cache")
         check(source, [made.decoded(content) for content in pictures.values()])
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 65535])
+def test_the_directory_of_a_zip_counts_and_not_its_number_of_entries(
+    count: int, tmp_path: Path, pictures: dict[str, bytes]
+) -> None:
+    """MacOS's Archive Utility lets the 16-bit count wrap: 202,599 members are announced as 5,991."""
+    path = made.write_zip(tmp_path / "a.zip", pictures)
+    end = bytearray(path.read_bytes())
+    struct.pack_into("<HH", end, len(end) - 14, count, count)
+    path.write_bytes(end)
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    source = source_of("auto", path, tmp_path / "cache")
+    assert list(source.names) == names == list(pictures)
+    check(source, [made.decoded(content) for content in pictures.values()])
 
 
 @pytest.mark.parametrize("with_idx", [True, False])

@@ -31,7 +31,7 @@ _META_SIZE = _PAGE.size + _META.size + 2 * _TREE.size + _META_END.size
 _BRANCH, _LEAF, _META_FLAG = 1, 2, 8
 _NODE_BYTES, _PAGE_NUMBER_BYTES = 8, 8
 _ON_OWN_PAGES, _NO_PLAIN_VALUE = 1, 6
-_INTEGER_KEYS = 8
+_REVERSED_KEYS, _INTEGER_KEYS, _WITHOUT_FOLDER = 2, 8, 0x4000
 _NO_PAGE = (1 << 64) - 1
 _DEEPEST, _LONGEST_KEY = 32, 511
 
@@ -63,8 +63,12 @@ class LmdbPages:
         second = self._meta(self._page_size)
         _, tree = max(first, second, key=lambda meta: meta[0])
         _, flags, self._depth, branches, leaves, _, self.entries, self._root = _TREE.unpack(tree)
-        if flags:
-            raise UserError(f"{path} is an LMDB of a kind that holds no images (flags {flags}): give LSUN's own.")
+        if flags & ~(_REVERSED_KEYS | _INTEGER_KEYS):
+            raise UserError(
+                f"{path} is an LMDB that can hold several values under one key (flags {flags}), as no LMDB of images "
+                "does: copy it into one without that, with mdb_dump and mdb_load."
+            )
+        self._key_sizes = (4, 8) if flags & _INTEGER_KEYS else range(1, _LONGEST_KEY + 1)
         self._tree_pages = branches + leaves
         if not self.entries or self._root == _NO_PAGE:
             raise UserError(f"{path} holds no image: its LMDB is empty.")
@@ -114,8 +118,8 @@ class LmdbPages:
         size, free_flags = _TREE.unpack_from(page, trees)[:2]
         if not 512 <= size <= 65536 or size & (size - 1) or self._page_size not in (0, size):
             raise damaged(self._path, at + trees, f"pages of {size} bytes")
-        if address or free_flags not in (0, _INTEGER_KEYS):
-            raise damaged(self._path, at + _PAGE.size, "it asks for a fixed address")
+        if address or free_flags & ~(_INTEGER_KEYS | _WITHOUT_FOLDER):
+            raise damaged(self._path, at + _PAGE.size, f"it asks for a fixed address, or has flags {free_flags}")
         self._page_size = size
         _, transaction = _META_END.unpack_from(page, trees + 2 * _TREE.size)
         return transaction, page[trees + _TREE.size : trees + 2 * _TREE.size]
@@ -148,8 +152,8 @@ class LmdbPages:
             if count < 2:
                 raise damaged(self._path, at, "a page leads to fewer than two others")
             return low | high << 16 | more << 32, ends, page
-        if not key_size.min():
-            raise damaged(self._path, at, "an entry has no key")
+        if key_size.min() not in self._key_sizes or key_size.max() not in self._key_sizes:
+            raise damaged(self._path, at, f"an entry has a key of {key_size.min()} to {key_size.max()} bytes")
         self._check_values(page, at, low | high << 16, more, ends)
         return places + _NODE_BYTES, ends, page
 

@@ -29,7 +29,8 @@ class LsunSource(EncodedSource):
     Parameters
     ----------
     root
-        The ``..._lmdb`` folder, its ``data.mdb``, or a folder that holds ``bedroom_train_lmdb`` or one other.
+        The ``..._lmdb`` folder, its ``data.mdb``, an LMDB that is one file under another name, or a folder that
+        holds ``bedroom_train_lmdb`` or one other.
     cache_dir
         Where the list of keys is kept.
     max_pixels
@@ -59,7 +60,8 @@ class LsunSource(EncodedSource):
             resumable=True,
         )
         self._transaction: Any = None
-        super().__init__(self.index.names, path.resolve().parent.name, max_pixels)
+        label = path.resolve().parent.name if path.name == DATA_FILE else path.stem
+        super().__init__(self.index.names, label, max_pixels)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_transaction": None}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePosixPath
 from typing import Any
 
 from gluon_wgan.data.decode import BadImage
@@ -29,9 +28,10 @@ _MOST_ENCODED = 512 << 20
 
 def is_image(name: str) -> bool:
     """Tell whether a member is meant to be an image; hidden ones and macOS's own copies are not."""
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    hidden = any(part.startswith(".") and part not in (".", "..") for part in parts) or "__MACOSX" in parts
-    return name.lower().endswith(IMAGE_SUFFIXES) and not hidden
+    if not name.lower().endswith(IMAGE_SUFFIXES):
+        return False
+    parts = name.replace("\\", "/").split("/")
+    return "__MACOSX" not in parts and not any(part[:1] == "." and part not in (".", "..") for part in parts)
 
 
 def leaves(name: str) -> bool:
