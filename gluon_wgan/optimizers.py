@@ -6,9 +6,11 @@ override the configuration; here the state is only what the update rule accumula
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import mxnet as mx
+import numpy as np
 from mxnet import nd
 from mxnet.gluon import ParameterDict, Trainer
 
@@ -94,18 +96,53 @@ def optimizer_counts(trainer: Trainer) -> dict[str, Any]:
     return {str(device): {str(index): n for index, n in of.items()} for device, of in counts.items()}
 
 
-def restore_optimizer(trainer: Trainer, arrays: dict[str, nd.NDArray], counts: dict[str, Any]) -> None:
-    """Put a fresh trainer into the state that the two functions above described."""
-    states: dict[int, dict[int, nd.NDArray]] = {}
-    for name, array in arrays.items():
-        index, slot = map(int, name.split("."))
-        states.setdefault(index, {})[slot] = array
+def restore_optimizer(trainer: Trainer, arrays: Mapping[str, np.ndarray], counts: dict[str, Any]) -> None:
+    """Put a fresh trainer into the state that the two functions above described.
+
+    Raises
+    ------
+    ValueError
+        When the arrays or counts are not those of this trainer's parameters.
+    """
+    shapes = _state_shapes(trainer)
+    _refuse_other_state(shapes, arrays, counts)
+    learned = sorted({int(name.split(".")[0]) for name in arrays})
     for updater, context in zip(trainer._updaters, trainer._contexts):
-        for index, slots in states.items():
-            updater.states[index] = tuple(slots[slot].copyto(context) for slot in sorted(slots))
+        for index in learned:
+            slots = (arrays[f"{index}.{slot}"] for slot in range(len(shapes[index])))
+            updater.states[index] = tuple(nd.array(values, ctx=context, dtype=values.dtype) for values in slots)
             updater.states_synced[index] = True
     optimizer = trainer._optimizer
     for device, of in counts.items():
         restored = {int(index): n for index, n in of.items()}
         optimizer._all_index_update_counts[int(device)] = restored
         optimizer.num_update = max([optimizer.num_update, *restored.values()])
+
+
+def _state_shapes(trainer: Trainer) -> dict[int, list[tuple[tuple[int, ...], str]]]:
+    """Return shape and type of each slot of each parameter that learns, by the parameter's number."""
+    found = {}
+    for index, parameter in enumerate(trainer._params):
+        if parameter.grad_req != "null":
+            slots = trainer._optimizer.create_state(index, parameter.list_data()[0])
+            found[index] = [(slot.shape, np.dtype(slot.dtype).name) for slot in slots]
+    return found
+
+
+def _refuse_other_state(
+    shapes: dict[int, list[tuple[tuple[int, ...], str]]], arrays: Mapping[str, np.ndarray], counts: dict[str, Any]
+) -> None:
+    """Refuse arrays or counts that the update rule would fail on, or overwrite memory with."""
+    wanted = {f"{index}.{slot}": facts for index, slots in shapes.items() for slot, facts in enumerate(slots)}
+    for name, values in arrays.items():
+        if wanted.get(name) != (values.shape, values.dtype.name):
+            raise ValueError(f"the optimizer's state {name} is not this network's")
+    # Before the first step there is none of a network.
+    if arrays and len(arrays) != len(wanted):
+        raise ValueError("the optimizer's state is incomplete")
+    numbers = {str(index) for index in shapes}
+    for device, of in counts.items():
+        if not device.isdigit() or not set(of) <= numbers:
+            raise ValueError(f"the optimizer's counts of device {device} are not this network's")
+        if not all(type(count) is int and 0 <= count < 2**53 for count in of.values()):
+            raise ValueError(f"the optimizer's counts of device {device} are no numbers of steps")

@@ -11,6 +11,7 @@ import pytest
 from mxnet import autograd, cpu, gluon, nd
 
 from gluon_wgan.config import TrainConfig
+from gluon_wgan.interop.params_file import read_params
 from gluon_wgan.optimizers import (
     build_optimizer,
     optimizer_arrays,
@@ -83,7 +84,7 @@ def test_a_restored_run_goes_on_bit_for_bit(tmp_path, name, dtype, contexts):
     first.save_parameters(str(tmp_path / "net"))
 
     second.load_parameters(str(tmp_path / "net"), ctx=contexts)
-    restore_optimizer(trainers[2], nd.load(str(tmp_path / "arrays")), json.loads((tmp_path / "counts").read_text()))
+    restore_optimizer(trainers[2], read_params(tmp_path / "arrays"), json.loads((tmp_path / "counts").read_text()))
     train(second, range(3, 7), lambda: step(trainers[2]))
     assert bits(second) == bits(straight)
     assert bits(second) != bits(first)

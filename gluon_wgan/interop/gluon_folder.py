@@ -6,7 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 import numpy as np
 from mxnet import nd
@@ -16,6 +16,7 @@ from gluon_wgan.config import TrainConfig, read_config
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
 from gluon_wgan.interop.network import Network, config_of, network_from_gluon
+from gluon_wgan.interop.params_file import read_params
 from gluon_wgan.models import FORMAT, GENERATOR_FIELDS, generator_description
 from gluon_wgan.run import atomic, checkpoint, checkpoint_folders
 
@@ -156,18 +157,15 @@ def _passes(folder: Path, role: str, config: Optional[TrainConfig]) -> int:
 
 def _read_params(path: Path) -> dict[str, np.ndarray]:
     try:
-        arrays: Union[dict[str, nd.NDArray], list[nd.NDArray]] = nd.load(str(path))
-    except MXNetError as error:
+        return read_params(path)
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({last_line(error)}): name another checkpoint.") from None
-    if not isinstance(arrays, dict):
-        raise UserError(f"{path} holds arrays without names: name another checkpoint.")
-    return {name: array.asnumpy() for name, array in arrays.items()}
 
 
 def _write_params(path: Path, weights: dict[str, np.ndarray]) -> None:
     try:
         nd.save(str(path), {name: nd.array(array, dtype=array.dtype) for name, array in weights.items()})
         # MXNet does not notice when the last block of a file meets a full disk; reading it back does.
-        nd.load(str(path))
-    except MXNetError as error:
+        read_params(path)
+    except (MXNetError, ValueError) as error:
         raise OSError(last_line(error)) from None

@@ -13,6 +13,7 @@ from mxnet.base import MXNetError
 from mxnet.gluon import HybridBlock, SymbolBlock
 
 from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.interop.params_file import read_params
 from gluon_wgan.models.layers import GreyDeconvolution
 
 INPUT = "latents"
@@ -84,8 +85,8 @@ def write_symbol(folder: Path, generator: HybridBlock) -> list[Path]:
         (folder / SYMBOL).write_text(symbol.tojson(), encoding="utf-8")
         nd.save(str(folder / PARAMS), named)
         # MXNet does not notice when the last block of a file meets a full disk; reading it back does.
-        nd.load(str(folder / PARAMS))
-    except MXNetError as error:
+        read_params(folder / PARAMS)
+    except (MXNetError, ValueError) as error:
         raise OSError(last_line(error)) from None
     return [folder / SYMBOL, folder / PARAMS]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from mxnet import cpu
 
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.models import build_critic
+from gluon_wgan.sampling import load_weights
 
 AT_THE_BOUND = 0.99
 """From this share of the bound on a weight counts as lying at it."""
@@ -28,7 +28,7 @@ def critic_weights(config: TrainConfig, checkpoint: Path) -> dict[str, float]:
     if config.objective != "wgan":
         return {}
     critic = build_critic(config)
-    critic.load_parameters(str(checkpoint / "critic.params"), ctx=cpu())
+    load_weights(critic, str(checkpoint / "critic.params"), contexts=None)
     weights = np.concatenate(
         [parameter.data().asnumpy().ravel() for name, parameter in critic.collect_params(".*weight").items()]
     )

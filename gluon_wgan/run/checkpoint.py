@@ -12,6 +12,7 @@ from mxnet.gluon import HybridBlock
 
 from gluon_wgan import streams
 from gluon_wgan.errors import UserError
+from gluon_wgan.interop.params_file import read_params
 from gluon_wgan.models import generator_description, generator_from_description
 from gluon_wgan.optimizers import optimizer_arrays, optimizer_counts, restore_optimizer
 from gluon_wgan.run import atomic
@@ -49,7 +50,7 @@ def _write_files(directory: Path, wgan: WGAN) -> dict[str, Any]:
         nd.save(str(directory / f"running_{index}.params"), arrays)
     for path in directory.glob("*.params"):
         # MXNet does not notice when the last block of a file meets a full disk; reading it back does.
-        nd.load(str(path))
+        read_params(path)
     atomic.write_json(directory / DESCRIPTION, generator_description(wgan.config))
     return {
         "noise": streams.state_of(wgan.noise),
@@ -92,11 +93,13 @@ def _read_files(path: Path, wgan: WGAN, state: dict[str, Any]) -> None:
     load_weights(wgan.critic, str(path / CRITIC), wgan.contexts)
     counts = state.pop("update_counts")
     for net, optimizer in (("generator", wgan.generator_optimizer), ("critic", wgan.critic_optimizer)):
-        arrays = nd.load(str(path / OPTIMIZERS[net]))
-        restore_optimizer(optimizer, arrays if isinstance(arrays, dict) else {}, counts[net])
+        restore_optimizer(optimizer, read_params(path / OPTIMIZERS[net]), counts[net])
     for index, statistics in enumerate(_running_statistics(wgan)):
-        for name, saved in nd.load(str(path / f"running_{index}.params")).items():
-            saved.copyto(statistics[name])
+        saved = read_params(path / f"running_{index}.params")
+        if {name: array.shape for name, array in statistics.items()} != {n: a.shape for n, a in saved.items()}:
+            raise ValueError(f"running_{index}.params holds the statistics of another network")
+        for name, values in saved.items():
+            statistics[name][:] = nd.array(values, ctx=statistics[name].context, dtype=values.dtype)
     streams.restore_state(wgan.noise, state.pop("noise"))
     streams.restore_state(wgan.alphas, state.pop("alphas"))
 
