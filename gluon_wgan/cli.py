@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan import __version__, compat
-from gluon_wgan.config import TrainConfig, preset_config, read_config
+from gluon_wgan.config import TrainConfig, one_end, preset_config, read_config
 from gluon_wgan.errors import UserError
 from gluon_wgan.flags import build_parser, chosen_options
 from gluon_wgan.run.log import log_to_terminal
@@ -56,13 +56,7 @@ def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:
     resume
         The run directory to continue.
     """
-    if options.get("gen_iters") is not None and options.get("epochs") is not None:
-        raise UserError("--gen-iters and --epochs both say when to stop: give one of them.")
-    # Naming one end replaces the other, whichever a preset or the run had.
-    if options.get("epochs") is not None:
-        options = {**options, "gen_iters": None}
-    elif options.get("gen_iters") is not None:
-        options = {**options, "epochs": None}
+    options = one_end(options)  # replaces what a preset or the run had
     if options.get("data") is not None:
         # Imported here because NumPy reads its number of threads when it is loaded.
         from gluon_wgan.data.given import adopt_store

@@ -134,6 +134,14 @@ class TrainConfig:
         kind=PIXELS,
         metavar="NAME",
     )
+    center_crop: str = _option(
+        "round",
+        "where the central square starts when the margin is odd: round, to the nearest even pixel as torchvision does, "
+        "or floor, as MXNet's CenterCrop does",
+        DATA,
+        kind=PIXELS,
+        choices=("round", "floor"),
+    )
     strict: bool = _option(False, "stop at the first broken image instead of skipping it", DATA, kind=MACHINE)
     cache_dir: Optional[str] = _option(
         None,
@@ -315,6 +323,14 @@ class TrainConfig:
         RUN,
         choices=("batch", "running"),
     )
+    sample_rounding: str = _option(
+        "nearest",
+        "how sample images in the run directory become bytes: nearest level, or down (the fraction is cut off, as "
+        "the 2018 port does)",
+        RUN,
+        kind=CADENCE,
+        choices=("nearest", "down"),
+    )
     checkpoint_every: int = _option(
         500, "save a checkpoint every so many generator iterations", RUN, kind=CADENCE, low=1
     )
@@ -389,7 +405,7 @@ class TrainConfig:
 
 
 def preset_config(name: str, **overrides: Any) -> TrainConfig:
-    """Return a preset's configuration with some options overridden.
+    """Return a preset's configuration with some options overridden; one end (of two) given replaces the preset's.
 
     Raises
     ------
@@ -397,7 +413,22 @@ def preset_config(name: str, **overrides: Any) -> TrainConfig:
         When there is no such preset, or a value is out of range.
     """
     check_preset(name)
-    return TrainConfig(**{**PRESETS[name], "preset": name, **overrides})
+    return TrainConfig(**{**PRESETS[name], "preset": name, **one_end(overrides)})
+
+
+def one_end(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options in which an end that is given, iterations or epochs, replaces the other.
+
+    Raises
+    ------
+    UserError
+        When both are given.
+    """
+    ends = [name for name in ("gen_iters", "epochs") if options.get(name) is not None]
+    if len(ends) == 2:
+        raise UserError("--gen-iters and --epochs both say when to stop: give one of them.")
+    other = {"gen_iters": "epochs", "epochs": "gen_iters"}
+    return {**options, **{other[name]: None for name in ends}}
 
 
 def changed_fields(old: TrainConfig, new: TrainConfig, kinds: Sequence[str]) -> list[str]:

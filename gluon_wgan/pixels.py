@@ -26,6 +26,13 @@ def to_network(batch: np.ndarray, context: Context, dtype: str = "float32") -> n
     return pixels
 
 
-def to_bytes(images: np.ndarray) -> np.ndarray:
-    """Convert float images in [-1, 1] to uint8 of the same shape, rounded, values outside clipped."""
-    return np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
+def to_bytes(images: np.ndarray, rounding: str = "nearest") -> np.ndarray:
+    """Convert float images in [-1, 1] to uint8 of the same shape, values outside clipped.
+
+    Parameters
+    ----------
+    rounding
+        ``nearest``, or ``down`` to cut off the fraction.
+    """
+    whole = np.rint if rounding == "nearest" else np.floor
+    return np.clip(whole((images + 1.0) * 127.5), 0, 255).astype(np.uint8)

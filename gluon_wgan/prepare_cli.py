@@ -24,7 +24,7 @@ log = logging.getLogger("gluon_wgan")
 
 _SHARED_WITH_TRAINING = (
     *("dataset", "num_faces", "faces_seed", "limit", "fraction", "subset_seed"),
-    *("image_size", "resize", "crop", "nc", "max_pixels", "strict", "jobs", "cache_dir"),
+    *("image_size", "resize", "crop", "center_crop", "nc", "max_pixels", "strict", "jobs", "cache_dir"),
 )
 EXAMPLES = """examples:
   python tools/prepare_data.py PICTURES --out STORE --image-size 64 --resize pil

@@ -16,15 +16,19 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Algorithm 1 of the paper: clip after each update, five critic steps always. It names no epsilon, so
     # PyTorch's default stands, with which its experiments were made.
     "paper": {**_RMSPROP_AS_PYTORCH, "clip_when": "after", "warmup_iters": 0, "boost_every": 0},
-    # The 2018 port as published: its "bicubic" was INTER_AREA, its clip took in the running statistics, and
-    # its pictures used them.
+    # The 2018 port as published: its "bicubic" was INTER_AREA, its clip took in the running statistics, and its
+    # sample images used them and were cut off to bytes. docs/fidelity.md lists what is still different.
     "port2018": {
         "resize": "mxnet-area",
+        "center_crop": "floor",
         "clip_running_stats": True,
         "sample_bn": "running",
         "stop_at_epoch_end": True,
         "init": "port2018",
         "curve_filter": 1,
+        "sample_rounding": "down",
+        "gen_iters": None,
+        "epochs": 25,
     },
     # A course note's smaller networks and its training: one critic step, a wider clip, no warm-up.
     "lite": {

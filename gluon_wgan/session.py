@@ -172,7 +172,8 @@ class Session:
 
     def draw(self) -> None:
         """Draw the fixed latents' images and the curves so far, and the page that shows both."""
-        figures.save_grid(self._fake_file(), to_bytes(self.engine.sample(self.fixed_latents)))
+        samples = to_bytes(self.engine.sample(self.fixed_latents), self.config.sample_rounding)
+        figures.save_grid(self._fake_file(), samples)
         if self.state.gen_iter > 0:
             figures.save_curves(self.run.curves_file, self.run.metrics_file, self.config.curve_filter)
         self.page.write_if_possible()

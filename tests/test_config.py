@@ -57,6 +57,14 @@ def test_presets_say_what_their_sources_did():
     port = preset_config("port2018")
     assert (port.resize, port.clip_running_stats, port.sample_bn) == ("mxnet-area", True, "running")
     assert port.stop_at_epoch_end
+    assert (port.center_crop, port.sample_rounding, port.gen_iters, port.epochs) == ("floor", "down", None, 25)
+    assert (preset_config("port2018", gen_iters=7).gen_iters, preset_config("port2018", gen_iters=7).epochs) == (
+        7,
+        None,
+    )
+    assert preset_config("gluon", epochs=3).gen_iters is None
+    with pytest.raises(UserError, match="both say when to stop"):
+        preset_config("port2018", gen_iters=7, epochs=3)
     paper = preset_config("paper")
     assert (paper.clip_when, paper.warmup_iters, paper.boost_every, paper.n_critic) == ("after", 0, 0, 5)
     reference = preset_config("reference")

@@ -230,6 +230,11 @@ def test_pixels_go_to_minus_one_and_one_and_back():
     assert floats.min() == -1 and floats.max() == 1
     assert np.array_equal(to_bytes(floats), levels)
     assert to_bytes(np.array([-3.0, 3.0])).tolist() == [0, 255]
+    # 127.5 (x + 1) is 0.9, 63.6 and 254.9.
+    between = np.array([0.9, 63.6, 254.9]) / 127.5 - 1
+    assert to_bytes(between).tolist() == [1, 64, 255]
+    assert to_bytes(between, "down").tolist() == [0, 63, 254]
+    assert to_bytes(np.array([-3.0, 3.0]), "down").tolist() == [0, 255]
 
 
 def test_more_devices_than_images_is_refused():

@@ -16,7 +16,7 @@ Box = tuple[int, int, int, int]
 _MOST_RESIZED_PIXELS = 1 << 27
 
 
-def fit(image: Image.Image, size: int, crop: Optional[Box], backend: Backend) -> np.ndarray:
+def fit(image: Image.Image, size: int, crop: Optional[Box], backend: Backend, center_crop: str = "round") -> np.ndarray:
     """Crop a picture to a box, resize its short side and cut out the central square.
 
     Parameters
@@ -29,6 +29,8 @@ def fit(image: Image.Image, size: int, crop: Optional[Box], backend: Backend) ->
         (left, top, right, bottom) in pixels, right and bottom exclusive, or None.
     backend
         Who resizes.
+    center_crop
+        ``round`` or ``floor``: where the central square starts.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def fit(image: Image.Image, size: int, crop: Optional[Box], backend: Backend) ->
     height, width = resized_shape(image.height, image.width, size)
     if height * width > _MOST_RESIZED_PIXELS:
         raise BadImage(f"too elongated: it would be resized to {width}x{height} pixels")
-    square = centre_square(backend.function(image, (height, width)), size)
+    square = centre_square(backend.function(image, (height, width)), size, center_crop)
     return square.reshape(size, size, -1)
 
 
@@ -64,10 +66,15 @@ def resized_shape(height: int, width: int, size: int) -> tuple[int, int]:
     return (size, other) if height <= width else (other, size)
 
 
-def centre_square(image: np.ndarray, size: int) -> np.ndarray:
-    """Return the middle `size` x `size` pixels, where torchvision's ``CenterCrop(size)`` takes them.
+def centre_square(image: np.ndarray, size: int, center_crop: str = "round") -> np.ndarray:
+    """Return the middle `size` x `size` pixels.
 
-    Python rounds halves to even, so a margin of 21 starts at 10, but one of 23 at 12.
+    Parameters
+    ----------
+    center_crop
+        ``round`` starts where torchvision's ``CenterCrop(size)`` does: Python rounds halves to even, so a margin of
+        21 starts at 10, but one of 23 at 12. ``floor`` starts where MXNet's does: 10 and 11.
     """
-    top, left = (round((side - size) / 2.0) for side in image.shape[:2])
+    start = round if center_crop == "round" else int
+    top, left = (start((side - size) / 2.0) for side in image.shape[:2])
     return image[top : top + size, left : left + size]

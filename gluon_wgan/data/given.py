@@ -29,6 +29,7 @@ def adopt_store(options: dict[str, Any]) -> dict[str, Any]:
     store = open_store(options["data"])
     _, channels, size, _ = store.images.shape
     said = {name: store.made_from[name] for name in ("resize", "crop")}
+    said["center_crop"] = _center_crop(store)
     # An option that contradicts the store is kept, and refused when the store is opened to be used.
     finders = {name: getattr(TrainConfig, name) for name in _FINDERS}
     return {**finders, **said, "image_size": size, "nc": channels, **options}
@@ -67,7 +68,16 @@ def open_given(config: TrainConfig) -> Store:
             f"--crop {_box(crop)} contradicts {config.data}, which was made with {_box(made_from['crop'])}: leave it "
             "out or give another store."
         )
+    if config.center_crop != _center_crop(store):
+        raise UserError(
+            f"--center-crop {config.center_crop} contradicts {config.data}, which was made with {_center_crop(store)}: "
+            "leave it out or give another store."
+        )
     return store
+
+
+def _center_crop(store: Store) -> str:
+    return store.made_from.get("center_crop", TrainConfig.center_crop)
 
 
 def _box(crop: Any) -> str:

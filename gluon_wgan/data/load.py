@@ -94,6 +94,7 @@ def preparation_of(config: TrainConfig, *, progress: bool) -> Preparation:
         strict=config.strict,
         jobs=config.jobs or compat.usable_cores(),
         progress=progress,
+        center_crop=config.center_crop,
     )
 
 
@@ -106,7 +107,9 @@ def way_of(config: TrainConfig) -> dict[str, Any]:
     """Return how a configuration's images are prepared: a recipe without its source."""
     if config.data is not None:
         return open_given(config).made_from
-    return way(size=config.image_size, resize=config.resize, crop=config.crop, nc=config.nc)
+    return way(
+        size=config.image_size, resize=config.resize, crop=config.crop, nc=config.nc, center_crop=config.center_crop
+    )
 
 
 def cache_directory(config: TrainConfig) -> Path:

@@ -56,6 +56,8 @@ class Preparation:
         How many processes may work at once, this one included.
     progress
         Whether to show a progress bar on stderr.
+    center_crop
+        Where the central square starts: ``round`` or ``floor``.
     """
 
     size: int
@@ -65,6 +67,7 @@ class Preparation:
     strict: bool
     jobs: int
     progress: bool
+    center_crop: str = "round"
 
 
 def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str]]) -> Store:
@@ -148,9 +151,11 @@ class _Work:
         if how.jobs < 1:
             raise UserError(f"{how.jobs} processes cannot prepare images: use 1 or more.")
         self.how = how
-        self.made_from = recipe(source, size=how.size, resize=how.resize, crop=how.crop, nc=how.nc)
+        self.made_from = recipe(
+            source, size=how.size, resize=how.resize, crop=how.crop, nc=how.nc, center_crop=how.center_crop
+        )
         self.key = recipe_key(self.made_from)
-        self.task = Task(source, how.size, how.crop, how.nc, self.made_from["resize"])
+        self.task = Task(source, how.size, how.crop, how.nc, self.made_from["resize"], how.center_crop)
         self.row = self.task.row
 
     def check_same(self, final: Path) -> Store:

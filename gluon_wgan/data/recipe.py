@@ -22,12 +22,15 @@ _HOW = {
     "libraries": "libraries",
     "size": "--image-size",
     "crop": "--crop",
+    "center_crop": "--center-crop",
     "nc": "--nc",
     "colour": "colour handling",
 }
 
 
-def recipe(source: Source, *, size: int, resize: str, crop: Optional[Box], nc: int) -> dict[str, Any]:
+def recipe(
+    source: Source, *, size: int, resize: str, crop: Optional[Box], nc: int, center_crop: str = "round"
+) -> dict[str, Any]:
     """Return everything that decides the pixels of a store, JSON-able.
 
     For the options see `gluon_wgan.data.prepare.Preparation`.
@@ -37,10 +40,11 @@ def recipe(source: Source, *, size: int, resize: str, crop: Optional[Box], nc: i
     UserError
         If one is out of range.
     """
-    return {**way(size=size, resize=resize, crop=crop, nc=nc), "source": source.identity()}
+    how = way(size=size, resize=resize, crop=crop, nc=nc, center_crop=center_crop)
+    return {**how, "source": source.identity()}
 
 
-def way(*, size: int, resize: str, crop: Optional[Box], nc: int) -> dict[str, Any]:
+def way(*, size: int, resize: str, crop: Optional[Box], nc: int, center_crop: str = "round") -> dict[str, Any]:
     """Return a recipe without its source: how images are prepared, whatever they are."""
     if size < 1:
         raise UserError(f"Images cannot be {size} pixels wide: use a size of 1 or more.")
@@ -58,6 +62,8 @@ def way(*, size: int, resize: str, crop: Optional[Box], nc: int) -> dict[str, An
         "crop": None if crop is None else list(crop),
         "nc": nc,
         "colour": COLOUR_HANDLING,
+        # Left out where it is the usual one, so that stores made before there was a choice keep their names.
+        **({} if center_crop == "round" else {"center_crop": center_crop}),
     }
 
 

@@ -52,6 +52,7 @@ class Task:
     crop: Optional[Box]
     nc: int
     backend: str
+    center_crop: str = "round"
 
     @property
     def row(self) -> tuple[int, int, int]:
@@ -64,7 +65,8 @@ class Task:
         failures: Failures = []
         for index, row in zip(chunk, rows):
             try:
-                row[...] = fit(self.source.open(index, self.nc), self.size, self.crop, backend).transpose(2, 0, 1)
+                image = self.source.open(index, self.nc)
+                row[...] = fit(image, self.size, self.crop, backend, self.center_crop).transpose(2, 0, 1)
             except BadImage as error:
                 failures.append((index, str(error)))
         return failures

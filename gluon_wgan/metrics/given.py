@@ -30,7 +30,8 @@ def like_run(path: Path, config: TrainConfig) -> Store:
     UserError
         If there are no images.
     """
-    return _prepared(path, _way(config.image_size, config.resize, config.crop, config.nc), config)
+    how = _way(config.image_size, config.resize, config.crop, config.nc, config.center_crop)
+    return _prepared(path, how, config)
 
 
 def like_store(path: Path, other: Store) -> Store:
@@ -44,7 +45,8 @@ def like_store(path: Path, other: Store) -> Store:
         If there are no images.
     """
     _, channels, size, _ = other.images.shape
-    return _prepared(path, _way(size, other.made_from["resize"], None, channels), TrainConfig())
+    center_crop = other.made_from.get("center_crop", TrainConfig.center_crop)
+    return _prepared(path, _way(size, other.made_from["resize"], None, channels, center_crop), TrainConfig())
 
 
 def pair(judged: Path, real: Path) -> tuple[Store, Store]:
@@ -69,8 +71,9 @@ def pair(judged: Path, real: Path) -> tuple[Store, Store]:
     )
 
 
-def _way(size: int, resize: str, crop: Optional[Box], nc: int) -> Preparation:
-    return Preparation(size, resize, crop, nc, strict=False, jobs=compat.usable_cores(), progress=True)
+def _way(size: int, resize: str, crop: Optional[Box], nc: int, center_crop: str) -> Preparation:
+    cores = compat.usable_cores()
+    return Preparation(size, resize, crop, nc, strict=False, jobs=cores, progress=True, center_crop=center_crop)
 
 
 def _prepared(path: Path, how: Preparation, config: TrainConfig) -> Store:

@@ -86,10 +86,10 @@ def reproduce(arguments: argparse.Namespace) -> None:
     """
     compat.check_mxnet_loads()
     # Imported here because NumPy and MXNet read their settings when they are loaded.
-    from gluon_wgan.reproduction.measure import YARDSTICK, measure
+    from gluon_wgan.reproduction.measure import YARDSTICK, RowWriter, measure
     from gluon_wgan.reproduction.plan import read_plan
     from gluon_wgan.reproduction.provenance import surroundings
-    from gluon_wgan.reproduction.report.write import write_report
+    from gluon_wgan.reproduction.report.write import write_report, write_results
     from gluon_wgan.reproduction.split import find_pictures, prepare_pictures
     from gluon_wgan.reproduction.training import command, tasks_of, train_all
 
@@ -108,9 +108,15 @@ def reproduce(arguments: argparse.Namespace) -> None:
         return
     with _alone(out):
         prepare_pictures(plan, source, sorted({YARDSTICK, *(task.run.resize for task in (*tasks, *watched))}), out)
-        train_all(tasks, arguments.jobs or (1 if gpus else compat.usable_cores()))
+        resizes = sorted({task.run.resize for task in tasks} | ({YARDSTICK} if tasks else set()))
+        writer = RowWriter(plan, out, resizes)
+        train_all(tasks, arguments.jobs or (1 if gpus else compat.usable_cores()), writer.write)
         measured = measure(plan, tasks, watched, out)
-        if arguments.only is None:
+        if arguments.only is None and not plan.report:
+            folder = out / plan.name
+            write_results(folder, tasks, measured, surroundings(plan_file, source.label, len(source)))
+            print(f"Wrote {folder}")
+        elif arguments.only is None:
             page = PAGE if plan.name == COMMITTED else out / PAGE.name
             write_report(PAGE, page, plan, tasks, measured, surroundings(plan_file, source.label, len(source)))
             print(f"Wrote {page} and {page.with_suffix('')}")

@@ -85,9 +85,10 @@ def judge_all(judge: Judge, tasks: Sequence[Task], resizes: Sequence[str]) -> li
     list of Row
         For each moment ``swd``, ``swd_32`` and so on, ``frechet``, the same against held-out pictures of the run's
         own backend as ``swd_own`` and ``frechet_own``, ``detail`` (mean absolute 3x3 Laplacian in levels),
+        for a run that draws its samples with running statistics the same of such samples as ``swd_running`` and so on,
         ``w_estimate`` and what `critic_weights` gives.
     """
-    rows = [row for resize in resizes for row in _judge_pictures(judge, resize)]
+    rows = judge_pictures(judge, resizes)
     moments = [(task, moment) for task in tasks for moment in task.run.moments]
     for task, moment in tqdm(
         moments, desc="Judging", unit=" checkpoints", dynamic_ncols=True, mininterval=redraw_seconds()
@@ -96,14 +97,29 @@ def judge_all(judge: Judge, tasks: Sequence[Task], resizes: Sequence[str]) -> li
     return rows
 
 
+def judge_pictures(judge: Judge, resizes: Sequence[str]) -> list[Row]:
+    """Judge the real training pictures of every backend."""
+    return [row for resize in resizes for row in _judge_pictures(judge, resize)]
+
+
+def judge_task(judge: Judge, task: Task) -> list[Row]:
+    """Judge every moment of one task; what was judged before is read."""
+    return [row for moment in task.run.moments for row in _judge_moment(judge, task, moment)]
+
+
 def detail(images: np.ndarray) -> float:
     """Return the mean absolute response of the 3x3 Laplacian, in levels, over uint8 (n, channels, height, width)."""
     planes = images.reshape(-1, *images.shape[2:]).astype(np.float32)
     return float(np.mean([np.abs(cv2.Laplacian(plane, cv2.CV_32F)).mean() for plane in planes]))
 
 
-def draw_samples(task: Task, moment: int, count: int) -> np.ndarray:
-    """Draw from a checkpoint, with the batch's statistics, from the noise that all runs share.
+def draw_samples(task: Task, moment: int, count: int, batch_norm: str = "batch") -> np.ndarray:
+    """Draw from a checkpoint, from the noise that all runs share.
+
+    Parameters
+    ----------
+    batch_norm
+        ``batch``: with the statistics of each batch; ``running``: with those gathered in training.
 
     Returns
     -------
@@ -112,7 +128,7 @@ def draw_samples(task: Task, moment: int, count: int) -> np.ndarray:
     """
     trained = open_trained(task.checkpoint(moment))
     groups = draw_groups(NOISE_SEED, trained.config.nz, trained.config.latent)
-    return np.concatenate(list(Artist(trained, "batch", cpu()).draw_first(groups, count)))
+    return np.concatenate(list(Artist(trained, batch_norm, cpu()).draw_first(groups, count)))
 
 
 def _judge_pictures(judge: Judge, resize: str) -> Iterator[Row]:
@@ -141,6 +157,10 @@ def _judge_moment(judge: Judge, task: Task, moment: int) -> Iterator[Row]:
         if task.run.resize != YARDSTICK:
             own = judge.distances(images, task.run.resize)
             found |= {f"{name}_own": value for name, value in own.items()}
+        if task.config.sample_bn == "running":  # as the run itself draws its samples
+            images = draw_samples(task, moment, judge.plan.judged, "running")
+            running = {**judge.distances(images, YARDSTICK), "detail": detail(images)}
+            found |= {f"{name}_running": value for name, value in running.items()}
         return {**found, **critic_weights(task.config, checkpoint)}
 
     key = {"weights_sha256": [atomic.sha256_of(checkpoint / name) for name in ("generator.params", "critic.params")]}

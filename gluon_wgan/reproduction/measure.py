@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from gluon_wgan.config import TrainConfig
-from gluon_wgan.reproduction.judging import YARDSTICK, Judge, judge_all
+from gluon_wgan.reproduction.judging import YARDSTICK, Judge, judge_all, judge_pictures, judge_task
 from gluon_wgan.reproduction.pace import measure_paces
 from gluon_wgan.reproduction.plan import Plan
-from gluon_wgan.reproduction.results import Row
+from gluon_wgan.reproduction.results import Row, write_rows
 from gluon_wgan.reproduction.starts import watch_all
 from gluon_wgan.reproduction.training import Task
 from gluon_wgan.run.figures import median_filtered
@@ -41,12 +41,34 @@ class Measured:
     losses: dict[str, tuple[list[int], list[float]]]
 
 
+class RowWriter:
+    """Writes the rows of each run to a small file of its own as soon as the run is trained.
+
+    Parameters
+    ----------
+    plan, out
+        What is measured, and the folder in whose ``rows/`` the files go.
+    resizes
+        The backends whose real images are measured first.
+    """
+
+    def __init__(self, plan: Plan, out: Path, resizes: Sequence[str]) -> None:
+        self._judge, self._folder = Judge.of(plan, out), out / "rows"
+        for resize in resizes:
+            write_rows(self._folder / f"data-{resize}.csv", judge_pictures(self._judge, [resize]))
+
+    def write(self, task: Task) -> None:
+        """Measure a trained run and write its rows."""
+        write_rows(self._folder / f"{task.path.name}.csv", judge_task(self._judge, task))
+
+
 def measure(plan: Plan, tasks: Sequence[Task], watched: Sequence[Task], out: Path) -> Measured:
-    """Judge trained runs, watch starts and take times; what was measured before is read."""
+    """Judge trained runs, watch starts and, for a report, take times; what was measured before is read."""
     starts, curves = watch_all(watched, out)
     resizes = sorted({task.run.resize for task in tasks} | ({YARDSTICK} if tasks else set()))
     rows = judge_all(Judge.of(plan, out), tasks, resizes) if tasks else []
-    paces = measure_paces(list({task.run.name: task for task in reversed(tasks)}.values()), out) if tasks else []
+    timed = list({task.run.name: task for task in reversed(tasks)}.values()) if plan.report else []
+    paces = measure_paces(timed, out) if timed else []
     losses = {task.path.name: _losses(task) for task in tasks if task.config.objective != "dcgan"}
     return Measured(sorted([*starts, *rows, *paces]), curves, losses)
 

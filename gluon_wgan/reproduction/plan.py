@@ -15,6 +15,7 @@ from gluon_wgan.crops import Box, parse_crop
 from gluon_wgan.data.resize import canonical_name
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.metrics.evaluate import FEWEST
+from gluon_wgan.presets import PRESETS
 from gluon_wgan.reproduction.plan_checks import different, whole
 
 _OPTIONS = {field.name for field in dataclasses.fields(TrainConfig)}
@@ -26,6 +27,7 @@ _KEYS = {
     "judged",
     "seeds",
     "checkpoint_every",
+    "report",
     "common",
     "runs",
     "starts",
@@ -109,6 +111,8 @@ class Plan:
         By name.
     starts
         By name, runs that are not trained to a result but watched at every critic step; see `starts`.
+    report
+        Whether the report's page is filled in; otherwise only the result files are written.
     """
 
     name: str
@@ -119,6 +123,7 @@ class Plan:
     judged: int
     runs: dict[str, Run]
     starts: dict[str, Run]
+    report: bool = True
 
     def only(self, name: Optional[str]) -> tuple[list[Run], list[Run]]:
         """Return all runs and all starts, or the one of that name.
@@ -171,8 +176,17 @@ def _plan(name: str, known: dict[str, Any]) -> Plan:
     runs, starts = (
         {key: _run(key, {**shared, **common, **table}) for key, table in tables[kind].items()} for kind in tables
     )
-    if BASE not in runs or set(runs) & set(starts):
+    report = known.get("report", Plan.report)
+    if not isinstance(report, bool):
+        raise UserError(f"The plan {name} says report {report!r}: give true or false.")
+    if (report and BASE not in runs) or set(runs) & set(starts) or not (runs or starts):
         raise ValueError(f"it needs a run {BASE}, which others are compared with, and every run a name of its own")
+    for run in (*runs.values(), *starts.values()):
+        if report and run.seeds[0] != 0:
+            raise UserError(
+                f"The run {run.name} has the seeds {run.seeds}: have 0 among them, of which the report shows samples, "
+                "or set report = false in the plan."
+            )
     for start in starts.values():
         if start.config(0, NO_STORE).stop_at_epoch_end:
             raise UserError(f"The start {start.name} stops at an epoch's end: set stop_at_epoch_end = false there.")
@@ -181,7 +195,7 @@ def _plan(name: str, known: dict[str, Any]) -> Plan:
     numbers = {key: whole(f"The plan {name}", key, known[key], low) for key, low in least.items()}
     crop = parse_crop(known["crop"]) if "crop" in known else None
     TrainConfig(image_size=numbers["image_size"], crop=crop)  # refuses what no run could have
-    return Plan(name=name, crop=crop, runs=runs, starts=starts, **numbers)
+    return Plan(name=name, crop=crop, runs=runs, starts=starts, report=report, **numbers)
 
 
 def _run(name: str, table: Mapping[str, Any]) -> Run:
@@ -189,9 +203,8 @@ def _run(name: str, table: Mapping[str, Any]) -> Run:
     if not name.replace("-", "").isalnum():
         raise UserError(f"A run is called {name!r}: use letters, digits and hyphens.")
     what, seeds = options.pop("what"), different(f"The run {name}", "seeds", options.pop("seeds"), 0)
-    if seeds[0] != 0:
-        raise UserError(f"The run {name} has the seeds {seeds}: have 0 among them, of which the report shows samples.")
-    moments, resize = options.pop("moments", None), canonical_name(options.pop("resize", TrainConfig.resize))
+    moments, preset = options.pop("moments", None), PRESETS.get(options.get("preset", TrainConfig.preset), {})
+    resize = canonical_name(options.pop("resize", preset.get("resize", TrainConfig.resize)))
     wrong = sorted((options.keys() - _OPTIONS) | (options.keys() & _TAKEN))
     if wrong:
         raise UserError(f"The run {name} sets {wrong[0]}, which is no option of a run in a plan: leave it out.")

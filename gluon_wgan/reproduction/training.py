@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from tqdm import tqdm
 
@@ -103,8 +103,13 @@ def flags_of(options: dict[str, Any]) -> list[str]:
     return words
 
 
-def train_all(tasks: Sequence[Task], jobs: int) -> None:
+def train_all(tasks: Sequence[Task], jobs: int, finished: Callable[[Task], None] = lambda task: None) -> None:
     """Train every task to its end, `jobs` at a time, one thread each.
+
+    Parameters
+    ----------
+    finished
+        Called with every task once it is at its end, also those that were there before, while others are trained.
 
     Raises
     ------
@@ -116,8 +121,6 @@ def train_all(tasks: Sequence[Task], jobs: int) -> None:
     waiting = [task for task in tasks if not task.done()]
     for task in tasks:
         _refuse_other_run(task)
-    if not waiting:
-        return
     total = sum(_critic_steps(task, task.run.moments[-1]) for task in waiting)
     before = sum(_steps_taken(task) for task in waiting)
     bar = tqdm(
@@ -127,17 +130,23 @@ def train_all(tasks: Sequence[Task], jobs: int) -> None:
         unit=" critic steps",
         dynamic_ncols=True,
         mininterval=redraw_seconds(),
+        disable=not waiting,
     )
     children: set[subprocess.Popen[bytes]] = set()
     stopping = threading.Event()
     with bar, ThreadPoolExecutor(jobs) as pool:
-        pending: set[Future[None]] = {pool.submit(_train, task, children, stopping) for task in waiting}
+        futures: dict[Future[None], Task] = {pool.submit(_train, task, children, stopping): task for task in waiting}
+        pending = set(futures)
         try:
+            for task in tasks:
+                if task not in waiting:
+                    finished(task)
             while pending:
-                finished, pending = wait(pending, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
+                done, pending = wait(pending, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
                 bar.update(sum(_steps_taken(task) for task in waiting) - bar.n)
-                for future in finished:
+                for future in done:
                     future.result()
+                    finished(futures[future])
         except BaseException:
             stopping.set()
             for child in list(children):

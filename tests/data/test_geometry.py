@@ -46,6 +46,29 @@ def test_centre_starts_where_torchvision_starts(margin: int, start: int) -> None
     assert columns[0, 0, 1] == start and columns[0, -1, 1] == start + 63
 
 
+@pytest.mark.parametrize("margin", [*range(9), 13, 21, 22, 23, 25, 27])
+def test_centre_crop_that_floors_is_mxnets(margin: int) -> None:
+    import mxnet
+
+    for image in (COORDINATES[: 64 + margin, :64], COORDINATES[:64, : 64 + margin]):
+        theirs = mxnet.image.center_crop(mxnet.nd.array(image, dtype=np.uint8), (64, 64))[0].asnumpy()
+        np.testing.assert_array_equal(centre_square(image, 64, "floor"), theirs)
+    differs = centre_square(COORDINATES[: 64 + margin, :64], 64)[0, 0, 0] != margin // 2
+    assert differs == (margin % 4 == 3)  # where half a pixel is rounded up to the even one
+
+
+def test_fit_as_the_2018_port(rng: np.random.Generator) -> None:
+    import mxnet
+    from mxnet.gluon.data.vision import transforms
+
+    picture = rng.integers(0, 256, (218, 160, 3), dtype=np.uint8)  # resized to 87 x 64, a margin of 23
+    theirs = transforms.CenterCrop(64)(
+        transforms.Resize(64, keep_ratio=True, interpolation=3)(mxnet.nd.array(picture, dtype=np.uint8))
+    )
+    ours = fit(Image.fromarray(picture), 64, None, BACKENDS["mxnet-area"], "floor")
+    np.testing.assert_array_equal(ours, theirs.asnumpy())
+
+
 @given(st.integers(1, 4000), st.integers(1, 4000), st.integers(1, 300))
 def test_resize_and_centre_as_in_torchvision(height: int, width: int, size: int) -> None:
     # torchvision.transforms.functional: _compute_resized_image_output_size and center_crop

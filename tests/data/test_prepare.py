@@ -159,7 +159,10 @@ def test_the_key_changes_with_everything_that_matters(tmp_path: Path, write_pict
     base = recipe(source, **options)
     assert recipe_key(base) == recipe_key(recipe(source, **{**options, "resize": "pil"}))
     keys = [recipe_key(base)]
-    for change in ({"size": 63}, {"resize": "pil-box"}, {"resize": "cv2"}, {"crop": (0, 0, 9, 9)}, {"nc": 1}):
+    for change in (
+        *({"size": 63}, {"resize": "pil-box"}, {"resize": "cv2"}),
+        *({"crop": (0, 0, 9, 9)}, {"nc": 1}, {"center_crop": "floor"}),
+    ):
         keys.append(recipe_key(recipe(source, **{**options, **change})))
     for field, value in base.items():
         changed: Any = {**value, "more": 1} if isinstance(value, dict) else f"{value}!"

@@ -26,7 +26,6 @@ EVERY_RUN = [
 
 
 def test_quick_and_standard_have_the_same_names_and_kinds_of_runs():
-    assert set(COMMITTED) == {"quick", "standard", "full"}
     quick, standard, full = (COMMITTED[name] for name in ("quick", "standard", "full"))
     for kind in ("runs", "starts"):
         ours, theirs = getattr(quick, kind), getattr(standard, kind)
@@ -70,6 +69,52 @@ def test_the_standard_plan_compares_at_equal_critic_steps():
     for name in ("wgan", "no-warmup", "dcgan", "wgan-gp"):
         run = COMMITTED["standard"].runs[name]
         assert schedule.critic_steps_until(run.moments[-1], run.config(0, NO_STORE)) == 7470
+
+
+def test_the_confirmation_has_new_seeds_and_is_the_exploration_in_everything_else():
+    standard = COMMITTED["standard"]
+    assert {name for name, plan in COMMITTED.items() if plan.report} == {"quick", "standard", "full"}
+    for name in ("confirmation", "others"):
+        plan = COMMITTED[name]
+        assert (plan.image_size, plan.crop, plan.held_out, plan.split_seed, plan.judged) == (
+            (standard.image_size, standard.crop, standard.held_out, standard.split_seed, standard.judged)
+        )
+        for run in plan.runs.values():
+            theirs = standard.runs[run.name]
+            assert run.config(0, NO_STORE) == theirs.config(0, NO_STORE) and run.resize == theirs.resize
+            assert run.seeds == tuple(range(3, 13 if name == "confirmation" else 8))
+    assert not set(COMMITTED["confirmation"].runs) & set(COMMITTED["others"].runs)
+    assert not {0, 1, 2} & {
+        seed for plan in COMMITTED.values() if not plan.report for run in plan.runs.values() for seed in run.seeds
+    }
+
+
+def test_plans_that_share_a_folder_have_the_same_images_and_no_run_in_common():
+    names = ("confirmation", "port", "schedule", "others", "epsilon")
+    plans = [COMMITTED[name] for name in names]
+    assert len({(plan.image_size, plan.crop, plan.held_out, plan.split_seed, plan.judged) for plan in plans}) == 1
+    runs = [name for plan in plans for name in (*plan.runs, *plan.starts)]
+    assert len(runs) == len(set(runs))
+
+
+def test_warm_up_and_boost_are_compared_at_equal_critic_steps_and_iterations():
+    for run in COMMITTED["schedule"].runs.values():
+        assert schedule.critic_steps_until(run.moments[-1], run.config(3, NO_STORE)) == 7470
+        assert 1000 in run.moments
+
+
+def test_a_preset_decides_the_backend_unless_the_run_does():
+    port, reference = (COMMITTED["port"].runs[name] for name in ("port2018", "reference"))
+    assert (port.resize, reference.resize) == ("mxnet-area", "pil-bilinear")
+    assert (port.config(3, NO_STORE).clip_running_stats, port.config(3, NO_STORE).epochs) == (True, None)
+
+
+def test_a_plan_without_a_report_needs_neither_seed_0_nor_the_base_run(plan_file):
+    text = TINY.replace("seeds = [0, 1]", "seeds = [3]").replace("[runs.wgan]", "[runs.other]")
+    plan = read_plan(plan_file("report = false" + text))
+    assert plan.runs["other"].seeds == (3,) and not plan.report
+    starts_alone = TINY[: TINY.index("[runs.wgan]")] + TINY[TINY.index("[starts.begin]") :]
+    assert not read_plan(plan_file("report = false" + starts_alone)).runs
 
 
 @pytest.mark.parametrize("run", EVERY_RUN)

@@ -42,18 +42,24 @@ def write_report(
         When the template has no place for a block, or a picture is too large for a page.
     """
     folder = page.with_suffix("")
-    runs = provenance.trained_runs(tasks)
+    runs = write_results(folder, tasks, measured, about)
     results = Results(measured.rows)
-    write_rows(folder / RESULTS, results.rows)
-    write_table(folder / RUNS, provenance.COLUMNS, runs)
-    atomic.write_json(folder / "surroundings.json", about)
-    _write_curves(folder, measured)
     material = Material(plan, results, measured.starts, measured.losses, tasks, folder)
     text = fill(template.read_text(encoding="utf-8"), tables(material, about, runs))
     for section in (epsilon, resize, settings, objective, learning):
         section.draw(material)
     _refuse_large(folder)
     atomic.write_bytes(page, text.encode())
+
+
+def write_results(folder: Path, tasks: Sequence[Task], measured: Measured, about: dict[str, Any]) -> list[list[Any]]:
+    """Write the result files without a page, and return the lines of `trained_runs`."""
+    runs = provenance.trained_runs(tasks)
+    write_rows(folder / RESULTS, measured.rows)
+    write_table(folder / RUNS, provenance.COLUMNS, runs)
+    atomic.write_json(folder / "surroundings.json", about)
+    _write_curves(folder, measured)
+    return runs
 
 
 def tables(material: Material, about: dict[str, Any], runs: list[list[Any]]) -> dict[str, str]:
