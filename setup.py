@@ -62,6 +62,10 @@ EXTRAS["cu112"] = [
 ]
 # LMDB 1.0 cannot read LSUN's files, which are of LMDB 0.9; this package carries 0.9 up to its release 3.
 EXTRAS["lsun"] = ["lmdb<4"]
+# Parquet files of images, as the Hugging Face datasets library writes them.
+EXTRAS["parquet"] = ["pyarrow"]
+# Tar archives compressed with zstd; the standard library reads these from Python 3.14 on.
+EXTRAS["zstd"] = ["zstandard"]
 # Converting weights, and the tests' independent reference: golden values were made with this release.
 EXTRAS["torch"] = ['torch==2.13.0; python_version >= "3.10"']
 # MXNet's exporter calls onnx.mapping, which later releases do not have; the runtime is the last that reads what
@@ -78,6 +82,8 @@ EXTRAS["docs"] = [
 EXTRAS["test"] = [
     *EXTRAS["docs"],
     *EXTRAS["lsun"],
+    *EXTRAS["parquet"],
+    *EXTRAS["zstd"],
     *EXTRAS["torch"],
     *EXTRAS["onnx"],
     # What the metrics are compared with.

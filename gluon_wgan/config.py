@@ -79,18 +79,19 @@ class TrainConfig:
         "what --data-root is. auto: recognise it, and without --data-root draw faces; drawn-faces: faces drawn by "
         "this project's own code; folder: every image below it; csv: the images that a list names, relative to the "
         "list's own folder; lsun: an LMDB; celeba, lfw, cifar10, mnist (any idx3-ubyte file): as distributed, packed "
-        "or not; zip, tar (compressed or not), rec (RecordIO): one file of images; portraits: a git clone of the "
+        "or not; zip, tar (compressed or not), rec (RecordIO), parquet: files of images; portraits: a git clone of the "
         "repository that holds the originals of the painted portraits",
         DATA,
         kind=PIXELS,
         choices=(
             *("auto", "drawn-faces", "folder", "csv", "lsun", "celeba", "lfw", "cifar10", "mnist", "zip", "tar"),
-            *("rec", "portraits"),
+            *("rec", "parquet", "portraits"),
         ),
     )
     data_root: Optional[Union[str, tuple[str, ...]]] = _option(
         None,
-        "where the images are: a folder, a list, an archive or a database; given several times, all of them",
+        "where the images are: a folder, a list, an archive, a database, a folder of shards or a pattern such as "
+        "'train-*.tar'; given several times, all of them",
         DATA,
         kind=PIXELS,
         metavar="PATH",

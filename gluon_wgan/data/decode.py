@@ -84,6 +84,17 @@ def open_image(
         raise BadImage(_reason(error)) from error
 
 
+def is_image_file(path: Union[str, PathLike[str]]) -> bool:
+    """Return whether a file begins like an image in a known format."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            Image.open(path, formats=_FORMATS).close()
+    except Exception:  # damaged headers raise nearly everything
+        return False
+    return True
+
+
 def _at_once(source: Union[str, PathLike[str], bytes, BinaryIO]) -> Union[str, PathLike[str], BinaryIO]:
     """Return bytes, and files of usual size, as something to read from memory: Pillow reads in small pieces."""
     if isinstance(source, (str, PathLike)):

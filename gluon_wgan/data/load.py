@@ -11,8 +11,7 @@ from gluon_wgan.config import TrainConfig
 from gluon_wgan.data.given import open_given
 from gluon_wgan.data.prepare import Preparation, prepare
 from gluon_wgan.data.recipe import way
-from gluon_wgan.data.sources import DrawnFacesSource, MixedSource, Source, recognise, source_of
-from gluon_wgan.data.sources.mixture import unambiguous_prefixes
+from gluon_wgan.data.sources import DrawnFacesSource, Source, named_source, recognise
 from gluon_wgan.data.sources.subset import sample
 from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError
@@ -39,9 +38,7 @@ def _whole_source(config: TrainConfig) -> Source:
     roots = config.data_roots
     if not roots:  # TrainConfig has seen to it that drawn faces are wanted
         return DrawnFacesSource(config.num_faces, config.faces_seed)
-    prefixes, cache = unambiguous_prefixes(roots), cache_directory(config)
-    parts = [source_of(config.dataset, root, cache, max_pixels=config.max_pixels) for root in roots]
-    return parts[0] if len(parts) == 1 else MixedSource(parts, prefixes)
+    return named_source(config.dataset, roots, cache_directory(config), max_pixels=config.max_pixels)
 
 
 def plain_root(config: TrainConfig) -> Optional[str]:

@@ -22,7 +22,7 @@ from PIL import Image
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.sources import (
     CifarSource,
-    CsvSource,
+    ListSource,
     FolderSource,
     IdxSource,
     LsunSource,
@@ -181,7 +181,7 @@ def test_images_of_too_many_pixels_are_named(tmp_path: Path, rng: np.random.Gene
     Image.new("1", (20_000, 9_000)).save(tmp_path / "bomb.png")  # 180 million pixels in 22 kB
     assert reasons(FolderSource(tmp_path)) == {"bomb.png": "too many pixels"}
     (tmp_path / "list.csv").write_text("large.jpg\n")
-    assert len(reasons(CsvSource(tmp_path / "list.csv", max_pixels=109))) == 1
+    assert len(reasons(ListSource(tmp_path / "list.csv", max_pixels=109))) == 1
     greys = made.write_idx(tmp_path / "x-idx3-ubyte", np.zeros((1, 5, 5), np.uint8))
     assert len(reasons(IdxSource(greys, tmp_path / "cache", max_pixels=24))) == 1
     assert len(reasons(IdxSource(greys, tmp_path / "cache", max_pixels=25))) == 0

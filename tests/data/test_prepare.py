@@ -25,7 +25,7 @@ from gluon_wgan.data import prepare as prepare_module
 from gluon_wgan.data.atomic import completing, locked
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.recipe import recipe, recipe_key
-from gluon_wgan.data.sources import CsvSource, DrawnFacesSource, FolderSource
+from gluon_wgan.data.sources import ListSource, DrawnFacesSource, FolderSource
 from gluon_wgan.data.store import Store
 from gluon_wgan.data.store_writer import read_journal
 from gluon_wgan.errors import UserError
@@ -208,7 +208,7 @@ def test_broken_images_are_named_counted_and_left_out(
     assert [message.split(":")[0] for message in messages[:5]] == [f"Skipped bad{index}.png" for index in range(5)]
     assert "8" in messages[5] and "skipped.csv" in messages[5] and len(messages) == 6
     shutil.copy(folder / "good3.png", tmp_path / "one.png")
-    np.testing.assert_array_equal(store.images[3], prepare_small(CsvSource(write_list(tmp_path, "one.png"))).images[0])
+    np.testing.assert_array_equal(store.images[3], prepare_small(ListSource(write_list(tmp_path, "one.png"))).images[0])
 
 
 def write_list(folder: Path, *names: str) -> Path:

@@ -14,6 +14,8 @@ from gluon_wgan.data.sources.idx import IdxSource
 from gluon_wgan.data.sources.lists import ListSource
 from gluon_wgan.data.sources.lsun import LsunSource
 from gluon_wgan.data.sources.mixture import MixedSource
+from gluon_wgan.data.sources.named import named_source
+from gluon_wgan.data.sources.parquet import ParquetSource
 from gluon_wgan.data.sources.portraits import PortraitsSource
 from gluon_wgan.data.sources.record import RecordSource
 from gluon_wgan.data.sources.subset import SubsetSource, sample, take
@@ -29,6 +31,7 @@ __all__ = [
     "ListSource",
     "LsunSource",
     "MixedSource",
+    "ParquetSource",
     "PortraitsSource",
     "RecordSource",
     "Source",
@@ -37,6 +40,7 @@ __all__ = [
     "ZipSource",
     "celeba",
     "lfw",
+    "named_source",
     "recognise",
     "sample",
     "source_of",

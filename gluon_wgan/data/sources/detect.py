@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import glob
+import logging
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.data.sources import cifar, faces, idx, lsun
-from gluon_wgan.data.sources.base import AnyPath, Source, existing, first_bytes
+from gluon_wgan.data.decode import is_image_file
+from gluon_wgan.data.foreign import HEAD_BYTES, describe_foreign
+from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, AnyPath, Source, existing, first_bytes
 from gluon_wgan.data.sources.cifar import CifarSource
-from gluon_wgan.data.sources.folder import FolderSource
+from gluon_wgan.data.sources.folder import FolderSource, holds_image
 from gluon_wgan.data.sources.idx import IdxSource
 from gluon_wgan.data.sources.lists import LIST_SUFFIXES, ListSource
 from gluon_wgan.data.sources.lsun import LsunSource
+from gluon_wgan.data.sources.parquet import MAGIC as PARQUET_MAGIC
+from gluon_wgan.data.sources.parquet import ParquetSource
 from gluon_wgan.data.sources.portraits import PortraitsSource
 from gluon_wgan.data.sources.record import RecordSource
-from gluon_wgan.data.sources.tar_archive import TarSource, decompressed
+from gluon_wgan.data.sources.tar_archive import COMPRESSED, TarSource, decompressed
 from gluon_wgan.data.sources.zip_archive import ZipSource
 from gluon_wgan.errors import UserError
 
-_TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz")
-_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
+log = logging.getLogger("gluon_wgan.data")
+
+IMAGE, SHARDS = "image", "shards"
+"""What `recognise` says of a single image file, and of a folder of containers."""
+_TAR_SUFFIXES = (
+    *(".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz"),
+    *(".tar.zst", ".tar.zstd", ".tzst"),
+)
+_SHARD_SUFFIXES: dict[str, tuple[str, ...]] = {
+    "tar": _TAR_SUFFIXES,
+    "parquet": (".parquet",),
+    "rec": (".rec",),
+    "zip": (".zip",),
+}
+_SHARD_DEPTH = 3
+"""Hugging Face puts its shards into a folder ``data``, sometimes with one folder a configuration."""
 _USTAR = slice(257, 262)
 _LMDB_MAGIC = slice(16, 20)
 
@@ -36,6 +57,7 @@ _MAKERS: dict[str, Make] = {
     "zip": lambda path, cache, limit: ZipSource(path, cache, max_pixels=limit),
     "tar": lambda path, cache, limit: TarSource(path, cache, max_pixels=limit),
     "rec": lambda path, cache, limit: RecordSource(path, cache, max_pixels=limit),
+    "parquet": lambda path, cache, limit: ParquetSource(path, cache, max_pixels=limit),
     "portraits": lambda path, cache, limit: PortraitsSource(path, max_pixels=limit),
 }
 KINDS = tuple(_MAKERS)
@@ -43,7 +65,7 @@ KINDS = tuple(_MAKERS)
 
 
 def source_of(kind: str, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> Source:
-    """Return the source of a path.
+    """Return the source of one path; see `gluon_wgan.data.sources.named` for patterns, shards and single images.
 
     Parameters
     ----------
@@ -61,24 +83,72 @@ def source_of(kind: str, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optio
     UserError
         If nothing usable is there.
     """
-    return _MAKERS[recognise(root) if kind == "auto" else kind](root, cache_dir, max_pixels)
+    if kind == "auto":
+        kind = recognise(root)
+    else:
+        _refuse_foreign(existing(root))
+    return _MAKERS[kind](root, cache_dir, max_pixels)
 
 
 def recognise(root: AnyPath) -> str:
-    """Return which of `KINDS` a path is, by its name and how it begins.
+    """Return which of `KINDS`, `IMAGE` or `SHARDS` a path is, by its name and how it begins.
 
     Raises
     ------
     UserError
-        If it does not exist or cannot be told.
+        If it does not exist, is known to be something else, or cannot be told.
     """
     path = existing(root)
     if path.is_dir():
         return _kind_of_folder(path)
+    _refuse_foreign(path)
     kind = _kind_of_file(path) if path.is_file() else None
     if kind is None:
         raise UserError(f"Cannot tell what {path} is: say so with --dataset ({', '.join(KINDS)}).")
     return kind
+
+
+def shard_files(folder: Path, kind: Optional[str] = None) -> list[str]:
+    """Return the containers in a folder, sorted by path: those for training only, if names say which these are.
+
+    Parameters
+    ----------
+    folder
+        Where to look, at most three levels deep.
+    kind
+        ``tar``, ``parquet``, ``rec`` or ``zip``; None for whichever there is.
+
+    Raises
+    ------
+    UserError
+        If there are several kinds, or none of the kind wanted.
+    """
+    found: dict[str, list[str]] = {}
+    for known, path in _shards_below(folder):
+        if kind in (None, known) and os.path.isfile(path):
+            found.setdefault(known, []).append(path)
+    if not found:
+        raise UserError(f"{folder} holds no {kind or 'container'} file: give the folder that does.")
+    if len(found) > 1:
+        raise UserError(
+            f"{folder} holds {' and '.join(found)} files: name one kind, as with '{folder}/*.{next(iter(found))}'."
+        )
+    ((_, paths),) = found.items()
+    train = [path for path in paths if os.path.basename(path).lower().startswith("train")]
+    if train and len(train) < len(paths):
+        log.info(
+            "Of the %d shards in %s, the %d whose names begin with train are used.", len(paths), folder, len(train)
+        )
+    return sorted(train or paths)
+
+
+def _refuse_foreign(path: Path) -> None:
+    if not path.is_file():
+        return
+    foreign = describe_foreign(path.name, first_bytes(path, HEAD_BYTES))
+    if foreign is not None:
+        what, remedy = foreign
+        raise UserError(f"{path} is {what}: {remedy}.")
 
 
 def _kind_of_folder(folder: Path) -> str:
@@ -91,7 +161,18 @@ def _kind_of_folder(folder: Path) -> str:
     if idx.train_image_files(folder):
         return "mnist"
     inside = [folder / faces.CELEBA, folder / f"{faces.CELEBA}.zip"]
-    return "celeba" if any(path.exists() for path in inside) else "folder"
+    if any(path.exists() for path in inside):
+        return "celeba"
+    return "folder" if holds_image(folder) or not any(_shards_below(folder)) else SHARDS
+
+
+def _shards_below(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield kind and path of what is named like a container, not far below a folder and not hidden."""
+    for depth in range(_SHARD_DEPTH):
+        for path in glob.iglob("/".join([glob.escape(str(folder)), *["*"] * (depth + 1)])):
+            for kind, endings in _SHARD_SUFFIXES.items():
+                if path.lower().endswith(endings):
+                    yield kind, path
 
 
 def _kind_of_file(path: Path) -> Optional[str]:
@@ -110,7 +191,11 @@ def _kind_of_file(path: Path) -> Optional[str]:
         return "tar"
     if name.endswith(LIST_SUFFIXES):
         return "csv"
-    return _kind_of_compressed(path) if start.startswith(_COMPRESSED) else None
+    if start.startswith(PARQUET_MAGIC) or name.endswith(".parquet"):
+        return "parquet"
+    if start.startswith(COMPRESSED):
+        return _kind_of_compressed(path)
+    return IMAGE if name.endswith(IMAGE_SUFFIXES) or is_image_file(path) else None
 
 
 def _kind_of_compressed(path: Path) -> Optional[str]:

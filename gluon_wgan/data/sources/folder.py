@@ -75,6 +75,11 @@ class FolderSource(FileSource):
         super().__init__("folder", folder, names, folder.resolve().name, max_pixels)
 
 
+def holds_image(folder: Path) -> bool:
+    """Return whether there is an image anywhere below a folder, without listing them all."""
+    return next(_image_names(folder), None) is not None
+
+
 def _image_names(root: Path) -> Iterator[str]:
     """Yield the images below `root`, relative to it and sorted by path."""
     # Each waits with the device and inode of every folder on the way to it: a link to one of them is a cycle.

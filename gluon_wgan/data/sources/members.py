@@ -10,7 +10,7 @@ from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, AnyPath
 
 # Why a member is bad, as recorded in an index; 0 is a good one. Nothing is ever written under a member's
 # name, but a name that leaves its archive was made to deceive.
-GOOD, OUTSIDE, LINK, SPARSE, ENCRYPTED, METHOD, EXPANDS, LARGE = range(8)
+GOOD, OUTSIDE, LINK, SPARSE, ENCRYPTED, METHOD, EXPANDS, LARGE, ABSENT = range(9)
 REASONS = (
     "",
     "its path leaves the archive",
@@ -20,6 +20,7 @@ REASONS = (
     "compressed by a method other than deflate",
     "expands more than a hundredfold, as no image does",
     "larger than 512 MiB",
+    "only the name of an image, without its bytes",
 )
 # Formats without compression, such as BMP, do shrink a lot; but then they are small.
 _MOST_EXPANSION, _ALWAYS_FINE = 100, 1 << 20
@@ -59,27 +60,24 @@ def file_facts(path: AnyPath) -> dict[str, Any]:
 
 
 class SpanReader:
-    """Reads bytes of one file at any place, from any thread; opened when first used, in each process."""
+    """Reads bytes of one file at any place, from any thread and process.
+
+    The file is opened for each read, so that thousands of shards do not use up the descriptors of a process.
+    """
 
     def __init__(self, path: AnyPath) -> None:
         self.path = os.fspath(path)
-        self._file = -1
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_file": -1}
 
     def read(self, offset: int, count: int) -> bytes:
         """Return `count` bytes from `offset` on, or raise BadImage if the file no longer has them."""
         try:
-            if self._file < 0:
-                self._file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-            content = os.pread(self._file, count, offset)
+            file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                content = os.pread(file, count, offset)
+            finally:
+                os.close(file)
         except OSError as error:
             raise BadImage(f"{self.path}: {(error.strerror or str(error)).lower()}") from error
         if len(content) != count:
             raise BadImage(f"{self.path} ends before byte {offset + count}")
         return content
-
-    def __del__(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)

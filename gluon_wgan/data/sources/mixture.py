@@ -6,7 +6,7 @@ import os
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 from PIL import Image
@@ -27,12 +27,14 @@ class MixedSource:
         The sources, at least one.
     prefixes
         A different one for each; see `unambiguous_prefixes`.
+    label
+        A short name for people; None joins those of the parts.
     """
 
-    def __init__(self, parts: Sequence[Source], prefixes: Sequence[str]) -> None:
+    def __init__(self, parts: Sequence[Source], prefixes: Sequence[str], label: Optional[str] = None) -> None:
         self.parts, self.prefixes = list(parts), list(prefixes)
         self.ends = list(accumulate(len(part) for part in parts))
-        self.label = "-".join(part.label for part in parts)
+        self.label = "-".join(part.label for part in parts) if label is None else label
 
     def __len__(self) -> int:
         return self.ends[-1]
@@ -86,7 +88,7 @@ def unambiguous_prefixes(roots: Sequence[str]) -> list[str]:
     real = [os.path.realpath(root) for root in roots]
     for place, path in enumerate(real):
         if path in real[:place]:
-            raise UserError(f"--data-root {roots[place]} is given twice: leave one out.")
+            raise UserError(f"{roots[place]} is given twice: leave one out.")
     parts = [path.strip(os.sep).split(os.sep) for path in real]
     for depth in range(1, max(map(len, parts)) + 1):
         prefixes = ["/".join(part[-depth:]) for part in parts]

@@ -8,11 +8,15 @@ and padding to four bytes; the content of an image begins with a header of flag,
 
 from __future__ import annotations
 
+import logging
 import os
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
 from typing import Any, Optional
+
+import numpy as np
 
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.sources import members
@@ -22,15 +26,21 @@ from gluon_wgan.data.sources.index_writer import IndexWriter
 from gluon_wgan.data.sources.members import SpanReader
 from gluon_wgan.errors import UserError
 
+log = logging.getLogger("gluon_wgan.data")
+
 MAGIC = 0xCED7230A
 _HEAD = Struct("<II")
 _IMAGE_HEADER = Struct("<IfQQ")
 _LENGTH_BITS = 29
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
+_MAX_WITHOUT_IMAGE = 4096
+"""Bytes that a record may have at most to be looked into for an image: those without one hold a few labels."""
 
 
 class RecordSource(EncodedSource):
     """The images of a RecordIO file, in the order of its .idx file, or of the file itself without one.
+
+    Records that hold only labels, as those in which insightface keeps what belongs to whom, are left out.
 
     Parameters
     ----------
@@ -56,7 +66,7 @@ class RecordSource(EncodedSource):
         if idx.is_file():
             self.facts["idx"] = members.file_facts(idx)
         fill = _list_idx if idx.is_file() else _scan
-        self.index = index_of(Path(cache_dir), path, "rec", self.facts, 1, lambda writer: fill(path, writer))
+        self.index = index_of(Path(cache_dir), path, "records", self.facts, 1, lambda writer: fill(path, writer))
         if not self.index.count:
             raise UserError(f"{path} holds no record: make it again with im2rec.")
         self.reader, self.length = SpanReader(path.resolve()), self.facts["bytes"]
@@ -96,8 +106,25 @@ def _record(reader: SpanReader, place: int, length: int) -> bytes:
 
 def _list_idx(path: Path, writer: IndexWriter) -> None:
     """List the records that the .idx file names: a key, a tab and a place on each line."""
+    places = array("q", (place for _, place in _idx_lines(path)))
+    # A record ends where the next begins, so the few small ones are known without reading all the others' heads.
+    ordered = np.sort(np.frombuffer(places, np.int64)) if places else np.zeros(0, np.int64)
+    small = set(ordered[:-1][np.diff(ordered) <= _MAX_WITHOUT_IMAGE].tolist()) | set(ordered[-1:].tolist())
+    reader, left_out = SpanReader(path), 0
+    for key, place in _idx_lines(path):
+        if place in small and _has_no_image(reader, place, _MAX_WITHOUT_IMAGE):
+            left_out += 1
+        else:
+            writer.add(b"record " + key, place)
+    _report(path, left_out)
+    for _ in _starts(path, max(places, default=0)):  # walks to the end, and so finds out that the file is cut off
+        pass
+
+
+def _idx_lines(path: Path) -> Iterator[tuple[bytes, int]]:
+    """Yield key and place of each record that the .idx file beside `path` names."""
     idx, length = path.with_suffix(".idx"), path.stat().st_size
-    at = last = 0
+    at = 0
     try:
         with idx.open("rb") as file:
             for line in file:
@@ -111,19 +138,36 @@ def _list_idx(path: Path, writer: IndexWriter) -> None:
                         f"{idx.name} says that record {key.decode(errors='replace')} begins "
                         f"at byte {int(place)}, where none can",
                     )
-                writer.add(b"record " + key, int(place))
-                last = max(last, int(place))
+                yield key, int(place)
                 at += len(line)
     except OSError as error:
         raise unreadable(idx, error) from error
-    for _ in _starts(path, last):  # walks to the end, and so finds out that the file is cut off
-        pass
+
+
+def _has_no_image(reader: SpanReader, place: int, most: int) -> bool:
+    """Return whether a whole record of at most `most` bytes holds labels and nothing behind them."""
+    magic, word = _HEAD.unpack(reader.read(place, _HEAD.size))
+    size = word & ((1 << _LENGTH_BITS) - 1)
+    if magic != MAGIC or word >> _LENGTH_BITS != _WHOLE or not _IMAGE_HEADER.size <= size <= most:
+        return False
+    labels = _IMAGE_HEADER.unpack(reader.read(place + _HEAD.size, _IMAGE_HEADER.size))[0]
+    return size == _IMAGE_HEADER.size + 4 * labels
+
+
+def _report(path: Path, left_out: int) -> None:
+    if left_out:
+        log.info("Left out %d records of %s that hold labels and no image.", left_out, path)
 
 
 def _scan(path: Path, writer: IndexWriter) -> None:
     """List the records of a file without an .idx."""
+    reader, left_out = SpanReader(path), 0
     for number, place in enumerate(_starts(path, 0)):
-        writer.add(b"record %d" % number, place)
+        if _has_no_image(reader, place, _MAX_WITHOUT_IMAGE):
+            left_out += 1
+        else:
+            writer.add(b"record %d" % number, place)
+    _report(path, left_out)
 
 
 def _starts(path: Path, place: int) -> Iterator[int]:

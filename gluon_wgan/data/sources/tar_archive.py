@@ -20,7 +20,46 @@ from gluon_wgan.data.sources.members import SpanReader
 from gluon_wgan.data.sources.tar_walk import Member, TarWalk
 from gluon_wgan.errors import UserError
 
-_OPENERS = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_MAX_ZSTD_WINDOW = 128 << 20
+"""Bytes; what the zstd program itself accepts without --long."""
+
+
+def _open_zstd(raw: BinaryIO, mode: str) -> Any:
+    try:
+        import zstandard
+    except ImportError as error:
+        raise UserError("Reading .tar.zst needs the package zstandard: pip install 'gluon-wgan[zstd]'.") from error
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_ZSTD_WINDOW)
+    return _ZstdReader(decompressor.stream_reader(raw, read_across_frames=True, closefd=False), zstandard.ZstdError)
+
+
+class _ZstdReader:
+    """A zstd stream whose errors are those of the other formats' readers."""
+
+    def __init__(self, stream: Any, error: type[Exception]) -> None:
+        self._stream, self._error = stream, error
+
+    def __enter__(self) -> _ZstdReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    def read(self, count: int) -> bytes:
+        """Return the next `count` bytes, fewer at the end."""
+        content = bytearray()
+        try:
+            while len(content) < count and (more := self._stream.read(count - len(content))):
+                content += more
+        except self._error as error:
+            raise zlib.error(str(error)) from error
+        return bytes(content)
+
+
+_OPENERS = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open), (_ZSTD, _open_zstd))
+COMPRESSED = tuple(magic for magic, _ in _OPENERS)
+"""How compressed files begin."""
 _DECOMPRESSION_ERRORS = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 # JPEG does not shrink, so an archive of images that grows so much is none; small ones may.
 _MOST_EXPANSION, _ALWAYS_FINE = 100, 256 << 20
@@ -36,7 +75,7 @@ class TarSource(EncodedSource):
     Parameters
     ----------
     archive
-        The .tar, .tar.gz, .tar.bz2 or .tar.xz file.
+        The .tar, .tar.gz, .tar.bz2, .tar.xz or .tar.zst file.
     cache_dir
         Where the list of its members is kept, and the images of a compressed one.
     max_pixels

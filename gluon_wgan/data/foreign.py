@@ -1,0 +1,93 @@
+"""What files that are no images and no readable containers are, by how they begin, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import Optional
+
+HEAD_BYTES = 512
+"""How much of a file's beginning `describe_foreign` wants to see."""
+
+_UNPACK = "unpack it and give the folder"
+_EXPORT = "save its images as PNG files in a folder"
+_FETCH = "fetch the file again"
+_SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
+    (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer, not the file itself", "run git lfs pull there"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
+    (b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
+    (b"MSCF", "a cabinet archive", _UNPACK),
+    (b"\x93NUMPY", "a NumPy array", f"{_EXPORT}, or give it to tools/evaluate.py"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file", _EXPORT),
+    (b"MATLAB 5.0", "a MATLAB file", _EXPORT),
+    (b"ARROW1", "an Arrow file", "save it as Parquet"),
+    (b"SQLite format 3\0", "an SQLite database", _EXPORT),
+    (b"%PDF-", "a PDF document", _EXPORT),
+    (b"\x1aE\xdf\xa3", "a video", "extract its frames into a folder of PNG files"),
+    (b"%!PS", "a PostScript file", _EXPORT),
+    (b"\x80\x02", "a Python pickle, which is not read because it may run programs", _EXPORT),
+    (b"\x80\x03", "a Python pickle, which is not read because it may run programs", _EXPORT),
+    (b"\x80\x04", "a Python pickle, which is not read because it may run programs", _EXPORT),
+    (b"\x80\x05", "a Python pickle, which is not read because it may run programs", _EXPORT),
+)
+_VIDEO_BRANDS = (b"isom", b"iso2", b"mp41", b"mp42", b"avc1", b"qt  ", b"M4V ")
+_PART_OF_ZIP = re.compile(r"\.(z\d{2,}|zip\.\d{2,}|zip\.part\d*)$", re.IGNORECASE)
+_PART_OF_7Z = re.compile(r"\.(7z|rar)\.\d{2,}$", re.IGNORECASE)
+_UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".aria2")
+_JOIN = "join its parts first, with zip -s 0 ARCHIVE.zip --out WHOLE.zip, or with cat if they end in .001, .002"
+_STORED_NAME = slice(30, 30 + 255)
+"""Where a ZIP's first member's name stands; its length stands at 26."""
+
+
+def describe_foreign(name: str, head: bytes) -> Optional[tuple[str, str]]:
+    """Return what a file is and what to do with it, or None if it may be an image or a readable container.
+
+    Parameters
+    ----------
+    name
+        The file's name.
+    head
+        Its first `HEAD_BYTES` bytes, or all of a shorter file.
+    """
+    if not head:
+        return "empty", _FETCH
+    for start, what, remedy in _SIGNATURES:
+        if head.startswith(start):
+            return what, remedy
+    lower = name.lower()
+    if _PART_OF_ZIP.search(name) or head[:4] == b"PK\7\x08":
+        return "one part of a split ZIP archive", _JOIN
+    if _PART_OF_7Z.search(name):
+        return "one part of a split archive", "unpack all of them together and give the folder"
+    if lower.endswith(_UNFINISHED):
+        return "an unfinished download", "finish or repeat it"
+    if ".tfrecord" in lower:
+        return "a TFRecord file", _EXPORT
+    if head[4:8] == b"ftyp" and head[8:12] in _VIDEO_BRANDS:
+        return "a video", "extract its frames into a folder of PNG files"
+    return _archive_of_arrays(head) if head[:4] == b"PK\3\4" else _text(head)
+
+
+def _archive_of_arrays(head: bytes) -> Optional[tuple[str, str]]:
+    """Recognise ZIP files that hold no image files, by their first member."""
+    first = head[_STORED_NAME][: int.from_bytes(head[26:28], "little")]
+    if first.endswith(b".npy"):
+        return "a NumPy .npz of arrays", f"{_EXPORT}, or give it to tools/evaluate.py"
+    if first.endswith(b"/data.pkl"):
+        return "a PyTorch file", _EXPORT
+    if first == b"[Content_Types].xml":
+        return "an office document", _EXPORT
+    return None
+
+
+def _text(head: bytes) -> Optional[tuple[str, str]]:
+    """Recognise what servers send in place of a file."""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<!--")) or b"<html" in start[:300]:
+        page = "a web page, not the file itself"
+        return page, f"{_FETCH} in a browser, since its server may ask for a confirmation or a login"
+    if start.startswith(b"<svg") or b"<svg" in start:
+        return "an SVG drawing, which has no pixels", "convert it to PNG"
+    if start.startswith(b"<?xml") or start.startswith((b'{"error', b'{"message', b"<error")):
+        return "a message of a server, not the file itself", f"read it and {_FETCH}"
+    return None

@@ -1,0 +1,117 @@
+"""Images in a Parquet file, as the Hugging Face datasets library writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Optional
+
+from gluon_wgan.data.sources import members
+from gluon_wgan.data.sources.base import AnyPath, EncodedSource, existing_file
+from gluon_wgan.data.sources.index import index_of
+from gluon_wgan.data.sources.index_writer import DATA, IndexWriter
+from gluon_wgan.data.sources.members import SpanReader
+from gluon_wgan.errors import UserError
+
+MAGIC = b"PAR1"
+_USUAL_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp", "image_bytes", "bytes", "content", "data")
+_ROWS_AT_ONCE = 64
+
+
+class ParquetSource(EncodedSource):
+    """The images in one column of a Parquet file, in the order of its rows.
+
+    The column holds encoded images: the bytes, or a struct of ``bytes`` and ``path``, as the datasets library
+    writes them. Of several such columns the one with the most usual name is taken (``image`` before ``img`` and
+    so on). The images, still encoded, are copied once into the cache folder, since a row cannot be read by itself.
+
+    Parameters
+    ----------
+    parquet_file
+        The .parquet file.
+    cache_dir
+        Where the images are kept.
+    max_pixels
+        Skip images of more pixels; None leaves Pillow's own limit.
+
+    Raises
+    ------
+    UserError
+        If it is missing, no Parquet file, damaged, or has no column of images; the package pyarrow is missing; or
+        the cache folder cannot hold the images.
+    """
+
+    def __init__(self, parquet_file: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
+        path = existing_file(parquet_file, "a Parquet file")
+        self.facts = members.file_facts(path)
+        self.index = index_of(Path(cache_dir), path, "parquet", self.facts, 3, lambda writer: _unpack(path, writer))
+        if not self.index.count:
+            raise UserError(f"{path} holds no row: give a Parquet file with images.")
+        self.reader = SpanReader(self.index.folder / DATA)
+        super().__init__(self.index.names, path.stem, max_pixels)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the file's size and time, the number of its images, and a digest of their list."""
+        made = {"images": len(self), **self.facts, "list_sha256": self.index.sha256}
+        return {"kind": "parquet", **made, **self.limits()}
+
+    def encoded(self, index: int) -> bytes:
+        """Return the bytes of image number `index`, or raise BadImage."""
+        offset, size, reason = self.index.numbers(index)
+        members.refuse(reason)
+        return self.reader.read(offset, size)
+
+
+def _unpack(path: Path, writer: IndexWriter) -> None:
+    """List the rows, and keep their images' bytes."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise UserError("Reading Parquet needs the package pyarrow: pip install 'gluon-wgan[parquet]'.") from error
+    try:
+        with parquet.ParquetFile(path) as file:
+            column = _column_of(file.schema_arrow, path)
+            number = 0
+            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=[column]):
+                for value in batch.column(0).to_pylist():
+                    _add(writer, value, number)
+                    number += 1
+    except (pyarrow.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the cache folder is full, or the file cannot be read
+        what = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} is no Parquet file or is damaged ({what}): fetch it or make it again.") from error
+
+
+def _add(writer: IndexWriter, value: Any, number: int) -> None:
+    name = f"row {number}"
+    if isinstance(value, dict):
+        name = f"{name} {value.get('path') or ''}".rstrip()
+        value = value.get("bytes")
+    reason = members.reason_of_size(len(value), len(value)) if value else members.ABSENT
+    start = 0 if reason else writer.unpack(value)
+    writer.add(name.encode(errors="replace"), start, len(value or b""), reason)
+
+
+def _column_of(schema: Any, path: Path) -> str:
+    """Return the name of the column that holds images."""
+    from pyarrow import types
+
+    def is_bytes(kind: Any) -> bool:
+        return types.is_binary(kind) or types.is_large_binary(kind)
+
+    def holds_images(kind: Any) -> bool:
+        if types.is_struct(kind):
+            return any(field.name == "bytes" and is_bytes(field.type) for field in kind)
+        return is_bytes(kind)
+
+    found = [field.name for field in schema if holds_images(field.type)]
+    usual = [name for wanted in _USUAL_COLUMNS for name in found if name.lower() == wanted]
+    structs = [field.name for field in schema if field.name in found and types.is_struct(field.type)]
+    if usual or len(found) == 1 or len(structs) == 1:
+        return (usual or structs or found)[0]
+    if not found:
+        raise UserError(f"{path} has no column with the bytes of images, only {', '.join(schema.names)}: give another.")
+    raise UserError(
+        f"{path} has bytes in {', '.join(found)}, and none of these is called image: rename the images' column so."
+    )
