@@ -25,6 +25,8 @@ from typing import BinaryIO, Optional, Union
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from gluon_wgan.data.foreign import HEAD_BYTES, describe_foreign
+
 COLOUR_HANDLING = "exif-applied,over-white,16-bit-by-257,first-frame,luma-601"
 """Names the rules above in the key of a store: a change of them must change it."""
 
@@ -80,6 +82,8 @@ def open_image(
                 return to_channels(_flattened(image), nc)
     except BadImage:
         raise
+    except UnidentifiedImageError as error:
+        raise BadImage(_what_else(source)) from error
     except Exception as error:  # damaged files raise nearly everything, from struct.error to MemoryError
         raise BadImage(_reason(error)) from error
 
@@ -138,9 +142,19 @@ def _narrow_grey(image: Image.Image) -> np.ndarray:
     return grey
 
 
+def _what_else(source: Union[str, PathLike[str], bytes, BinaryIO]) -> str:
+    """Return in words what something is that Pillow does not know."""
+    name, head = "", source[:HEAD_BYTES] if isinstance(source, bytes) else b""
+    if isinstance(source, (str, PathLike)):
+        name = os.path.basename(source)
+        with suppress(OSError), open(source, "rb") as file:
+            head = file.read(HEAD_BYTES)
+    known = isinstance(source, (str, PathLike, bytes))
+    foreign = describe_foreign(name, head) if known else None
+    return "not an image in a known format" if foreign is None else f"not an image but {foreign[0]}: {foreign[1]}"
+
+
 def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "not an image in a known format"
     if isinstance(error, Image.DecompressionBombError):
         return "too many pixels"
     if isinstance(error, FileNotFoundError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePath
 from typing import Optional
 
 HEAD_BYTES = 512
@@ -34,7 +33,7 @@ _VIDEO_BRANDS = (b"isom", b"iso2", b"mp41", b"mp42", b"avc1", b"qt  ", b"M4V ")
 _PART_OF_ZIP = re.compile(r"\.(z\d{2,}|zip\.\d{2,}|zip\.part\d*)$", re.IGNORECASE)
 _PART_OF_7Z = re.compile(r"\.(7z|rar)\.\d{2,}$", re.IGNORECASE)
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".aria2")
-_JOIN = "join its parts first, with zip -s 0 ARCHIVE.zip --out WHOLE.zip, or with cat if they end in .001, .002"
+JOIN_PARTS = "join its parts first, with zip -s 0 ARCHIVE.zip --out WHOLE.zip, or with cat if they end in .001, .002"
 _STORED_NAME = slice(30, 30 + 255)
 """Where a ZIP's first member's name stands; its length stands at 26."""
 
@@ -56,7 +55,7 @@ def describe_foreign(name: str, head: bytes) -> Optional[tuple[str, str]]:
             return what, remedy
     lower = name.lower()
     if _PART_OF_ZIP.search(name) or head[:4] == b"PK\7\x08":
-        return "one part of a split ZIP archive", _JOIN
+        return "one part of a split ZIP archive", JOIN_PARTS
     if _PART_OF_7Z.search(name):
         return "one part of a split archive", "unpack all of them together and give the folder"
     if lower.endswith(_UNFINISHED):

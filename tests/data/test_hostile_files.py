@@ -22,9 +22,9 @@ from PIL import Image
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.sources import (
     CifarSource,
-    ListSource,
     FolderSource,
     IdxSource,
+    ListSource,
     LsunSource,
     RecordSource,
     TarSource,

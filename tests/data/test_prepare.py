@@ -25,7 +25,7 @@ from gluon_wgan.data import prepare as prepare_module
 from gluon_wgan.data.atomic import completing, locked
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.recipe import recipe, recipe_key
-from gluon_wgan.data.sources import ListSource, DrawnFacesSource, FolderSource
+from gluon_wgan.data.sources import DrawnFacesSource, FolderSource, ListSource
 from gluon_wgan.data.store import Store
 from gluon_wgan.data.store_writer import read_journal
 from gluon_wgan.errors import UserError

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Optional
 
-from gluon_wgan.data.sources import cifar, faces, idx, lsun
 from gluon_wgan.data.decode import is_image_file
 from gluon_wgan.data.foreign import HEAD_BYTES, describe_foreign
+from gluon_wgan.data.sources import cifar, faces, idx, lsun
 from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, AnyPath, Source, existing, first_bytes
 from gluon_wgan.data.sources.cifar import CifarSource
 from gluon_wgan.data.sources.folder import FolderSource, holds_image

@@ -36,6 +36,7 @@ INDEX_FOLDER = "indices"
 """Where indices lie in the cache folder."""
 
 _BLOCK = 1 << 20
+_READ_WHOLE = 256 << 10
 
 
 class Index:
@@ -61,12 +62,12 @@ class Index:
     @cached_property
     def rows(self) -> np.ndarray:
         """int64 (count, 1 + columns)."""
-        return np.memmap(self.folder / ROWS, np.int64, "r", shape=(self.count, 1 + self.columns))
+        return _mapped(self.folder / ROWS, np.int64).reshape(self.count, 1 + self.columns)
 
     @cached_property
     def text(self) -> np.ndarray:
         """uint8, all names."""
-        return np.memmap(self.folder / NAMES, np.uint8, "r")
+        return _mapped(self.folder / NAMES, np.uint8)
 
     @property
     def names(self) -> Sequence[str]:
@@ -81,6 +82,11 @@ class Index:
     def numbers(self, number: int) -> list[int]:
         """Return what is recorded about image `number`."""
         return self.rows[number, 1:].tolist()
+
+
+def _mapped(path: Path, dtype: Any) -> np.ndarray:
+    """Return a file's numbers: mapped, or read if small, since each mapping costs a descriptor."""
+    return np.fromfile(path, dtype) if path.stat().st_size <= _READ_WHOLE else np.memmap(path, dtype, "r")
 
 
 class IndexNames(LazyNames):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -15,7 +17,12 @@ from gluon_wgan.data.sources.index_writer import IndexWriter
 from gluon_wgan.data.sources.lmdb_pages import LmdbPages
 from gluon_wgan.errors import UserError
 
+log = logging.getLogger("gluon_wgan.data")
+
 DATA_FILE = "data.mdb"
+_SIZED_KEY = re.compile(rb"(\d{1,5})-\d{5,}\Z")
+"""Size and number of an image, in an LMDB that holds each image once for every size."""
+_KEYS_WITHOUT_IMAGE = (b"length", b"__len__", b"__keys__", b"num-samples")
 USUAL = "bedroom_train_lmdb"
 """The category that the paper and the authors' code train on."""
 
@@ -24,6 +31,7 @@ class LsunSource(EncodedSource):
     """The images of one LSUN category, in the order of their keys.
 
     Only keys are listed, never values, once; a listing that was stopped goes on where it stopped.
+    Of an LMDB that holds each image once for every size (keys such as ``256-00000``), the largest size is taken.
     Each process opens the LMDB when it reads its first image.
 
     Parameters
@@ -52,13 +60,16 @@ class LsunSource(EncodedSource):
         self.index = index_of(
             Path(cache_dir),
             path,
-            "lsun",
+            "lmdb",
             self.facts,
             0,
             lambda writer: _list_keys(pages, writer),
             total=pages.entries,
             resumable=True,
         )
+        sized = _SIZED_KEY.match(self.index.key(0)) if self.index.count else None
+        if sized and self.index.count < pages.entries - 1:
+            log.info("%s holds each image at several sizes: those of %d pixels are used.", path, int(sized[1]))
         self._transaction: Any = None
         label = path.resolve().parent.name if path.name == DATA_FILE else path.stem
         super().__init__(self.index.names, label, max_pixels)
@@ -132,6 +143,18 @@ def _opened(path: str) -> Any:
 
 
 def _list_keys(pages: LmdbPages, writer: IndexWriter) -> None:
-    """Append the keys after those that are listed."""
-    for key in islice(pages.keys(), writer.count, None):
+    """Append the keys of images after those that are listed."""
+    prefix = _prefix(pages)
+    keys = filter(lambda key: key.startswith(prefix) and key not in _KEYS_WITHOUT_IMAGE, pages.keys())
+    for key in islice(keys, writer.count, None):
         writer.add(key)
+
+
+def _prefix(pages: LmdbPages) -> bytes:
+    """Return how the keys begin that are to be listed, where not all of them are."""
+    first = next(pages.keys())
+    if first.startswith(b"image-"):  # beside which there may be a label for each image
+        return b"image-"
+    if not _SIZED_KEY.match(first):
+        return b""
+    return b"%d-" % max(int(found[1]) for found in map(_SIZED_KEY.match, pages.keys()) if found)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan.data.decode import BadImage
+from gluon_wgan.data.foreign import JOIN_PARTS
 from gluon_wgan.data.sources import members
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, damaged, existing_file
 from gluon_wgan.data.sources.index import index_of
@@ -96,6 +97,8 @@ def _list(path: Path, writer: IndexWriter) -> None:
             entries, end = archive.infolist(), archive.start_dir
     except _LISTING_ERRORS as error:
         raise damaged(path, length, f"it ends without a ZIP directory that can be read: {error}") from error
+    if any(entry.volume for entry in entries) or path.with_suffix(".z01").exists():
+        raise UserError(f"{path} is one part of a split ZIP archive: {JOIN_PARTS}.")
     for entry in entries:
         if entry.is_dir() or not members.is_image(entry.filename):
             continue
