@@ -320,8 +320,9 @@ class TrainConfig:
     )
     sample_bn: str = _option(
         "batch",
-        "batch-norm statistics used for the pictures: of the batch, as the reference does, or running",
+        "batch-norm statistics used for the sample images: of the batch, as the reference does, or running",
         RUN,
+        kind=CADENCE,
         choices=("batch", "running"),
     )
     sample_rounding: str = _option(
@@ -340,7 +341,13 @@ class TrainConfig:
     )
     tensorboard: bool = _option(False, "write TensorBoard events to the run directory too", RUN, kind=CADENCE)
 
-    gpus: tuple[int, ...] = _option((), "GPUs to train on: 0, or 0,1; '' is the CPU", DEVICES, metavar="LIST")
+    gpus: tuple[int, ...] = _option(
+        (),
+        "GPUs to train on: 0, or 0,1; '' is the CPU (a resumed run needs as many devices as before)",
+        DEVICES,
+        kind=MACHINE,
+        metavar="LIST",
+    )
     require_gpu: bool = _option(False, "stop, instead of using the CPU, when there is no GPU", DEVICES, kind=MACHINE)
     threads: Optional[int] = _option(
         None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from decimal import Decimal, InvalidOperation
 from typing import Any, get_type_hints
 
 from gluon_wgan.config import RUN, TrainConfig
@@ -114,10 +115,24 @@ def _converter(name: str, of_type: Any) -> Any:
         return str  # as gpus
     if name == "dataset":
         return _dataset
-    for candidate in (int, float):
-        if candidate in (of_type, *getattr(of_type, "__args__", ())):
-            return candidate
-    return str
+    kinds = (of_type, *getattr(of_type, "__args__", ()))
+    return whole_number if int in kinds else float if float in kinds else str
+
+
+def whole_number(text: str) -> int:
+    """Return the whole number that a word of the command line stands for; ``1e4`` is one."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    # The bound keeps 1e999999999 from filling the memory; no option reaches it.
+    if value.is_finite() and abs(value.adjusted()) < 30 and value == value.to_integral_value():
+        return int(value)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
 
 
 def _dataset(word: str) -> str:
@@ -125,7 +140,7 @@ def _dataset(word: str) -> str:
 
 
 def _metavar(of_type: Any) -> str:
-    return {int: "N", float: "X"}.get(_converter("", of_type), "TEXT")
+    return {whole_number: "N", float: "X"}.get(_converter("", of_type), "TEXT")
 
 
 def _add_reference_spellings(parser: argparse.ArgumentParser) -> None:

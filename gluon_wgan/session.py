@@ -24,6 +24,7 @@ from gluon_wgan.pixels import to_bytes
 from gluon_wgan.progress import redraw_seconds
 from gluon_wgan.results import CriticScores
 from gluon_wgan.run import atomic, checkpoint_folders, figures
+from gluon_wgan.run.curves import RunCurves
 from gluon_wgan.run.directory import RunDirectory
 from gluon_wgan.run.environment import describe_environment
 from gluon_wgan.run.metrics import MetricsFile, make_row
@@ -82,7 +83,8 @@ class Session:
             state=self.state.data,
         )
         self.metrics = MetricsFile(run.metrics_file, self.state.gen_iter)
-        self.page = RunPage(run)
+        self.curves = RunCurves(run.metrics_file, config.curve_filter)
+        self.page = RunPage(run, self.curves)
         self.tensorboard = TensorBoard(run.tensorboard, self.state.gen_iter) if config.tensorboard else None
         sampling = streams.generator_for(config.seed, streams.SAMPLING)
         self.fixed_latents = streams.draw_latents(sampling, GRID, config.nz, config.latent)
@@ -175,7 +177,7 @@ class Session:
         samples = to_bytes(self.engine.sample(self.fixed_latents), self.config.sample_rounding)
         figures.save_grid(self._fake_file(), samples)
         if self.state.gen_iter > 0:
-            figures.save_curves(self.run.curves_file, self.run.metrics_file, self.config.curve_filter)
+            figures.save_curves(self.run.curves_file, self.curves.update())
         self.page.write_if_possible()
 
     def save(self) -> Path:

@@ -34,7 +34,7 @@ FIDELITY = ROOT / "docs" / "fidelity.md"
 BEGIN, END = "<!-- presets: begin -->\n", "<!-- presets: end -->\n"
 # Options that decide the numbers of a run without being details of an algorithm, and the opposite.
 NO_DETAIL = ("preset", "seed", "gpus", "net_g", "net_d")
-OTHER_DETAILS = ("resize", "curve_filter")
+OTHER_DETAILS = ("resize", "curve_filter", "sample_bn")
 ON_RESUME = {
     MATHS: "refused",
     PIXELS: "allowed if the pixels stay the same",

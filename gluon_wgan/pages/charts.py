@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 import numpy as np
 
-from gluon_wgan.pages.curves import Bins, RunningMedian, axis, series
+from gluon_wgan.run.curves import ELAPSED, FILTERED, RunCurves, Thinned
 
 CHARTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     (
@@ -22,57 +22,70 @@ CHARTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
 )
 """Title, explanation, and columns of ``metrics.csv`` with what a legend calls them."""
 
+DIGITS = 7
+"""Significant digits of a value in a page: as many as a float32 carries."""
 
-class Curves:
-    """A run's curves, kept so that a longer ``metrics.csv`` costs only its new rows.
 
-    Parameters
-    ----------
-    width
-        Width of the median filter in iterations, odd; 1 for none.
+def chart_data(curves: RunCurves) -> dict[str, Any]:
+    """Return the charts of one run, JSON-able."""
+    filtered = curves.filtered() if curves.width > 1 else None
+    charts = []
+    for title, note, columns in CHARTS:
+        if not _worth_showing(title, curves):
+            continue
+        found = [
+            {"label": label, "name": name, "axis": 0, "colour": place, **series(curves, name, filtered)}
+            for place, (name, label) in enumerate(columns)
+        ]
+        charts.append({"title": title, "note": note, "series": found})
+    return {"filter": curves.width, "axes": [axis(curves)], "charts": charts}
+
+
+def axis(curves: RunCurves) -> dict[str, Any]:
+    """Return where the bins lie: first and last iteration, and the training time at their ends in seconds."""
+    found: dict[str, Any] = {
+        "bin": curves.raw.size,
+        "rows": curves.rows,
+        "last": [int(value) for value in curves.column("gen_iter")],
+        "seconds": [round(float(value), 2) for value in curves.column(ELAPSED)],
+    }
+    if curves.raw.size > 1:
+        found["first"] = [int(value) for value in curves.column("gen_iter", "low")]
+    return found
+
+
+def series(curves: RunCurves, name: str, filtered: Optional[Thinned]) -> dict[str, Any]:
+    """Return a curve, JSON-able: its bins' lowest and highest values, raw and filtered.
+
+    A bin of one row has one value, so the highest are left out then.
     """
-
-    def __init__(self, width: int) -> None:
-        self.width = width
-        self._medians: dict[str, RunningMedian] = {}
-
-    def filtered(self, name: str, values: np.ndarray) -> Optional[np.ndarray]:
-        """Return a column median-filtered, or None without a filter."""
-        if self.width <= 1:
-            return None
-        return self._medians.setdefault(name, RunningMedian(self.width)).update(values)
-
-    def chart_data(self, metrics: dict[str, np.ndarray]) -> dict[str, Any]:
-        """Return the charts of one run, JSON-able.
-
-        Parameters
-        ----------
-        metrics
-            The columns of ``metrics.csv``, each float64 (rows,).
-        """
-        bins = Bins(len(metrics["gen_iter"]))
-        charts = []
-        for title, note, columns in CHARTS:
-            if not _worth_showing(title, metrics):
-                continue
-            curves = [
-                {
-                    "label": label,
-                    "name": name,
-                    "axis": 0,
-                    "colour": place,
-                    **series(metrics[name], self.filtered(name, metrics[name]), bins),
-                }
-                for place, (name, label) in enumerate(columns)
-            ]
-            charts.append({"title": title, "note": note, "series": curves})
-        return {"filter": self.width, "axes": [axis(metrics, bins)], "charts": charts}
+    found = extremes("raw", curves.column(name, "low"), curves.column(name, "high"), curves.raw.size)
+    return found if filtered is None else {**found, **filtered_series("median", name, filtered)}
 
 
-def _worth_showing(title: str, metrics: dict[str, np.ndarray]) -> bool:
-    estimated = bool(np.isfinite(metrics["w_estimate"]).any())
+def filtered_series(prefix: str, name: str, filtered: Thinned) -> dict[str, Any]:
+    """Return a filtered curve, JSON-able, as :func:`series` returns a raw one."""
+    place = FILTERED.index(name)
+    return extremes(prefix, filtered.low[:, place], filtered.high[:, place], filtered.size)
+
+
+def extremes(prefix: str, low: np.ndarray, high: np.ndarray, size: int) -> dict[str, Any]:
+    """Return the lowest and, where a bin has more than one row, the highest value of each bin, JSON-able."""
+    found = {f"{prefix}Low": _short(low)}
+    if size > 1:
+        found[f"{prefix}High"] = _short(high)
+    return found
+
+
+def _worth_showing(title: str, curves: RunCurves) -> bool:
+    estimated = bool(np.isfinite(curves.column("w_estimate", "low")).any())
     if title == "Wasserstein estimate":
         return estimated
     if title == "Critic's loss":  # elsewhere the estimate upside down
         return not estimated
-    return title != "Gradient penalty" or bool(np.any(metrics["penalty"]))
+    return title != "Gradient penalty" or bool(np.any(curves.column("penalty", "high")))
+
+
+def _short(values: np.ndarray) -> list[Optional[float]]:
+    # JSON has no NaN and no infinity; a gap in the curve stands for both.
+    return [float(f"{value:.{DIGITS}g}") if np.isfinite(value) else None for value in values.tolist()]

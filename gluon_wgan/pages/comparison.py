@@ -13,13 +13,15 @@ from gluon_wgan.config import MACHINE, TrainConfig
 from gluon_wgan.config_checks import flag_of
 from gluon_wgan.errors import UserError
 from gluon_wgan.pages.evaluations import Figure, differing, newest
-from gluon_wgan.pages.metrics_reader import MetricsReader
 from gluon_wgan.pages.run_record import RunRecord
 from gluon_wgan.pages.words import UNKNOWN, duration, exact, number, plain
+from gluon_wgan.run.curves import ELAPSED, RAW, RunCurves
 from gluon_wgan.run.directory import RunDirectory
 
 # Where a run lies says nothing of what it did.
 _PLACES = ("out", "cache_dir")
+BINS = 1000
+"""Most points along a run's curve."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +34,23 @@ class Side:
         What it is called beside the others: as much of its path as tells it from them.
     record
         What its directory tells.
-    metrics
-        The columns of its ``metrics.csv``, each float64 (rows,).
+    curves
+        What its ``metrics.csv`` tells.
     """
 
     name: str
     record: RunRecord
-    metrics: dict[str, np.ndarray]
+    curves: RunCurves
 
     @property
     def iterations(self) -> int:
         """Generator iterations so far."""
-        return int(self.metrics["gen_iter"][-1]) if len(self.metrics["gen_iter"]) else 0
+        return int(self.curves.recent[-1, RAW.index("gen_iter")]) if self.curves.rows else 0
+
+    @property
+    def seconds(self) -> float:
+        """Training time so far."""
+        return float(self.curves.recent[-1, RAW.index(ELAPSED)]) if self.curves.rows else 0.0
 
 
 def open_sides(paths: Sequence[Path]) -> list[Side]:
@@ -58,9 +65,11 @@ def open_sides(paths: Sequence[Path]) -> list[Side]:
     for place, path in enumerate(whole):
         if path in whole[:place]:
             raise UserError(f"{paths[place]} is named twice: name each run once.")
+    records = [RunRecord(RunDirectory(path)) for path in paths]
+    width = max((record.filter_width for record in records), default=TrainConfig.curve_filter)
     return [
-        Side(name, RunRecord(RunDirectory(path)), MetricsReader(path / "metrics.csv").read())
-        for name, path in zip(short_names(whole), paths)
+        Side(name, record, RunCurves(record.run.metrics_file, width, BINS).update())
+        for name, record in zip(short_names(whole), records)
     ]
 
 
@@ -97,7 +106,7 @@ def results(sides: Sequence[Side], width: int) -> list[tuple[str, list[str]]]:
     """
     return [
         ("generator iterations", [f"{side.iterations:,}{_goal(side.record.values)}" for side in sides]),
-        ("training time", [duration(float(np.nansum(side.metrics["seconds"]))) for side in sides]),
+        ("training time", [duration(side.seconds) for side in sides]),
         ("images a second", [_last(side, "images_per_second", width) for side in sides]),
         ("Wasserstein estimate", [_last(side, "w_estimate", width) for side in sides]),
         ("generator's loss", [_last(side, "loss_g", width) for side in sides]),
@@ -127,7 +136,7 @@ def same_noise(sides: Sequence[Side]) -> Optional[str]:
 
 def filter_width(sides: Sequence[Side]) -> int:
     """Return the width of the median filter for all curves: the widest of the runs' own."""
-    return max((side.record.filter_width for side in sides), default=TrainConfig.curve_filter)
+    return max((side.curves.width for side in sides), default=TrainConfig.curve_filter)
 
 
 def is_machine_option(flag: str) -> bool:
@@ -142,6 +151,6 @@ def _goal(values: dict[str, Any]) -> str:
 
 
 def _last(side: Side, name: str, width: int) -> str:
-    values = side.metrics[name][-width:]
+    values = side.curves.recent[-width:, RAW.index(name)]
     values = values[np.isfinite(values)]
     return number(float(np.median(values))) if len(values) else UNKNOWN

@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 import numpy as np
 
-from gluon_wgan.pages.charts import CHARTS
+from gluon_wgan.pages.charts import CHARTS, axis, filtered_series
 from gluon_wgan.pages.comparison import (
     Side,
     differing_options,
@@ -19,13 +19,11 @@ from gluon_wgan.pages.comparison import (
     results,
 )
 from gluon_wgan.pages.comparison_pictures import COLUMNS, Pictures
-from gluon_wgan.pages.curves import Bins, RunningMedian, axis, series
 from gluon_wgan.pages.template import render
 
 SCRIPTS = ("scales.js", "charts.js", "pictures.js", "page.js", "compare.js")
 LINES = 8
 """Colours that ``pages.css`` has for the runs."""
-_BINS = 1000
 _OVERLAID = ("w_estimate", "loss_d", "loss_g", "penalty", "images_per_second")
 
 
@@ -84,28 +82,24 @@ def render_comparison(sides: Sequence[Side], shown: Shown) -> str:
 
 def overlaid(sides: Sequence[Side], width: int) -> dict[str, Any]:
     """Return the charts, JSON-able: one curve for each run, median-filtered, each along its own axis."""
-    bins = [Bins(len(side.metrics["gen_iter"]), _BINS) for side in sides]
+    medians = [side.curves.filtered() for side in sides]
     charts = []
     for title, note, columns in CHARTS:
         for name, label in columns:
             curves = [
-                {"label": side.name, "name": name, "axis": run, "colour": run % LINES, **_curve(side, name, width, one)}
-                for run, (side, one) in enumerate(zip(sides, bins))
-                if name in _OVERLAID and np.isfinite(side.metrics[name]).any()
+                {"label": side.name, "name": name, "axis": run, "colour": run % LINES}
+                | filtered_series("raw", name, one)
+                for run, (side, one) in enumerate(zip(sides, medians))
+                if name in _OVERLAID and np.isfinite(side.curves.column(name, "low")).any()
             ]
             if curves and _says_something(name, sides):
                 charts.append({"title": title, "note": note, "column": label, "series": curves})
-    return {"filter": width, "axes": [axis(side.metrics, one) for side, one in zip(sides, bins)], "charts": charts}
-
-
-def _curve(side: Side, name: str, width: int, bins: Bins) -> dict[str, Any]:
-    values = side.metrics[name]
-    return series(RunningMedian(width).update(values) if width > 1 else values, None, bins)
+    return {"filter": width, "axes": [axis(side.curves) for side in sides], "charts": charts}
 
 
 def _says_something(name: str, sides: Sequence[Side]) -> bool:
     if name == "penalty":
-        return any(bool(np.any(side.metrics[name])) for side in sides)
+        return any(bool(np.any(side.curves.column(name, "high"))) for side in sides)
     # Where every run has an estimate, the critic's loss is only that upside down.
-    without = any(side.iterations and not np.isfinite(side.metrics["w_estimate"]).any() for side in sides)
+    without = any(side.iterations and not np.isfinite(side.curves.column("w_estimate", "low")).any() for side in sides)
     return name != "loss_d" or without

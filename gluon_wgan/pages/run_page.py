@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 from urllib.parse import quote
 
 import numpy as np
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.pages.charts import Curves
+from gluon_wgan.pages.charts import chart_data
 from gluon_wgan.pages.evaluations import figure_of
 from gluon_wgan.pages.facts import data_of, environment_of, options_of, resize_warning
-from gluon_wgan.pages.metrics_reader import MetricsReader
 from gluon_wgan.pages.run_record import REPORT, RunRecord
 from gluon_wgan.pages.template import render, write_page
 from gluon_wgan.pages.words import duration, number
+from gluon_wgan.run.curves import CRITIC_STEPS, ELAPSED, FILTERED, RAW, RECENT, RunCurves
 from gluon_wgan.run.directory import RunDirectory
 
 log = logging.getLogger("gluon_wgan")
@@ -34,13 +34,14 @@ class RunPage:
     ----------
     run
         The run directory; ``report.html`` goes into it.
+    curves
+        Its curves, if they are kept already; None reads them.
     """
 
-    def __init__(self, run: RunDirectory) -> None:
+    def __init__(self, run: RunDirectory, curves: Optional[RunCurves] = None) -> None:
         self.path = run.path / REPORT
         self._run = run
-        self._reader = MetricsReader(run.metrics_file)
-        self._curves = Curves(RunRecord(run).filter_width)
+        self._curves = RunCurves(run.metrics_file, RunRecord(run).filter_width) if curves is None else curves
         self._refused = False
 
     def write(self) -> Path:
@@ -65,9 +66,9 @@ class RunPage:
 
     def render(self) -> str:
         """Return the page as HTML."""
-        record, metrics = RunRecord(self._run), self._reader.read()
+        record, curves = RunRecord(self._run), self._curves.update()
         pictures = [{"at": iteration, "src": f"samples/{quote(path.name)}"} for iteration, path in record.samples()]
-        charts = self._curves.chart_data(metrics)
+        charts = chart_data(curves)
         lines, unread = record.evaluations()
         options = options_of(record)
         return render(
@@ -75,13 +76,13 @@ class RunPage:
             SCRIPTS,
             {**charts, "pictures": pictures},
             name=record.name,
-            summary=_summary(record, metrics),
+            summary=_summary(record, curves),
             written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %Z"),
             warning=resize_warning(record),
             charts=charts["charts"],
             bin=charts["axes"][0]["bin"],
             filter=self._curves.width,
-            milestones=self._milestones(metrics),
+            milestones=_milestones(curves),
             pictures=pictures,
             real="samples/real.png" if record.real() else None,
             figures=[figure_of(line) for line in reversed(lines)],
@@ -93,42 +94,50 @@ class RunPage:
             data=data_of(record),
         )
 
-    def _milestones(self, metrics: dict[str, np.ndarray]) -> list[dict[str, str]]:
-        """Return a few evenly spread rows of ``metrics.csv``, the first and the last among them."""
-        rows = len(metrics["gen_iter"])
-        if not rows:
-            return []
-        estimate = np.isfinite(metrics["w_estimate"]).any()
-        name = "w_estimate" if estimate else "loss_d"
-        filtered = self._curves.filtered(name, metrics[name])
-        seconds = np.cumsum(metrics["seconds"])
-        return [
+
+def _milestones(curves: RunCurves) -> list[dict[str, str]]:
+    """Return a few evenly spread rows of ``metrics.csv``, the first and the last among them."""
+    if not curves.rows:
+        return []
+    estimate = np.isfinite(curves.column("w_estimate")).any()
+    name = "w_estimate" if estimate else "loss_d"
+    medians = curves.filtered().last[:, FILTERED.index(name)]
+    # The last row of each bin; before them the first row, where that has no bin of its own.
+    rows = [(curves.first[0], curves.first_filtered(name))] if curves.raw.size > 1 else []
+    rows += list(zip(curves.raw.last, medians))
+    chosen = np.unique(np.linspace(0, len(rows) - 1, MILESTONES).round().astype(int))
+    found = []
+    for values, median in (rows[place] for place in chosen):
+        row = dict(zip(RAW, values.tolist()))
+        found.append(
             {
-                "iteration": f"{metrics['gen_iter'][row]:,.0f}",
-                "time": duration(seconds[row]),
-                name: number(float(metrics[name][row])),
-                "median": number(None if filtered is None else float(filtered[row])),
-                "loss_g": number(float(metrics["loss_g"][row])),
-                "D(real)": number(float(metrics["d_real"][row])),
-                "D(fake)": number(float(metrics["d_fake"][row])),
+                "iteration": f"{row['gen_iter']:,.0f}",
+                "time": duration(row[ELAPSED]),
+                name: number(row[name]),
+                "median": number(float(median) if curves.width > 1 else None),
+                "loss_g": number(row["loss_g"]),
+                "D(real)": number(row["d_real"]),
+                "D(fake)": number(row["d_fake"]),
             }
-            for row in np.unique(np.linspace(0, rows - 1, MILESTONES).round().astype(int))
-        ]
+        )
+    return found
 
 
-def _summary(record: RunRecord, metrics: dict[str, np.ndarray]) -> list[tuple[str, str]]:
+def _summary(record: RunRecord, curves: RunCurves) -> list[tuple[str, str]]:
     """Return what a reader wants to know first, as (name, text)."""
-    values, rows = record.values, len(metrics["gen_iter"])
-    done = int(metrics["gen_iter"][-1]) if rows else 0
+    values = record.values
+    row = dict(zip(RAW, curves.raw.last[-1].tolist())) if curves.rows else {}
+    done = int(row.get("gen_iter", 0))
     until: Any = values.get("gen_iters")
     epochs = values.get("epochs")
     goal = f" of {until:,}" if isinstance(until, int) else f", until epoch {epochs}" if epochs else ""
     found = [("generator iterations", f"{done:,}{goal}"), ("preset", str(values.get("preset", "?")))]
-    if rows:
+    if row:
+        speeds = curves.recent[-RECENT:, RAW.index("images_per_second")]
         found += [
-            ("epochs", f"{metrics['epoch'][-1]:,.0f}"),
-            ("critic steps", f"{metrics['critic_steps'].sum():,.0f}"),
-            ("training time", duration(float(np.nansum(metrics["seconds"])))),
-            ("images a second", number(float(np.nanmedian(metrics["images_per_second"][-100:])))),
+            ("epochs", f"{row['epoch']:,.0f}"),
+            ("critic steps", f"{row[CRITIC_STEPS]:,.0f}"),
+            ("training time", duration(row[ELAPSED])),
+            ("images a second", number(float(np.nanmedian(speeds)))),
         ]
     return found

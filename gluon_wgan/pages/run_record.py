@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.errors import UserError
+from gluon_wgan.run.checkpoint_folders import numbers_in
 from gluon_wgan.run.directory import RunDirectory
 
 EVALUATIONS = "evaluation.jsonl"
@@ -77,7 +78,7 @@ class RunRecord:
 
     def sessions(self) -> list[tuple[str, dict[str, Any]]]:
         """Return the environment of the run's beginning and of each continuation, oldest first."""
-        later = sorted(self.run.path.glob("environment_*.json"))
+        later = sorted(self.run.path.glob("environment_*.json"), key=lambda path: numbers_in(path.stem))
         found = [("from the beginning", _object(self.run.environment_file))]
         found += [(f"from {path.stem.replace('environment_', '', 1)}", _object(path)) for path in later]
         return [(words, values) for words, values in found if values]

@@ -29,7 +29,7 @@ from gluon_wgan.reproduction.split import HELD_OUT, TRAIN, store_path
 from gluon_wgan.reproduction.training import Task
 from gluon_wgan.reproduction.weights import critic_weights
 from gluon_wgan.run import atomic
-from gluon_wgan.run.figures import median_filtered
+from gluon_wgan.run.curves import median_filtered
 from gluon_wgan.run.metrics import read_metrics
 from gluon_wgan.using.drawing import Artist
 from gluon_wgan.using.latents import draw_groups

@@ -15,7 +15,7 @@ from gluon_wgan.reproduction.plan import Plan
 from gluon_wgan.reproduction.results import Row, write_rows
 from gluon_wgan.reproduction.starts import watch_all
 from gluon_wgan.reproduction.training import Task
-from gluon_wgan.run.figures import median_filtered
+from gluon_wgan.run.curves import median_filtered
 from gluon_wgan.run.metrics import read_metrics
 
 _POINTS = 250

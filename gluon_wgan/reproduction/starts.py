@@ -24,7 +24,7 @@ from gluon_wgan.progress import redraw_seconds
 from gluon_wgan.reproduction.results import Row
 from gluon_wgan.reproduction.training import Task
 from gluon_wgan.run import atomic
-from gluon_wgan.run.figures import median_filtered
+from gluon_wgan.run.curves import median_filtered
 from gluon_wgan.wgan import WGAN
 
 FORMAT = 1

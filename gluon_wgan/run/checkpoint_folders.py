@@ -152,11 +152,12 @@ def check_checkpoint(path: Path) -> None:
 def list_checkpoints(parent: Path) -> list[Path]:
     """Return the checkpoints of a run, oldest first."""
     # iter_000500 comes after iter_000499_step_003 and before iter_000500_step_001.
-    return sorted((path for path in parent.glob("iter_*") if path.is_dir()), key=_numbers)
+    return sorted((path for path in parent.glob("iter_*") if path.is_dir()), key=lambda path: numbers_in(path.name))
 
 
-def _numbers(path: Path) -> list[int]:
-    return [int(part) for part in path.name.split("_") if part.isdigit()]
+def numbers_in(name: str) -> list[int]:
+    """Return the numbers between a name's underscores, by which checkpoints sort beyond six digits too."""
+    return [int(part) for part in name.split("_") if part.isdecimal()]
 
 
 def newest_whole_checkpoint(parent: Path) -> Optional[Path]:

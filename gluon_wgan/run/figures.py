@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import median_filter
 
 from gluon_wgan.run import atomic
-from gluon_wgan.run.metrics import read_metrics
+from gluon_wgan.run.curves import FILTERED, RunCurves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,41 +52,28 @@ def save_grid(path: Path, images: np.ndarray, columns: int = 8) -> None:
     atomic.write_bytes(path, content.getvalue())
 
 
-def median_filtered(curve: np.ndarray, width: int) -> np.ndarray:
-    """Filter a curve as the paper's figures are, repeating its ends so that they do not bend to zero."""
-    return median_filter(curve, size=width, mode="nearest")
-
-
-def save_curves(path: Path, metrics_file: Path, filter_width: int) -> None:
+def save_curves(path: Path, curves: RunCurves) -> None:
     """Draw the losses over the generator iterations, raw and median-filtered, and write it in one step.
-
-    Parameters
-    ----------
-    path, metrics_file
-        The picture, and the ``metrics.csv`` that it shows.
-    filter_width
-        Width of the median filter in iterations, odd; 1 leaves the filtered curve out.
 
     Notes
     -----
-    -Loss_D where it estimates a distance, as the paper's figures show it; both losses otherwise.
+    -Loss_D where it estimates a distance, as the paper's figures show it; both losses otherwise. A long run's curve
+    goes through the lowest and the highest value of each bin, which at this size looks as the whole curve does.
     """
     # Imported here because it takes a second that a start of training need not wait for.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    metrics = {name: np.array(values) for name, values in read_metrics(metrics_file).items()}
     figure = Figure(figsize=(9, 5), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    iterations, estimate = metrics["gen_iter"], metrics["w_estimate"]
-    if np.isnan(estimate).all() and len(estimate):
-        _draw(axes, iterations, metrics["loss_d"], filter_width, "loss_d", "tab:blue")
-        _draw(axes, iterations, metrics["loss_g"], filter_width, "loss_g", "tab:orange")
+    if np.isnan(curves.column("w_estimate")).all() and curves.rows:
+        _draw(axes, curves, "loss_d", "loss_d", "tab:blue")
+        _draw(axes, curves, "loss_g", "loss_g", "tab:orange")
         axes.set_ylabel("loss")
         axes.set_title("Cross-entropy of critic and generator")
     else:
-        _draw(axes, iterations, estimate, filter_width, "mean over the critic steps", "tab:blue")
+        _draw(axes, curves, "w_estimate", "mean over the critic steps", "tab:blue")
         axes.set_ylabel("\N{MINUS SIGN}Loss_D  =  mean D(fake) \N{MINUS SIGN} mean D(real)")
         axes.set_title("Wasserstein estimate")
     axes.set_xlabel("generator iterations")
@@ -100,10 +86,20 @@ def save_curves(path: Path, metrics_file: Path, filter_width: int) -> None:
     atomic.write_bytes(path, content.getvalue())
 
 
-def _draw(axes: Axes, iterations: np.ndarray, curve: np.ndarray, filter_width: int, label: str, colour: str) -> None:
-    filtered = filter_width > 1 and len(curve) > 0
+def _draw(axes: Axes, curves: RunCurves, name: str, label: str, colour: str) -> None:
+    filtered = curves.width > 1 and curves.rows > 0
     alpha = 0.35 if filtered else 1.0
-    axes.plot(iterations, curve, color=colour, alpha=alpha, linewidth=0.8, label=f"{label}, raw")
+    low, high = curves.column(name, "low"), curves.column(name, "high")
+    axes.plot(*_line(curves, low, high), color=colour, alpha=alpha, linewidth=0.8, label=f"{label}, raw")
     if filtered:
-        values = median_filtered(curve, filter_width)
-        axes.plot(iterations, values, color=colour, linewidth=1.8, label=f"{label}, median of {filter_width}")
+        medians, place = curves.filtered(), FILTERED.index(name)
+        line = _line(curves, medians.low[:, place], medians.high[:, place])
+        axes.plot(*line, color=colour, linewidth=1.8, label=f"{label}, median of {curves.width}")
+
+
+def _line(curves: RunCurves, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points of a line through each bin's lowest and highest value; a bin of one row has one point."""
+    if curves.raw.size == 1:
+        return curves.column("gen_iter"), low
+    ends = np.stack([curves.column("gen_iter", "low"), curves.column("gen_iter", "high")], axis=1)
+    return ends.ravel(), np.stack([low, high], axis=1).ravel()

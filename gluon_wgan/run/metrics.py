@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Optional, TextIO
+
+import numpy as np
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.results import CriticScores
 from gluon_wgan.run import atomic
+
+log = logging.getLogger("gluon_wgan")
+
+BLOCK = 1 << 20
+"""Bytes that are parsed at once, so that a file of any length is read in bounded memory."""
 
 
 @dataclass(frozen=True)
@@ -106,28 +114,26 @@ class MetricsFile:
     Parameters
     ----------
     path
-        The file; it is made when it does not exist.
+        The file; it is made when it does not exist, with a warning if rows should be there.
     gen_iter
         Rows after this generator iteration are cut off, since they are about to be made again.
 
     Raises
     ------
     UserError
-        When the file lacks rows up to ``gen_iter``.
+        When the file lacks rows before ``gen_iter``, or is damaged.
     """
 
     def __init__(self, path: Path, gen_iter: int) -> None:
-        rows = [row for row in _whole_rows(path) if int(row["gen_iter"]) <= gen_iter]
-        if len(rows) != gen_iter:
-            raise UserError(
-                f"{path} holds {len(rows)} rows up to iteration {gen_iter}, where the checkpoint stands: put "
-                "the file back as the run wrote it."
-            )
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        atomic.write_bytes(path, text.getvalue().encode())
+        header = (",".join(COLUMNS) + "\n").encode()
+        if path.exists() and path.stat().st_size:
+            end = _end_of_iteration(path, gen_iter, header)
+            if end < path.stat().st_size:
+                os.truncate(path, end)
+        else:
+            if gen_iter:
+                log.warning("%s is missing: a new one begins after iteration %d.", path, gen_iter)
+            atomic.write_bytes(path, header)
         self._file: TextIO = path.open("a", encoding="utf-8", newline="")
         self._writer = csv.DictWriter(self._file, COLUMNS, lineterminator="\n")
 
@@ -145,27 +151,121 @@ class MetricsFile:
         self._file.close()
 
 
+def _end_of_iteration(path: Path, gen_iter: int, header: bytes) -> int:
+    """Return where in the file the row of an iteration ends, having checked every row up to it."""
+    remedy = "put the file back as the run wrote it, or move it away and continue without its rows"
+    with path.open("rb") as file:
+        if file.readline(BLOCK) != header:
+            raise UserError(f"{path} has another first line than this version of gluon_wgan writes: {remedy}.")
+    reader = BlockReader(path)
+    last: Optional[float] = None
+    end = len(header)
+    for rows, text in reader.blocks():
+        iterations = rows[:, COLUMNS.index("gen_iter")]
+        kept = int((iterations <= gen_iter).sum())
+        expected = (iterations[0] if last is None else last + 1) + np.arange(kept)
+        if kept and not (float(iterations[0]).is_integer() and np.array_equal(iterations[:kept], expected)):
+            raise UserError(f"{path} does not count its iterations one by one: {remedy}.")
+        last = float(iterations[kept - 1]) if kept else last
+        end = reader.offset
+        if kept < len(rows):
+            lines = text.splitlines(keepends=True)
+            filled = [number for number, line in enumerate(lines) if line.strip()]
+            end -= sum(map(len, lines[filled[kept] :]))
+            break
+    if (last or 0) != gen_iter:
+        found = "no rows" if last is None else f"rows up to iteration {last:.0f}"
+        raise UserError(f"{path} holds {found}, where the checkpoint stands at iteration {gen_iter}: {remedy}.")
+    return end
+
+
+class BlockReader:
+    """Reads a growing ``metrics.csv`` block by block, each row once.
+
+    Parameters
+    ----------
+    path
+        The file. A last row without a line end is left for the next time.
+
+    Attributes
+    ----------
+    offset
+        Where in the file the rows read so far end.
+    restarts
+        How often reading began again from the top, since the file had become another.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset, self.restarts = 0, 0
+        self._head: Optional[bytes] = None
+        self._line = 1
+
+    def blocks(self) -> Iterator[tuple[np.ndarray, bytes]]:
+        """Yield the rows that are new: float64 (n, len(COLUMNS)), and the text that they stood in.
+
+        Raises
+        ------
+        UserError
+            When the file is missing, is no ``metrics.csv``, or is damaged; the sentence names the line.
+        """
+        try:
+            with self.path.open("rb") as file:
+                head = file.readline(BLOCK)
+                if head != self._head or file.seek(0, io.SEEK_END) < self.offset:
+                    self._begin(head)
+                file.seek(self.offset)
+                rest = b""
+                while block := file.read(BLOCK):
+                    block = rest + block
+                    text, rest = block[: block.rfind(b"\n") + 1], block[block.rfind(b"\n") + 1 :]
+                    if len(rest) > BLOCK:
+                        raise UserError(f"{self.path} is damaged after line {self._line}: {_PUT_BACK}.")
+                    rows = self._parse(text) if text.strip() else None
+                    self.offset += len(text)
+                    self._line += text.count(b"\n")
+                    if rows is not None:
+                        yield rows, text
+        except OSError as error:
+            raise UserError(
+                f"Cannot read {self.path} ({error.strerror or error}): name a run directory that training wrote."
+            ) from None
+
+    def _begin(self, head: bytes) -> None:
+        names = head.decode("utf-8", "replace").rstrip("\r\n").split(",")
+        if not set(COLUMNS) <= set(names) or not head.endswith(b"\n"):
+            raise UserError(
+                f"{self.path} is not a metrics.csv of this project (its first line lacks "
+                f"{next((name for name in COLUMNS if name not in names), 'its end')}): name a run directory that "
+                "training wrote."
+            )
+        self.restarts += self._head is not None
+        self._head, self.offset, self._line = head, len(head), 1
+        self._places = [names.index(name) for name in COLUMNS]
+
+    def _parse(self, text: bytes) -> np.ndarray:
+        try:
+            return np.loadtxt(
+                io.BytesIO(text), delimiter=",", usecols=self._places, ndmin=2, comments=None, encoding="utf-8"
+            )
+        except ValueError:
+            for number, line in enumerate(text.split(b"\n"), self._line + 1):
+                fields = line.split(b",")
+                try:
+                    [float(fields[place]) for place in self._places if line.strip()]
+                except (ValueError, IndexError):
+                    raise UserError(f"{self.path} is damaged at line {number}: {_PUT_BACK}.") from None
+            raise UserError(f"{self.path} is damaged: {_PUT_BACK}.") from None
+
+
+_PUT_BACK = "put the file back as the run wrote it"
+
+
 def read_metrics(path: Path) -> dict[str, list[float]]:
-    """Read a ``metrics.csv`` as one list for each column.
+    """Read a ``metrics.csv`` as one list for each column, all empty when it does not exist.
 
     A last row that a kill left unfinished is ignored.
     """
-    rows = _whole_rows(path)
-    return {name: [float(row[name]) for row in rows] for name in COLUMNS}
-
-
-def _whole_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the complete rows of the file, none when it does not exist."""
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8", errors="replace")
-    whole = text[: text.rfind("\n") + 1]
-    rows = list(csv.DictReader(io.StringIO(whole)))
-    good = []
-    for number, row in enumerate(rows, 2):
-        try:
-            [float(row[name]) for name in COLUMNS]
-        except (KeyError, TypeError, ValueError):
-            raise UserError(f"{path} is damaged at line {number}: put the file back as the run wrote it.") from None
-        good.append(row)
-    return good
+    blocks = [rows for rows, _ in BlockReader(path).blocks()] if path.exists() else []
+    rows = np.concatenate([np.empty((0, len(COLUMNS))), *blocks])
+    return {name: rows[:, place].tolist() for place, name in enumerate(COLUMNS)}

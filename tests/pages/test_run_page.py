@@ -64,7 +64,7 @@ def test_a_long_run_keeps_its_extremes_in_a_small_page(make_run):
     found = curve(page, "loss_g")
     assert len(found["rawLow"]) <= 2000
     assert (min(found["rawLow"]), max(found["rawHigh"])) == pytest.approx((min(rows["loss_g"]), max(rows["loss_g"])))
-    assert "every 5 iterations" in page.text
+    assert "every 8 iterations" in page.text
     assert (path / "report.html").stat().st_size < 3_000_000
 
 

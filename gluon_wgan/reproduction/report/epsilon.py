@@ -10,7 +10,7 @@ from gluon_wgan.reproduction.effects import words
 from gluon_wgan.reproduction.report.drawing import COLOURS, new_figure, save_svg
 from gluon_wgan.reproduction.report.material import Material
 from gluon_wgan.reproduction.report.words import picture, table
-from gluon_wgan.run.figures import median_filtered
+from gluon_wgan.run.curves import median_filtered
 
 TUNED, INSIDE, OUTSIDE = "eps-tuned", "eps-1e-8", "eps-outside"
 FILTER = 101
