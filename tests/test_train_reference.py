@@ -28,7 +28,7 @@ from gluon_wgan.run.metrics import COLUMNS, WALL_CLOCK_COLUMNS
 from gluon_wgan.running import open_run, train_in
 from gluon_wgan.sampling import sample
 from gluon_wgan.wgan import WGAN
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, load_torch
 
 # The tolerance of docs/fidelity.md for double precision, every tensor after every step.
 DOUBLE = 1e-10
@@ -55,7 +55,7 @@ TOOL = REPOSITORY / "tools" / "train_reference.py"
 
 @pytest.fixture(scope="module", autouse=True)
 def torch():
-    return pytest.importorskip("torch") if not os.environ.get("CI") else __import__("torch")
+    return load_torch()
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,13 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from gluon_wgan.errors import UserError
+from gluon_wgan.utils.folders import remove_ours, rename_new, strangers
 
 log = logging.getLogger("gluon_wgan.data")
 
@@ -30,7 +32,7 @@ def partial_of(final: Path) -> Path:
 @contextmanager
 def locked(final: Path) -> Iterator[None]:
     """Hold the lock of the folder `final`, waiting for it if another process or thread has it."""
-    with _lock_file(final).open("w") as file:
+    with _lock_file(final).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -43,31 +45,70 @@ def locked(final: Path) -> Iterator[None]:
 def completing(final: Path) -> Iterator[Path]:
     """Lend the partial folder of `final`, which takes its place if all goes well, and else stays.
 
-    What an earlier process left in it is still there. The caller holds the lock of `final`. A folder that is
-    at `final` already is deleted.
+    What an earlier process left in it is still there. The caller holds the lock of `final`.
+
+    Raises
+    ------
+    UserError
+        When something has appeared at `final` meanwhile, which is never replaced, or the partial folder is a link.
     """
     partial = partial_of(final)
     partial.mkdir(exist_ok=True)
+    if partial.is_symlink():
+        raise UserError(f"{partial} is a link, into which nothing is written: move it away.")
     yield partial
     for path in (*partial.iterdir(), partial):
         flush_to_disk(path)
-    if final.exists():
-        shutil.rmtree(final)
-    partial.rename(final)
+    try:
+        rename_new(partial, final)
+    except FileExistsError:
+        raise UserError(
+            f"{final} appeared while it was being made and is left as it is: move it away and run the same again "
+            f"with --resume; what was made is in {partial}."
+        ) from None
     flush_to_disk(final.parent)
 
 
-def remove_litter(folder: Path) -> None:
-    """Remove every partial folder in `folder` that nobody has been making for a week."""
+def refuse_strangers(partial: Path, is_ours: Callable[[str], bool]) -> None:
+    """Refuse a partial folder that holds anything which this project would not have written.
+
+    Raises
+    ------
+    UserError
+        Naming it.
+    """
+    if not os.path.lexists(partial):
+        return
+    if partial.is_symlink() or not partial.is_dir():
+        raise UserError(f"{partial} is in the way: move it away.")
+    for path in strangers(partial, is_ours):
+        raise UserError(f"{path} is no part of an unfinished folder: move it out of {partial}, or move that away.")
+
+
+def remove_stale_partials(folder: Path, is_final: Callable[[str], bool], is_ours: Callable[[str], bool]) -> None:
+    """Remove the partial folders that nobody has been making for a week; anything else in them stays.
+
+    Parameters
+    ----------
+    folder
+        Where they lie.
+    is_final
+        Whether a folder of this name, without ``.partial``, is one that is made here.
+    is_ours
+        Whether a file of this name is written into it.
+    """
     for partial in folder.glob("*" + _PARTIAL):
-        with _lock_file(partial.with_name(partial.name[: -len(_PARTIAL)])).open("w") as file:
+        final = partial.with_name(partial.name[: -len(_PARTIAL)])
+        if not is_final(final.name) or partial.is_symlink() or not partial.is_dir():
+            continue
+        with _lock_file(final).open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
             with suppress(OSError):
                 if time.time() - partial.stat().st_mtime > _STALE_SECONDS:
-                    shutil.rmtree(partial, ignore_errors=True)
+                    remove_ours(partial, is_ours)
 
 
 def replace_file(path: Path, text: str) -> None:

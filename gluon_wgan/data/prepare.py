@@ -7,6 +7,7 @@ store of the right name has the right pixels. A store elsewhere has the name tha
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -18,15 +19,16 @@ from typing import Optional, Union
 import numpy as np
 from tqdm import tqdm
 
-from gluon_wgan.data.atomic import completing, locked, partial_of, remove_litter
+from gluon_wgan.data.atomic import completing, locked, partial_of, refuse_strangers, remove_stale_partials
 from gluon_wgan.data.geometry import Box
 from gluon_wgan.data.recipe import differences, recipe, recipe_key
 from gluon_wgan.data.sources import Source
-from gluon_wgan.data.store import SKIPPED, Store, open_store
-from gluon_wgan.data.store_writer import StoreWriter, read_journal
+from gluon_wgan.data.store import META, SKIPPED, Store, open_store
+from gluon_wgan.data.store_writer import StoreWriter, is_store_file, read_journal, was_begun
 from gluon_wgan.data.workers import Failures, Task, run_task
 from gluon_wgan.errors import UserError
 from gluon_wgan.progress import redraw_seconds
+from gluon_wgan.utils.folders import named_as, remove_ours
 
 log = logging.getLogger("gluon_wgan.data")
 
@@ -34,6 +36,7 @@ SHARD_BYTES = 1 << 30
 MOST_SHARDS = 256
 """Each shard that is in use costs a mapping and an open file."""
 _NAMED_IN_LOG = 5
+_is_cached_store = named_as(r".+-\d+px-[a-z0-9-]+-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -88,10 +91,11 @@ def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str
         store = _usable_store(final)
         if store is None:
             final.parent.mkdir(parents=True, exist_ok=True)
-            remove_litter(final.parent)
+            remove_stale_partials(final.parent, _is_cached_store, is_store_file)
             with locked(final):
                 store = _usable_store(final)  # the process that had the lock may have made it
                 if store is None:
+                    _remove_unusable(final)
                     store = work.build(final, _default_shard(len(source), work.row))
     except OSError as error:
         raise UserError(
@@ -171,15 +175,17 @@ class _Work:
 
     def check_partial(self, partial: Path, resume: bool, per_shard: Optional[int]) -> Optional[int]:
         """Return how many images a shard has in what was begun, or None; refuse to touch it unasked."""
-        if not partial.exists():
+        if not os.path.lexists(partial):
             return None
+        refuse_strangers(partial, is_store_file)
+        if not was_begun(partial):
+            raise UserError(f"{partial} was not begun by this tool: move it away, or choose another --out.")
         journal = read_journal(partial)
         done = 0 if journal is None else journal["kept"] + journal["skipped"]
         if not resume:
-            raise UserError(
-                f"{partial} holds {done} images that an earlier process has prepared: add --resume to go on, or "
-                "delete it."
-            )
+            whole = (partial / META).exists()
+            held = "a finished store" if whole else f"{done} images that an earlier process has prepared"
+            raise UserError(f"{partial} holds {held}: add --resume to go on, or delete it.")
         if journal is None:
             return None
         other = differences(journal["made_from"], self.made_from)
@@ -191,16 +197,31 @@ class _Work:
 
     def build(self, final: Path, per_shard: int) -> Store:
         """Prepare the images, from where an earlier process stopped, into a store at `final`."""
+        refuse_strangers(partial_of(final), is_store_file)
         with completing(final) as partial:
-            writer = StoreWriter(partial, self.key, self.made_from, self.row, per_shard)
-            try:
-                self._fill(writer)
-            except BaseException:
-                writer.close()
-                if read_journal(partial) is None:  # nothing to go on with
-                    shutil.rmtree(partial, ignore_errors=True)
-                raise
+            if not self._is_whole(partial):
+                self._write(partial, per_shard)
         return open_store(final)
+
+    def _is_whole(self, partial: Path) -> bool:
+        """Say whether only the renaming of the finished store is left to do."""
+        try:
+            store = open_store(partial)
+            store.verify()
+        except UserError:
+            return False
+        return store.made_from == self.made_from
+
+    def _write(self, partial: Path, per_shard: int) -> None:
+        writer = StoreWriter(partial, self.key, self.made_from, self.row, per_shard)
+        try:
+            self._fill(writer)
+        except BaseException:
+            writer.close()
+            journal = read_journal(partial)
+            if journal is None or not journal["kept"] + journal["skipped"]:  # nothing to go on with
+                remove_ours(partial, is_store_file)
+            raise
 
     def _fill(self, writer: StoreWriter) -> None:
         source, names = self.task.source, self.task.source.names
@@ -251,6 +272,12 @@ def _refuse_small_disk(folder: Path, needed: int) -> None:
             f"The store needs {needed / 1e9:.1f} GB more and {folder.parent} has {free / 1e9:.1f} GB left: make room, "
             "or prepare fewer or smaller images."
         )
+
+
+def _remove_unusable(final: Path) -> None:
+    """Make way for a store in the cache: delete what is left of an unusable one, and nothing else."""
+    if not remove_ours(final, is_store_file):
+        raise UserError(f"{final} holds files that belong to no store: move them away, or choose another --cache-dir.")
 
 
 def _usable_store(path: Path) -> Optional[Store]:

@@ -12,7 +12,7 @@ import io
 import json
 import logging
 import os
-import shutil
+import re
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +25,7 @@ import numpy as np
 from gluon_wgan.data.atomic import flush_to_disk, replace_file
 from gluon_wgan.data.growing import GrowingFile
 from gluon_wgan.data.store import FORMAT_VERSION, META, NAME_ENDS, NAMES, SKIPPED, shard_name
+from gluon_wgan.utils.folders import named_as, remove_ours
 
 log = logging.getLogger("gluon_wgan.data")
 
@@ -34,6 +35,10 @@ JOURNAL_SECONDS = 5.0
 # Often enough that little is left to be waited for at the end.
 _FLUSH_BYTES = 1 << 24
 _LISTS = (NAMES, NAME_ENDS, SKIPPED)
+is_store_file = named_as(
+    r"pixels-\d{5,}\.u8", *map(re.escape, _LISTS), *(rf"\.?{re.escape(name)}" for name in (META, JOURNAL))
+)
+"""Whether a file of this name is written into a store, finished or not."""
 
 
 class StoreWriter:
@@ -135,9 +140,9 @@ class StoreWriter:
         self._close_files()
 
     def discard(self) -> None:
-        """Delete everything."""
+        """Delete everything that was written."""
         self.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_ours(self.folder, is_store_file)
 
     def _clear(self) -> None:
         self.kept = self.skipped = 0
@@ -148,13 +153,18 @@ class StoreWriter:
         self._unflushed: list[Path] = []
 
     def _begin(self) -> None:
-        for path in self.folder.iterdir():
-            path.unlink()
+        remove_ours(self.folder, is_store_file)
+        self.folder.mkdir(exist_ok=True)
+        # Before anything else, so that a folder without a journal is known to be somebody else's.
+        replace_file(self.folder / JOURNAL, json.dumps(self._journal()))
         self._lists = {name: GrowingFile(self.folder / name) for name in _LISTS}
         self._lists[SKIPPED].append(_as_csv([("name", "reason")]))
 
     def _go_on(self, journal: dict[str, Any]) -> None:
         """Check and reopen everything as the journal has it."""
+        if not journal["files"]:
+            self._begin()
+            return
         for number, facts in enumerate(journal["shards"]):
             also = self._whole if number else None
             self._shard = GrowingFile(self.folder / shard_name(number), **facts, also=also)
@@ -222,6 +232,12 @@ class StoreWriter:
             flush_to_disk(path)
         if journal is not None:
             replace_file(self.folder / JOURNAL, journal)
+
+
+def was_begun(partial: Path) -> bool:
+    """Say whether a folder is empty or bears the marks of a store that this module was writing into it."""
+    names = set(os.listdir(partial))
+    return not names or not names.isdisjoint((JOURNAL, f".{JOURNAL}", META))
 
 
 def read_journal(folder: Path) -> Optional[dict[str, Any]]:

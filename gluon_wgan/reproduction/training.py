@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
@@ -25,6 +25,7 @@ from gluon_wgan.progress import redraw_seconds
 from gluon_wgan.reproduction.plan import Run
 from gluon_wgan.reproduction.split import TRAIN, store_path
 from gluon_wgan.run.directory import RunDirectory
+from gluon_wgan.utils.folders import remove_stale_files
 
 PROGRAM = Path(__file__).resolve().parents[2] / "train_wgan.py"
 _LOOK_EVERY = 1.0
@@ -177,9 +178,11 @@ def _remove_unbegun(path: Path) -> None:
     """Remove the empty folders of a run that was killed before it had a configuration, so that it can begin again."""
     if not path.is_dir() or (path / "config.json").exists():
         return
-    folders = [entry for entry in path.iterdir() if not entry.name.startswith(".config.json.")]
-    if all(entry.name in ("samples", "checkpoints") and not any(entry.iterdir()) for entry in folders):
-        shutil.rmtree(path)
+    remove_stale_files(path, ["config.json"])
+    with suppress(OSError):  # of a folder that holds something, which stays
+        for folder in (path / "samples", path / "checkpoints", path):
+            if folder.exists():
+                folder.rmdir()
 
 
 def _refuse_other_run(task: Task) -> None:

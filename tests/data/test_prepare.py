@@ -339,18 +339,21 @@ def test_two_processes_share_one_store(tmp_path: Path, repository: Path) -> None
     assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1
 
 
-def test_litter_of_others_is_removed_after_a_week_unless_they_live(tmp_path: Path, prepare_small: Prepare) -> None:
+def test_stale_partial_stores_are_removed_after_a_week_unless_somebody_holds_them(
+    tmp_path: Path, prepare_small: Prepare
+) -> None:
     cache = tmp_path / "cache"
-    for name, days in (("dead-1", 8), ("live-2", 8), ("young-3", 6)):
+    dead, live, young = (f"{name}-8px-pil-bilinear-{'0' * 16}" for name in ("dead", "live", "young"))
+    for name, days in ((dead, 8), (live, 8), (young, 6)):
         partial = cache / f"{name}.partial"
         partial.mkdir(parents=True)
         (partial / "pixels-00000.u8").write_bytes(b"x")
         os.utime(partial, times=(time.time() - days * 86_400,) * 2)
-    with locked(cache / "live-2"):
+    with locked(cache / live):
         prepare_small(DrawnFacesSource(1, 0))
-        assert sorted(path.name for path in cache.glob("*.partial")) == ["live-2.partial", "young-3.partial"]
+        assert sorted(path.name for path in cache.glob("*.partial")) == [f"{live}.partial", f"{young}.partial"]
     prepare_small(DrawnFacesSource(2, 0))
-    assert [path.name for path in cache.glob("*.partial")] == ["young-3.partial"]
+    assert [path.name for path in cache.glob("*.partial")] == [f"{young}.partial"]
 
 
 def test_works_from_stdin_and_from_a_script_without_main_guard(tmp_path: Path, repository: Path) -> None:
@@ -440,17 +443,21 @@ def test_the_one_that_waited_uses_what_the_other_made(
         assert waiting.result().path == cache / made.path.name
 
 
-def test_a_folder_is_replaced_in_one_step_or_not_at_all(tmp_path: Path) -> None:
+def test_a_folder_appears_in_one_step_or_not_at_all(tmp_path: Path) -> None:
     final = tmp_path / "final"
     with completing(final) as partial:
         (partial / "old").write_text("old")
         assert not final.exists()
         before = (partial / "old").stat().st_ino
     assert (final / "old").stat().st_ino == before  # moved, not copied
+    final.rename(tmp_path / "first")
     with pytest.raises(ZeroDivisionError), completing(final) as partial:
         (partial / "half").write_text("half")
         raise ZeroDivisionError
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["final", "final.partial", "half", "old"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["final.partial", "first", "half", "old"]
     with completing(final) as partial:
         assert (partial / "half").read_text() == "half"  # what is there can be gone on with
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["final", "half"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["final", "first", "half", "old"]
+    with pytest.raises(UserError, match="appeared while"), completing(final) as partial:
+        (partial / "whole").write_text("whole")
+    assert (final / "half").exists() and (partial / "whole").exists()

@@ -25,8 +25,6 @@ from gluon_wgan.using import export as exporting
 from gluon_wgan.using.model_card import model_card
 from gluon_wgan.using.trained import open_trained
 from tests.conftest import skip_unless_ci
-from tools.reference.networks import build_generator
-from tools.reference.options import Options
 
 # Gluon says so of every symbol's input.
 pytestmark = pytest.mark.filterwarnings("ignore:Cannot decide type")
@@ -107,6 +105,9 @@ def test_onnxruntime_runs_any_number_of_latents(exported, tmp_path, onnxruntime,
 
 def test_the_torch_generator_gives_the_same_images(exported, tmp_path, require_torch, capsys):
     torch = require_torch()
+    from tools.reference.networks import build_generator
+    from tools.reference.options import Options
+
     description = json.loads((exported / "generator.json").read_text())
     status = main([str(exported), "--format", "torch", "--out", str(tmp_path / "out")])
     if description["arch"] == "lite" or description["block_order"] != "conv-norm-act":

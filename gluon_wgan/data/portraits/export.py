@@ -90,9 +90,16 @@ def _fill(folder: Path, source: PortraitsSource, progress: bool) -> None:
     )
     for number, portrait in zip(numbers, source.list.portraits):
         if _fault(folder / portrait.file, portrait.sha256):
-            (folder / portrait.file).write_bytes(source.encoded(number))
+            _write_or_complete(folder / portrait.file, source.encoded(number))
     for name, content in _texts(source.list).items():
-        (folder / name).write_bytes(content)
+        _write_or_complete(folder / name, content)
+
+
+def _write_or_complete(path: Path, content: bytes) -> None:
+    """Write a file, over nothing but what a killed process has written of it."""
+    if path.exists() and not content.startswith(path.read_bytes()):
+        raise UserError(f"{path} is in the way of an unfinished folder: move {path.parent} away.")
+    path.write_bytes(content)
 
 
 def _texts(portraits: PortraitList) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 import os
-import shutil
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -27,6 +27,7 @@ from gluon_wgan.data.sources.index_writer import DATA, NAMES, ROWS, IndexWriter
 from gluon_wgan.data.sources.names import LazyNames
 from gluon_wgan.errors import UserError
 from gluon_wgan.progress import redraw_seconds
+from gluon_wgan.utils.folders import named_as, remove_ours
 
 log = logging.getLogger("gluon_wgan.data")
 
@@ -37,6 +38,7 @@ INDEX_FOLDER = "indices"
 
 _BLOCK = 1 << 20
 _READ_WHOLE = 256 << 10
+_is_index_file = named_as(*map(re.escape, (NAMES, ROWS, DATA, META, f".{META}")))
 
 
 class Index:
@@ -199,8 +201,8 @@ def _make(
 ) -> Index:
     started = _meta(folder)
     if not (resumable and started == {"made_from": made_from}):
-        shutil.rmtree(folder, ignore_errors=True)  # not truncated: another process may have it mapped
-        folder.mkdir()
+        remove_ours(folder, _is_index_file)  # not truncated: another process may have it mapped
+        folder.mkdir(exist_ok=True)
         _write_meta(folder, {"made_from": made_from})
     writer = IndexWriter(folder, columns, bar)
     if bar is not None:
@@ -211,12 +213,12 @@ def _make(
     except Exception:
         with suppress(OSError):  # of a full disk, whose first report is on its way up
             writer.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_ours(folder, _is_index_file)
         raise
     except BaseException:  # Ctrl-C: what is listed stays, if it is of use
         writer.close()
         if not resumable:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_ours(folder, _is_index_file)
         raise
     digest = hashlib.sha256()
     for name in (NAMES, ROWS):
