@@ -90,6 +90,10 @@ EXTRAS["test"] = [
     "prdc",
     'pytorch-fid; python_version >= "3.10"',
     'torch-fidelity; python_version >= "3.10"',
+    # What decoded pixels are compared with; imagecodecs compresses what tifffile writes.
+    "pypng",
+    "tifffile",
+    "imagecodecs",
     "pytest",
     "pytest-timeout",
     "hypothesis",

@@ -3,45 +3,51 @@
 So a comparison of resize backends compares nothing else. What happens to images that are not
 plain 8-bit colour:
 
-- EXIF orientation is applied; a damaged EXIF block is ignored.
+- EXIF orientation is applied; a damaged EXIF block is ignored, as is all other damaged metadata of a PNG.
 - Transparency (RGBA, LA, a palette entry or a colour marked transparent) is laid over white.
 - Palettes become RGB; CMYK, YCbCr and the like become RGB by Pillow's conversion, without colour profiles.
-- 16-bit grey is divided by 257 and rounded, so that 65535 becomes 255; it is never clipped.
+- 16-bit gray is divided by 257 and rounded, so that 65535 becomes 255; it is never clipped. Gray of 12 bits, and
+  what `bit_depth` says of wider files, is scaled so that the largest possible value becomes 255.
   16-bit colour keeps its upper 8 bits, which is how Pillow reads it.
 - Of an animation or a file of several pages, the first is taken.
 - For one channel, colour becomes luma by ITU-R 601 (0.299 R + 0.587 G + 0.114 B).
-- For three channels, grey is repeated.
+- For three channels, gray is repeated.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from io import BytesIO
 from os import PathLike
 from typing import BinaryIO, Optional, Union
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from gluon_wgan.data import depth
 from gluon_wgan.data.foreign import HEAD_BYTES, describe_foreign
+from gluon_wgan.data.formats import formats_of
+from gluon_wgan.data.png_chunks import SIGNATURE, without_metadata
 
-COLOUR_HANDLING = "exif-applied,over-white,16-bit-by-257,first-frame,luma-601"
+COLOUR_HANDLING = "exif-applied,over-white,16-bit-by-257,first-frame,luma-601,transparent-and-zero-as-declared"
 """Names the rules above in the key of a store: a change of them must change it."""
 
-# Others can run programs (EPS) or read no pixels at all; the common ones stand first, being tried in order.
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000")
 _READ_AT_ONCE = 1 << 22
 _MODES_WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
-_WIDE_GREY_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
 class BadImage(Exception):
     """This one image cannot be used; the message is the reason in a few words."""
 
 
-def decode(source: Union[str, PathLike[str], bytes, BinaryIO], nc: int, max_pixels: Optional[int] = None) -> np.ndarray:
+Encoded = Union[str, PathLike[str], bytes, BinaryIO]
+
+
+def decode(
+    source: Encoded, nc: int, max_pixels: Optional[int] = None, *, bit_depth: Optional[int] = None, name: str = ""
+) -> np.ndarray:
     """Decode one image.
 
     Parameters
@@ -49,10 +55,15 @@ def decode(source: Union[str, PathLike[str], bytes, BinaryIO], nc: int, max_pixe
     source
         A path, the bytes of a file, or an open binary file.
     nc
-        Channels wanted: 1 (grey) or 3 (RGB).
+        Channels wanted: 1 (gray) or 3 (RGB).
     max_pixels
         The most pixels (width times height) that an image may have; None leaves Pillow's limit, which is
         2 * `PIL.Image.MAX_IMAGE_PIXELS` and holds in any case.
+    bit_depth
+        How many bits of images of more than 8 bits are used, such as 12 in files of 16; None for all that the file
+        declares.
+    name
+        What the file is called, if `source` is not its path; formats without a signature are recognised by its suffix.
 
     Returns
     -------
@@ -61,25 +72,33 @@ def decode(source: Union[str, PathLike[str], bytes, BinaryIO], nc: int, max_pixe
     Raises
     ------
     BadImage
-        If the source is missing, not an image, cut off, damaged or too large.
+        If the source is missing, not an image, cut off, damaged, too large, or holds pixels of a kind that cannot be
+        read right.
     """
-    return pixels_of(open_image(source, nc, max_pixels))
+    return pixels_of(open_image(source, nc, max_pixels, bit_depth=bit_depth, name=name))
 
 
 def open_image(
-    source: Union[str, PathLike[str], bytes, BinaryIO], nc: int, max_pixels: Optional[int] = None
+    source: Encoded, nc: int, max_pixels: Optional[int] = None, *, bit_depth: Optional[int] = None, name: str = ""
 ) -> Image.Image:
-    """Decode one image like `decode`, but return it in Pillow's hands, in mode RGB or L."""
+    """Decode one image like `decode`, but return it in Pillow's hands, in mode RGB or L.
+
+    Its `info` has `gluon_wgan.data.depth.PEAK` if it is of 16 bits and uses 14 or fewer.
+    """
+    formats = formats_of(name or (os.fspath(source) if isinstance(source, (str, PathLike)) else ""))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(_at_once(source), formats=_FORMATS) as image:
-                if max_pixels is not None and image.width * image.height > max_pixels:
-                    raise BadImage(f"{image.width}x{image.height} pixels, more than the limit of {max_pixels}")
-                image.load()
-                with suppress(Exception):  # a damaged EXIF block does not spoil the pixels
-                    ImageOps.exif_transpose(image, in_place=True)
-                return to_channels(_flattened(image), nc)
+            file = _at_once(source)
+            try:
+                return _open(file, formats, nc, max_pixels, bit_depth)
+            except (BadImage, depth.UnsupportedPixels, MemoryError, Image.DecompressionBombError):
+                raise
+            except Exception:
+                pixels_alone = without_metadata(_content(file))
+                if pixels_alone is None:
+                    raise
+                return _open(BytesIO(pixels_alone), ("PNG",), nc, max_pixels, bit_depth)
     except BadImage:
         raise
     except UnidentifiedImageError as error:
@@ -93,19 +112,47 @@ def is_image_file(path: Union[str, PathLike[str]]) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            Image.open(path, formats=_FORMATS).close()
+            Image.open(path, formats=formats_of(os.fspath(path))).close()
     except Exception:  # damaged headers raise nearly everything
         return False
     return True
 
 
-def _at_once(source: Union[str, PathLike[str], bytes, BinaryIO]) -> Union[str, PathLike[str], BinaryIO]:
+def _open(
+    file: depth.File, formats: tuple[str, ...], nc: int, max_pixels: Optional[int], bit_depth: Optional[int]
+) -> Image.Image:
+    with depth.read_image(file, formats, bit_depth) as image:
+        if max_pixels is not None and image.width * image.height > max_pixels:
+            raise BadImage(f"{image.width}x{image.height} pixels, more than the limit of {max_pixels}")
+        raw = depth.raw_mode(image)
+        depth.scale_transparency(image, raw)
+        image.load()
+        low = depth.lower_bytes(file, image, raw, bit_depth)
+        peak = depth.peak_of(image) if bit_depth is None and depth.is_wide(image, raw) else None
+        depth.transpose(image)
+        if low is not None:
+            depth.transpose(low)
+        opened = to_channels(_flattened(depth.eight_bit(image, low, bit_depth)), nc)
+    if peak is not None:
+        opened.info[depth.PEAK] = peak
+    return opened
+
+
+def _at_once(source: Encoded) -> depth.File:
     """Return bytes, and files of usual size, as something to read from memory: Pillow reads in small pieces."""
     if isinstance(source, (str, PathLike)):
         with open(source, "rb") as file:
             # Only a read without a limit asks for the memory that it needs, and no more.
-            return source if os.fstat(file.fileno()).st_size > _READ_AT_ONCE else BytesIO(file.read())
+            return os.fspath(source) if os.fstat(file.fileno()).st_size > _READ_AT_ONCE else BytesIO(file.read())
     return BytesIO(source) if isinstance(source, bytes) else source
+
+
+def _content(file: depth.File) -> bytes:
+    """Return the whole of a file that is a PNG, or nothing."""
+    with open(file, "rb") if isinstance(file, str) else nullcontext(file) as opened:
+        opened.seek(0)
+        start = opened.read(len(SIGNATURE))
+        return start + opened.read() if start == SIGNATURE else b""
 
 
 def to_channels(image: Image.Image, nc: int) -> Image.Image:
@@ -120,26 +167,13 @@ def pixels_of(image: Image.Image) -> np.ndarray:
 
 
 def _flattened(image: Image.Image) -> Image.Image:
-    """Return `image` with 8 bits a channel and nothing transparent."""
-    if image.mode in _WIDE_GREY_MODES:
-        return Image.fromarray(_narrow_grey(image))
+    """Return an image of 8 bits a channel with nothing transparent."""
     if image.mode == "F":
         raise BadImage("floating-point pixels, whose range is unknown")
     if image.mode in _MODES_WITH_ALPHA or "transparency" in image.info:
         layers = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers)
     return image
-
-
-def _narrow_grey(image: Image.Image) -> np.ndarray:
-    """Return 16-bit grey, uint16 or in the range of it, as uint8 (height, width)."""
-    wide = np.asarray(image).astype(np.int64)
-    if wide.min() < 0 or wide.max() > 65535:
-        raise BadImage(f"grey levels from {wide.min()} to {wide.max()}, which is more than 16 bits")
-    grey = ((wide + 128) // 257).astype(np.uint8)
-    if "transparency" in image.info:
-        grey[wide == image.info["transparency"]] = 255
-    return grey
 
 
 def _what_else(source: Union[str, PathLike[str], bytes, BinaryIO]) -> str:

@@ -87,7 +87,12 @@ def test_a_zip_that_zip_itself_has_split(tmp_path: Path, rng: np.random.Generato
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(LFS, "Git LFS pointer"), (PAGE, "web page"), (b"", "not an image but empty"), (b"noise" * 9, "not an image in a known format")],
+    [
+        (LFS, "Git LFS pointer"),
+        (PAGE, "web page"),
+        (b"", "not an image but empty"),
+        (b"noise" * 9, "not an image in a known format"),
+    ],
 )
 def test_a_reason_names_what_stands_in_an_images_place(content: bytes, words: str, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()

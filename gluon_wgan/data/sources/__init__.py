@@ -4,7 +4,8 @@ A source names its images and reads them one at a time, in any order and in any 
 identity changes whenever any of its images may have changed.
 """
 
-from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, Source
+from gluon_wgan.data.formats import IMAGE_SUFFIXES
+from gluon_wgan.data.sources.base import Source
 from gluon_wgan.data.sources.cifar import CifarSource
 from gluon_wgan.data.sources.detect import recognise, source_of
 from gluon_wgan.data.sources.drawn import DrawnFacesSource

@@ -13,12 +13,8 @@ import numpy as np
 from PIL import Image
 
 from gluon_wgan.data.decode import open_image, pixels_of
+from gluon_wgan.data.formats import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from gluon_wgan.errors import UserError
-
-IMAGE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2"),
-)
 
 AnyPath = Union[str, PathLike[str]]
 

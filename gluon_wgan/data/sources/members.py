@@ -6,7 +6,8 @@ import os
 from typing import Any
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, AnyPath
+from gluon_wgan.data.formats import IMAGE_SUFFIXES
+from gluon_wgan.data.sources.base import AnyPath
 
 # Why a member is bad, as recorded in an index; 0 is a good one. Nothing is ever written under a member's
 # name, but a name that leaves its archive was made to deceive.
