@@ -17,6 +17,7 @@ from gluon_wgan.config_checks import check_preset, check_range, check_together
 from gluon_wgan.crops import NAMED_CROPS, parse_crop
 from gluon_wgan.errors import UserError
 from gluon_wgan.presets import PRESETS
+from gluon_wgan.utils.untrusted import read_json_object
 
 # How a field may change when a run is resumed. MATHS decides every number of the run; PIXELS decides the
 # data, which the checkpoint identifies by the hash of its bytes; the others change no result.
@@ -465,9 +466,7 @@ def read_config(path: Path) -> TrainConfig:
         When the file is missing, is not JSON, or holds options that this version does not know.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json_object(path)
     except (OSError, ValueError) as error:
         raise UserError(f"Cannot read the configuration {path} ({error}): name a run directory.") from None
-    if not isinstance(values, dict):
-        raise UserError(f"The configuration {path} does not hold an object: name a run directory.")
     return TrainConfig.from_json(values)

@@ -30,6 +30,7 @@ def check_range(field: dataclasses.Field[Any], value: Any) -> None:
         if field.default is not None and field.name != "gen_iters":
             raise UserError(f"{flag} needs a value.")
         return
+    _check_type(flag, str(field.type), value)
     if limits["choices"] and value not in limits["choices"]:
         raise UserError(f"{flag} {value!r} is unknown: choose one of {', '.join(limits['choices'])}.")
     if isinstance(value, bool) != isinstance(field.default, bool):
@@ -49,6 +50,16 @@ def check_range(field: dataclasses.Field[Any], value: Any) -> None:
         if high is not None:
             bounds.append(f"at most {high:,}")
         raise UserError(f"{flag} {value} is out of range: it must be {' and '.join(bounds)}.")
+
+
+def _check_type(flag: str, annotation: str, value: Any) -> None:
+    """Refuse what is no text, or no tuple of whole numbers, where the annotation asks for one."""
+    if annotation in ("str", "Optional[str]") and not isinstance(value, str):
+        raise UserError(f"{flag} {value!r} is not text.")
+    if "tuple[int" in annotation:
+        whole = isinstance(value, tuple) and all(type(number) is int for number in value)
+        if not whole or ("..." not in annotation and len(value) != annotation.count("int")):
+            raise UserError(f"{flag} {value!r} is not {'a list of' if '...' in annotation else 'four'} whole numbers.")
 
 
 def check_together(config: TrainConfig) -> None:

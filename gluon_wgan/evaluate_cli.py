@@ -141,8 +141,7 @@ def judge(arguments: argparse.Namespace) -> None:
         line = as_line(figure, about, judged)
         print(json.dumps(line) if arguments.json else as_row(line), flush=True)
         if run is not None:
-            with (run / RESULTS).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            _append(run / RESULTS, json.dumps(line))
     if run is not None:
         from gluon_wgan.pages.run_page import RunPage
         from gluon_wgan.run.directory import RunDirectory
@@ -232,6 +231,14 @@ def _judged(
     checkpoint = None if trained.folder is None else trained.folder.name
     about = {"time": when, "checkpoint": checkpoint, "weights_sha256": trained.sha256}
     return drawn, {**about, "protocol": {"batch_norm": artist.batch_norm}}
+
+
+def _append(path: Path, line: str) -> None:
+    """Add a line to a file, on a line of its own even where a kill cut off the last one."""
+    with path.open("a+b") as file:
+        file.seek(max(0, file.tell() - 1))
+        cut = file.read(1) not in (b"", b"\n")
+        file.write(b"\n" * cut + line.encode() + b"\n")
 
 
 def _tools(arguments: argparse.Namespace, context: Context) -> tuple[Optional[FaceFinder], Optional[FeatureNetwork]]:

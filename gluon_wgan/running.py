@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -20,6 +19,7 @@ from gluon_wgan.run import atomic
 from gluon_wgan.run.directory import RunDirectory, refuse_taken
 from gluon_wgan.run.log import log_to_file
 from gluon_wgan.session import Session
+from gluon_wgan.utils.untrusted import read_json_object
 
 log = logging.getLogger("gluon_wgan")
 
@@ -104,9 +104,8 @@ def refuse_other_program(run: RunDirectory, program: str) -> None:
         Naming the script that can.
     """
     try:
-        values = json.loads(run.environment_file.read_text(encoding="utf-8"))
-        started_by = values.get(PROGRAM, DEFAULT_PROGRAM)
-    except (OSError, ValueError, AttributeError):
+        started_by = read_json_object(run.environment_file).get(PROGRAM, DEFAULT_PROGRAM)
+    except (OSError, ValueError):
         return  # the format of the checkpoint decides
     if started_by != program:
         raise UserError(f"{run.path} was trained by {started_by}: continue it with python {started_by} --resume.")
@@ -157,9 +156,11 @@ def refuse_other_way(run: RunDirectory, way: dict[str, Any]) -> None:
         With what has changed.
     """
     try:
-        known = json.loads(run.data_file.read_text(encoding="utf-8"))["made_from"]
-    except (OSError, ValueError, TypeError, KeyError):
+        known = read_json_object(run.data_file)["made_from"]
+    except (OSError, ValueError, KeyError):
         return  # the hash of the pixels in the checkpoint decides
+    if not isinstance(known, dict):
+        return
     changed = other_ways(known, way)
     if changed:
         raise UserError(

@@ -186,7 +186,7 @@ class Session:
         self.state.data = self.batches.state()
         name = checkpoint_folders.checkpoint_name(self.state)
         path = self.engine.save(self.run.checkpoints, name, self.state)
-        checkpoint_folders.prune_checkpoints(self.run.checkpoints, self.config.keep_checkpoints)
+        checkpoint_folders.prune_checkpoints(self.run.checkpoints, self.config.keep_checkpoints, path)
         return path
 
     def interrupt(self) -> None:

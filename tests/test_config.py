@@ -6,7 +6,7 @@ import dataclasses
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gluon_wgan.cli import main, resolve
@@ -191,6 +191,7 @@ def test_a_configuration_from_another_version_is_refused(tmp_path):
         read_config(tmp_path / "missing.json")
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.fixed_dictionaries(
         {},

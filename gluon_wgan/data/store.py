@@ -11,9 +11,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
 import mmap
 import os
 from collections.abc import Sequence
@@ -30,6 +28,7 @@ from gluon_wgan.data.shards import ShardedImages
 from gluon_wgan.data.sources.names import PackedNames
 from gluon_wgan.errors import UserError
 from gluon_wgan.progress import redraw_seconds
+from gluon_wgan.utils.untrusted import read_csv, read_json_object
 
 FORMAT_VERSION = 2
 """Raised when the files change, or the way from a decoded picture to a square does."""
@@ -75,8 +74,15 @@ class Store:
     @cached_property
     def skipped(self) -> list[tuple[str, str]]:
         """Name and reason of each image that was left out."""
-        with (self.path / SKIPPED).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            return [(name, reason) for name, reason in list(csv.reader(file))[1:]]
+        found: list[tuple[str, str]] = []
+        try:
+            for line, cells in read_csv(self.path / SKIPPED, errors="surrogateescape"):
+                if len(cells) != 2:
+                    raise ValueError(f"line {line} has {len(cells)} cells, not 2")
+                found.append((cells[0], cells[1]))
+        except (OSError, ValueError) as error:
+            raise _unusable(self.path, f"{SKIPPED}: {error}") from None
+        return found[1:]
 
     def verify(self, *, progress: bool = False) -> None:
         """Read everything, and raise UserError naming the first file that is not as it was made."""
@@ -111,19 +117,21 @@ def open_store(path: Union[str, PathLike[str]]) -> Store:
     if not folder.exists():
         raise UserError(f"{folder} does not exist: check the path, or make a store there with tools/prepare_data.py.")
     try:
-        meta = json.loads((folder / META).read_text(encoding="utf-8"))
+        meta = read_json_object(folder / META)
     except OSError as error:
         raise _unusable(folder, f"{META}: {error.strerror}") from error
     except ValueError as error:
-        raise _unusable(folder, f"{META} is not readable as JSON") from error
-    if not isinstance(meta, dict) or meta.get("format_version") != FORMAT_VERSION:
-        version = meta.get("format_version") if isinstance(meta, dict) else None
-        raise _unusable(folder, f"{META} says format {version}, and this version reads format {FORMAT_VERSION}")
+        raise _unusable(folder, f"{META} is not readable as JSON: {error}") from error
+    version = meta.get("format_version")
+    if version != FORMAT_VERSION:
+        raise _unusable(folder, f"{META} says format {version!r}, and this version reads format {FORMAT_VERSION}")
     try:
         files, (count, *row), each = recorded_files(meta), meta["shape"], meta["images_per_shard"]
+        if not all(type(number) is int and number >= 0 for number in (count, *row, each)):
+            raise ValueError("a length is no whole number")
         images = ShardedImages([folder / name for name, _, _ in files[: len(meta["shards"])]], count, each, row)
         whole = isinstance(meta["content_sha256"], str) and isinstance(meta["made_from"], dict) and len(row) == 3
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise _unusable(folder, f"{META} lacks what describes the files") from error
     if not whole:
         raise _unusable(folder, f"{META} lacks what describes the images")

@@ -26,6 +26,7 @@ from gluon_wgan.data.atomic import flush_to_disk, replace_file
 from gluon_wgan.data.growing import GrowingFile
 from gluon_wgan.data.store import FORMAT_VERSION, META, NAME_ENDS, NAMES, SKIPPED, shard_name
 from gluon_wgan.utils.folders import named_as, remove_ours
+from gluon_wgan.utils.untrusted import read_json_object
 
 log = logging.getLogger("gluon_wgan.data")
 
@@ -243,11 +244,12 @@ def was_begun(partial: Path) -> bool:
 def read_journal(folder: Path) -> Optional[dict[str, Any]]:
     """Return the journal of a store in the making, or None if there is none that can be read."""
     try:
-        journal = json.loads((folder / JOURNAL).read_bytes())
+        journal = read_json_object(folder / JOURNAL)
     except (OSError, ValueError):
         return None
-    whole = isinstance(journal, dict) and {"key", "made_from", "per_shard", "kept", "skipped"} <= set(journal)
-    return journal if whole else None
+    counts = [journal.get(name) for name in ("per_shard", "kept", "skipped")]
+    whole = all(type(count) is int and 0 <= count < 2**53 for count in counts)
+    return journal if whole and "key" in journal and isinstance(journal.get("made_from"), dict) else None
 
 
 def _as_csv(rows: Iterable[tuple[str, str]]) -> bytes:

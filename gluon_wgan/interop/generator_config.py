@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.errors import UserError
+from gluon_wgan.utils.untrusted import read_json_object
 
 FILE = "generator_config.json"
 # Their field to ours.
@@ -32,10 +32,10 @@ def read_generator_config(path: Path) -> tuple[TrainConfig, int]:
         When it cannot be read, lacks a field, or asks for what cannot be built.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        values = read_json_object(path)
+    except (OSError, ValueError) as error:
         raise UserError(f"Cannot read {path} ({error}): name the authors' {FILE} with --config.") from None
-    missing = [name for name in FIELDS if not isinstance(values, dict) or name not in values]
+    missing = [name for name in FIELDS if name not in values]
     if missing:
         raise UserError(f"{path} lacks the field {missing[0]}: name the authors' {FILE} with --config.")
     options = {ours: values[theirs] for theirs, ours in FIELDS.items() if ours is not None}

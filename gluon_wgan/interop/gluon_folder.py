@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -19,6 +18,7 @@ from gluon_wgan.interop.network import Network, config_of, network_from_gluon
 from gluon_wgan.interop.params_file import read_params
 from gluon_wgan.models import FORMAT, GENERATOR_FIELDS, generator_description
 from gluon_wgan.run import atomic, checkpoint, checkpoint_folders
+from gluon_wgan.utils.untrusted import read_json_object
 
 FILES = {GENERATOR: checkpoint.GENERATOR, CRITIC: checkpoint.CRITIC}
 # What a .params file has no place for: PyTorch's counts, and the number in the files' names.
@@ -116,7 +116,7 @@ def _newest_checkpoint(source: Path) -> Path:
 def _read_origin(folder: Path) -> Origin:
     if not (folder / ORIGIN).exists():
         return Origin()
-    values = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+    values = read_json_object(folder / ORIGIN)
     if values.pop("format") != ORIGIN_FORMAT:
         raise UserError(f"{folder / ORIGIN} is of another format: use the version of gluon_wgan that wrote it.")
     return Origin(**values)
@@ -132,7 +132,7 @@ def _described(folder: Path, role: str, weights: dict[str, np.ndarray]) -> Train
     """Return what ``generator.json`` says of a generator; what it does not say of a critic is read off."""
     description: dict[str, Any] = {}
     if role == GENERATOR or (folder / checkpoint.DESCRIPTION).exists():
-        description = json.loads((folder / checkpoint.DESCRIPTION).read_text(encoding="utf-8"))
+        description = read_json_object(folder / checkpoint.DESCRIPTION)
         if description["format"] != FORMAT:
             raise UserError(
                 f"{folder / checkpoint.DESCRIPTION} is not of format {FORMAT}: use the version of gluon_wgan that "
@@ -147,7 +147,7 @@ def _passes(folder: Path, role: str, config: Optional[TrainConfig]) -> int:
     """Return how often a batch norm was passed through in training, as PyTorch would have counted."""
     if not (folder / checkpoint_folders.STATE).exists():
         return 0
-    state = json.loads((folder / checkpoint_folders.STATE).read_text(encoding="utf-8"))
+    state = read_json_object(folder / checkpoint_folders.STATE, non_finite=True)
     # A critic step judges reals and fakes, one pass each unless joined, and makes the fakes in one pass; a
     # generator step passes through both networks once.
     joined = config is not None and config.critic_batches == "joined"

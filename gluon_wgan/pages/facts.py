@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from gluon_wgan.data.store import SKIPPED
 from gluon_wgan.errors import UserError
 from gluon_wgan.pages.run_record import RunRecord
 from gluon_wgan.pages.words import UNKNOWN, plain
+from gluon_wgan.utils.untrusted import read_csv
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,8 @@ def _skipped(data: dict[str, Any]) -> Optional[int]:
     if isinstance(data.get("skipped"), int):
         return data["skipped"]
     try:
-        with (Path(str(data["store"])) / SKIPPED).open(encoding="utf-8", errors="replace", newline="") as file:
-            return max(0, sum(1 for _ in csv.reader(file)) - 1)
-    except (KeyError, OSError, ValueError, csv.Error):
+        return max(0, sum(1 for _ in read_csv(Path(str(data["store"])) / SKIPPED, errors="replace")) - 1)
+    except (KeyError, OSError, ValueError):
         return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +12,7 @@ from gluon_wgan.config import TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.run.checkpoint_folders import numbers_in
 from gluon_wgan.run.directory import RunDirectory
+from gluon_wgan.utils.untrusted import read_json_lines, read_json_object
 
 EVALUATIONS = "evaluation.jsonl"
 REPORT = "report.html"
@@ -46,11 +46,9 @@ class RunRecord:
         if not self.run.config_file.is_file():
             raise UserError(f"{path} is not a run directory (it has no config.json): name one, such as runs/0001.")
         try:
-            values = json.loads(self.run.config_file.read_text(encoding="utf-8"))
+            values = read_json_object(self.run.config_file)
         except (OSError, ValueError) as error:
             raise UserError(f"Cannot read {self.run.config_file} ({error}): put it back as the run wrote it.") from None
-        if not isinstance(values, dict):
-            raise UserError(f"{self.run.config_file} does not hold an object: put it back as the run wrote it.")
         object.__setattr__(self, "values", values)
 
     @property
@@ -96,26 +94,16 @@ class RunRecord:
     def evaluations(self) -> tuple[list[dict[str, Any]], int]:
         """Return the objects in ``evaluation.jsonl``, oldest first, and how many lines could not be read."""
         try:
-            text = (self.run.path / EVALUATIONS).read_text(encoding="utf-8", errors="replace")
-        except OSError:
+            return read_json_lines(self.run.path / EVALUATIONS)
+        except FileNotFoundError:
             return [], 0
-        found, bad = [], 0
-        for line in filter(str.strip, text.splitlines()):
-            try:
-                value = json.loads(line)
-            except (ValueError, RecursionError):
-                value = None
-            if isinstance(value, dict):
-                found.append(value)
-            else:
-                bad += 1
-        return found, bad
+        except (OSError, ValueError):
+            return [], 1
 
 
 def _object(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file, an empty one for anything else."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_json_object(path)
     except (OSError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}

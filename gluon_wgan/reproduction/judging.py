@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,7 @@ from gluon_wgan.run.metrics import read_metrics
 from gluon_wgan.using.drawing import Artist
 from gluon_wgan.using.latents import draw_groups
 from gluon_wgan.using.trained import open_trained
+from gluon_wgan.utils.untrusted import read_json_object
 
 YARDSTICK = canonical_name(TrainConfig.resize)
 """The backend of the held-out pictures by which every run is judged: Pillow's bilinear, as the authors'."""
@@ -185,7 +185,7 @@ def _kept(judge: Judge, path: Path, key: dict[str, Any], measure: Any) -> dict[s
     held_out = open_store(store_path(judge.out, HELD_OUT, YARDSTICK)).content_sha256
     key = {**key, "format": FORMAT, "held_out": held_out, "judged": judge.plan.judged, "noise": NOISE_SEED}
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = read_json_object(path, non_finite=True)
         if kept["key"] == key:
             return kept["found"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -17,6 +16,7 @@ from gluon_wgan.data.given import open_given
 from gluon_wgan.reproduction.results import Row
 from gluon_wgan.reproduction.training import Task
 from gluon_wgan.run import atomic
+from gluon_wgan.utils.untrusted import read_json_object
 from gluon_wgan.wgan import WGAN
 
 ROUNDS, STEPS = 7, 5
@@ -52,7 +52,7 @@ def measure_paces(tasks: Sequence[Task], out: Path) -> list[Row]:
 
 def _read(path: Path, key: dict[str, Any]) -> Any:
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = read_json_object(path, non_finite=True)
         return kept["found"] if kept["key"] == key else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

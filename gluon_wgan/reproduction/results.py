@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.run import atomic
+from gluon_wgan.utils.untrusted import read_table
 
 
 @dataclass(frozen=True, order=True)
@@ -67,12 +68,11 @@ def read_rows(path: Path) -> list[Row]:
         When it cannot be read.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [
-                Row(line["run"], int(line["seed"]), int(line["gen_iter"]), line["quantity"], float(line["value"]))
-                for line in csv.DictReader(file)
-            ]
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        return [
+            Row(row["run"], int(row["seed"]), int(row["gen_iter"]), row["quantity"], float(row["value"]))
+            for _, row in read_table(path, COLUMNS)
+        ]
+    except (OSError, ValueError) as error:
         raise UserError(f"Cannot read the results {path} ({error}): make them again.") from None
 
 

@@ -6,7 +6,6 @@ What `train_wgan.py` does, from the same noise and data, with looks between its 
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from gluon_wgan.reproduction.results import Row
 from gluon_wgan.reproduction.training import Task
 from gluon_wgan.run import atomic
 from gluon_wgan.run.curves import median_filtered
+from gluon_wgan.utils.untrusted import read_json_object
 from gluon_wgan.wgan import WGAN
 
 FORMAT = 1
@@ -157,7 +157,7 @@ def _kept(task: Task, path: Path) -> dict[str, Any]:
     config = task.config
     key = {"format": FORMAT, "pixels": open_given(config).content_sha256, "options": {**config.to_json(), "data": None}}
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = read_json_object(path, non_finite=True)
         if kept["key"] == key:
             return kept["found"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any, Optional
@@ -25,6 +24,7 @@ from gluon_wgan.run.checkpoint_folders import (
     write_checkpoint,
 )
 from gluon_wgan.sampling import load_weights
+from gluon_wgan.utils.untrusted import read_json_object
 from gluon_wgan.wgan import WGAN
 
 GENERATOR, CRITIC, DESCRIPTION = "generator.params", "critic.params", "generator.json"
@@ -135,9 +135,9 @@ def load_generator(path: str | os.PathLike[str]) -> HybridBlock:
     if (checkpoint / MANIFEST).exists():
         check_checkpoint(checkpoint)
     try:
-        description = json.loads((checkpoint / DESCRIPTION).read_text(encoding="utf-8"))
+        description = read_json_object(checkpoint / DESCRIPTION)
         generator = generator_from_description(description)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{checkpoint / DESCRIPTION} cannot be read ({error}).") from None
     load_weights(generator, str(checkpoint / GENERATOR), contexts=None)
     generator.hybridize()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -15,6 +14,7 @@ from gluon_wgan.data.atomic import flush_to_disk
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.results import CriticScores
 from gluon_wgan.run import atomic
+from gluon_wgan.utils.untrusted import read_json_object
 
 log = logging.getLogger("gluon_wgan")
 
@@ -120,14 +120,30 @@ def read_checkpoint(path: Path, form: object, restore: Callable[[dict[str, Any]]
         When a file is damaged or of another format.
     """
     try:
-        state = json.loads((path / STATE).read_text(encoding="utf-8"))
+        # A checkpoint of a diverged run holds losses that are no numbers.
+        state = read_json_object(path / STATE, non_finite=True)
         if state.pop("format") != form:
             raise UserError(f"{path} is of another format: resume with the version of gluon_wgan that wrote it.")
-        restore(state)
-        scores = [CriticScores(*values) for values in state.pop("scores")]
-        return Progress(scores=scores, **state)
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        progress = _progress({field.name: state.pop(field.name) for field in fields(Progress)})
+        restore({**state, "gen_iter": progress.gen_iter})
+        return progress
+    # What somebody else wrote into the state of a generator or of an optimizer can fail in any of these ways.
+    except (OSError, LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise UserError(f"The checkpoint {path} cannot be read ({last_line(error)}).") from None
+
+
+def _progress(values: dict[str, Any]) -> Progress:
+    """Return what ``state.json`` holds as a progress, or ValueError naming what is not of its type."""
+    counts = {name: values[name] for name in ("gen_iter", "critic_steps", "images")}
+    counts |= {f"data.{name}": count for name, count in values["data"].items()}
+    for name, count in counts.items():
+        if type(count) is not int or not 0 <= count < 2**53:
+            raise ValueError(f"{STATE} gives {name} as {count!r}, which is no count")
+    scores, seconds = values["scores"], values["seconds"]
+    numbers = [seconds, *(number for row in scores for number in row)]
+    if any(type(number) not in (int, float) for number in numbers) or not isinstance(values["store_sha256"], str):
+        raise ValueError(f"{STATE} holds something else than numbers where scores, seconds or a hash belong")
+    return Progress(**{**values, "scores": [CriticScores(*row) for row in scores]})
 
 
 def check_checkpoint(path: Path) -> None:
@@ -139,13 +155,18 @@ def check_checkpoint(path: Path) -> None:
         Naming the first file that is missing or damaged.
     """
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        items = sorted(manifest.items())
-    except (OSError, ValueError, AttributeError):
-        raise UserError(f"{path} is not a whole checkpoint: its {MANIFEST} is missing or damaged.") from None
-    for name, digest in items:
+        manifest = read_json_object(path / MANIFEST)
+    except (OSError, ValueError):
+        manifest = {}
+    if not manifest or any("/" in name for name in manifest):
+        raise UserError(f"{path} is not a whole checkpoint: its {MANIFEST} is missing or damaged.")
+    for name, digest in sorted(manifest.items()):
         file = path / name
-        if not file.is_file() or atomic.sha256_of(file) != digest:
+        try:
+            whole = file.is_file() and atomic.sha256_of(file) == digest
+        except OSError:
+            whole = False
+        if not whole:
             raise UserError(f"The checkpoint file {file} is missing or damaged: use another checkpoint.")
 
 
@@ -182,14 +203,30 @@ def newest_whole_checkpoint(parent: Path) -> Optional[Path]:
     return None
 
 
-def prune_checkpoints(parent: Path, keep: int) -> None:
-    """Delete all but the newest ``keep`` checkpoints (0 keeps all)."""
-    for path in list_checkpoints(parent)[:-keep] if keep else []:
+def prune_checkpoints(parent: Path, keep: int, written: Path) -> None:
+    """Delete all but the newest ``keep`` whole checkpoints (0 keeps all).
+
+    The one just written stays and counts. A damaged one neither counts nor is deleted: what is in it may still be
+    wanted, and it must not take the place of one that can be resumed.
+    """
+    if keep == 0:
+        return
+    older = [path for path in reversed(list_checkpoints(parent)) if path != written and _is_whole(path)]
+    for path in older[keep - 1 :]:
         # Renamed first, so that a kill amid the deletion leaves no half checkpoint under a real name.
         doomed = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         with contextlib.suppress(OSError):
             os.replace(path, doomed)
             shutil.rmtree(doomed)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        check_checkpoint(path)
+    except UserError as error:
+        log.warning("%s It is not counted among those that are kept.", error)
+        return False
+    return True
 
 
 def remove_leftovers(parent: Path) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from gluon_wgan.errors import UserError
 from gluon_wgan.results import CriticScores
 from gluon_wgan.run import atomic
+from gluon_wgan.utils.untrusted import open_regular
 
 log = logging.getLogger("gluon_wgan")
 
@@ -68,6 +69,7 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
+COUNTS = ("gen_iter", "epoch", "critic_steps")
 WALL_CLOCK_COLUMNS = ("seconds", "images_per_second")
 
 
@@ -153,10 +155,9 @@ class MetricsFile:
 
 def _end_of_iteration(path: Path, gen_iter: int, header: bytes) -> int:
     """Return where in the file the row of an iteration ends, having checked every row up to it."""
-    remedy = "put the file back as the run wrote it, or move it away and continue without its rows"
     with path.open("rb") as file:
         if file.readline(BLOCK) != header:
-            raise UserError(f"{path} has another first line than this version of gluon_wgan writes: {remedy}.")
+            raise UserError(f"{path} has another first line than this version of gluon_wgan writes: {_PUT_BACK}.")
     reader = BlockReader(path)
     last: Optional[float] = None
     end = len(header)
@@ -165,7 +166,7 @@ def _end_of_iteration(path: Path, gen_iter: int, header: bytes) -> int:
         kept = int((iterations <= gen_iter).sum())
         expected = (iterations[0] if last is None else last + 1) + np.arange(kept)
         if kept and not (float(iterations[0]).is_integer() and np.array_equal(iterations[:kept], expected)):
-            raise UserError(f"{path} does not count its iterations one by one: {remedy}.")
+            raise UserError(f"{path} does not count its iterations one by one: {_PUT_BACK}.")
         last = float(iterations[kept - 1]) if kept else last
         end = reader.offset
         if kept < len(rows):
@@ -175,7 +176,7 @@ def _end_of_iteration(path: Path, gen_iter: int, header: bytes) -> int:
             break
     if (last or 0) != gen_iter:
         found = "no rows" if last is None else f"rows up to iteration {last:.0f}"
-        raise UserError(f"{path} holds {found}, where the checkpoint stands at iteration {gen_iter}: {remedy}.")
+        raise UserError(f"{path} holds {found}, where the checkpoint stands at iteration {gen_iter}: {_PUT_BACK}.")
     return end
 
 
@@ -210,7 +211,7 @@ class BlockReader:
             When the file is missing, is no ``metrics.csv``, or is damaged; the sentence names the line.
         """
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 head = file.readline(BLOCK)
                 if head != self._head or file.seek(0, io.SEEK_END) < self.offset:
                     self._begin(head)
@@ -219,6 +220,8 @@ class BlockReader:
                 while block := file.read(BLOCK):
                     block = rest + block
                     text, rest = block[: block.rfind(b"\n") + 1], block[block.rfind(b"\n") + 1 :]
+                    # NULs are what a file system puts at the end after a power failure.
+                    rest = rest if rest.strip(b"\0") else rest[:1]
                     if len(rest) > BLOCK:
                         raise UserError(f"{self.path} is damaged after line {self._line}: {_PUT_BACK}.")
                     rows = self._parse(text) if text.strip() else None
@@ -226,10 +229,9 @@ class BlockReader:
                     self._line += text.count(b"\n")
                     if rows is not None:
                         yield rows, text
-        except OSError as error:
-            raise UserError(
-                f"Cannot read {self.path} ({error.strerror or error}): name a run directory that training wrote."
-            ) from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"Cannot read {self.path} ({reason}): name a run directory that training wrote.") from None
 
     def _begin(self, head: bytes) -> None:
         names = head.decode("utf-8", "replace").rstrip("\r\n").split(",")
@@ -242,23 +244,29 @@ class BlockReader:
         self.restarts += self._head is not None
         self._head, self.offset, self._line = head, len(head), 1
         self._places = [names.index(name) for name in COLUMNS]
+        self._counts, self._width = [names.index(name) for name in COUNTS], len(names)
 
     def _parse(self, text: bytes) -> np.ndarray:
         try:
-            return np.loadtxt(
-                io.BytesIO(text), delimiter=",", usecols=self._places, ndmin=2, comments=None, encoding="utf-8"
-            )
+            rows = np.loadtxt(io.BytesIO(text), delimiter=",", ndmin=2, comments=None, encoding="utf-8")
+            counts = rows[:, self._counts]
+            if rows.shape[1] == self._width and (np.isfinite(counts) & (counts == np.floor(counts))).all():
+                return rows[:, self._places]
         except ValueError:
-            for number, line in enumerate(text.split(b"\n"), self._line + 1):
-                fields = line.split(b",")
-                try:
-                    [float(fields[place]) for place in self._places if line.strip()]
-                except (ValueError, IndexError):
-                    raise UserError(f"{self.path} is damaged at line {number}: {_PUT_BACK}.") from None
-            raise UserError(f"{self.path} is damaged: {_PUT_BACK}.") from None
+            pass  # the line is found below
+        for number, line in enumerate(text.split(b"\n"), self._line + 1):
+            cells = line.split(b",")
+            try:
+                numbers = [float(cell) for cell in cells if line.strip()]
+                sound = not numbers or all(numbers[place].is_integer() for place in self._counts)
+            except (ValueError, IndexError):
+                sound = False
+            if not sound or (line.strip() and len(cells) != self._width):
+                raise UserError(f"{self.path} is damaged at line {number}: {_PUT_BACK}.")
+        raise UserError(f"{self.path} is damaged: {_PUT_BACK}.")
 
 
-_PUT_BACK = "put the file back as the run wrote it"
+_PUT_BACK = "put the file back as the run wrote it, or move it away and continue without its rows"
 
 
 def read_metrics(path: Path) -> dict[str, list[float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Optional
@@ -12,6 +11,7 @@ from gluon_wgan.pages.evaluations import newest
 from gluon_wgan.run.checkpoint_folders import STATE
 from gluon_wgan.run.directory import RunDirectory
 from gluon_wgan.using.trained import Trained
+from gluon_wgan.utils.untrusted import read_json_lines, read_json_object
 
 CARD, EVALUATIONS = "MODEL_CARD.md", "evaluation.jsonl"
 # Where files lie and how much of a machine was used say nothing of a model, and may be nobody's business.
@@ -139,26 +139,16 @@ def _words(protocol: Iterable[tuple[str, str]], without: set[tuple[str, str]]) -
 
 def _evaluations(path: Path) -> list[dict[str, Any]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        return read_json_lines(path)[0]
     except (OSError, ValueError):
         return []
-    found = []
-    for line in text.splitlines():
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            continue  # a line that a killed process left unfinished
-        if isinstance(value, dict):
-            found.append(value)
-    return found
 
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return read_json_object(path, non_finite=True)
+    except (OSError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:

@@ -28,6 +28,7 @@ from gluon_wgan.using.drawing import Artist
 from gluon_wgan.using.latents import BATCH, closed_walk, draw_groups
 from gluon_wgan.using.neighbours import nearest, root_mean_square, yardstick
 from gluon_wgan.using.trained import Trained
+from gluon_wgan.utils.untrusted import read_json_object
 
 RECORD, IMAGES = "generate.json", "images"
 # Rows of the neighbours' picture.
@@ -195,9 +196,9 @@ def training_images(trained: Trained, given: Optional[Path]) -> Store:
     if trained.run is None or trained.folder is None:
         raise UserError(f"{trained.weights} lies in no run directory: name its training images with --data STORE.")
     try:
-        wanted = json.loads((trained.folder / STATE).read_text(encoding="utf-8"))["store_sha256"]
-        where = json.loads(RunDirectory(trained.run).data_file.read_text(encoding="utf-8"))["store"]
-    except (OSError, ValueError, KeyError, TypeError):
+        wanted = read_json_object(trained.folder / STATE, non_finite=True)["store_sha256"]
+        where = str(read_json_object(RunDirectory(trained.run).data_file)["store"])
+    except (OSError, ValueError, KeyError):
         raise UserError(f"{trained.run} does not say what it was trained on: give --data STORE.") from None
     try:
         store = open_store(where)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 from mxnet import cpu, nd
 from mxnet.gluon import HybridBlock, nn
@@ -19,6 +18,7 @@ from gluon_wgan.interop.network import network_from_state
 from gluon_wgan.models import FORMAT, GENERATOR_FIELDS, build_generator
 from gluon_wgan.run import atomic, checkpoint, checkpoint_folders
 from gluon_wgan.sampling import load_weights
+from gluon_wgan.utils.untrusted import read_json_object
 
 
 @dataclass(frozen=True)
@@ -107,16 +107,15 @@ def open_pair(description: Path, weights: Path) -> Trained:
 
 def _is_ours(path: Path) -> bool:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return "image_size" in read_json_object(path)
+    except (OSError, ValueError):
         return False  # the reader of the authors' file says what is wrong
-    return isinstance(values, dict) and "image_size" in values
 
 
 def _described(path: Path) -> TrainConfig:
     """Return the options that a ``generator.json`` stands for."""
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json_object(path)
         if values["format"] != FORMAT:
             raise UserError(f"{path} is not of format {FORMAT}: use the version of gluon_wgan that wrote it.")
         return TrainConfig(**{name: values[name] for name in GENERATOR_FIELDS})

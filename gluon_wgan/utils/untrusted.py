@@ -67,7 +67,7 @@ def read_json_lines(path: AnyPath) -> tuple[list[dict[str, Any]], int]:
     """
     found: list[dict[str, Any]] = []
     bad = 0
-    for line in read_bytes(path, MAX_LINES_BYTES).splitlines():
+    for line in read_bytes(path, MAX_LINES_BYTES).split(b"\n"):
         if line.strip():
             try:
                 found.append(_object(parse_json(line)))
@@ -160,7 +160,7 @@ def _object(value: Any) -> dict[str, Any]:
     return value
 
 
-def read_csv(path: AnyPath, *, errors: str = "strict") -> Iterator[tuple[int, list[str]]]:
+def read_csv(path: AnyPath, *, errors: str = "strict", cut: bool = False) -> Iterator[tuple[int, list[str]]]:
     """Yield line number and cells of each row of a CSV file in UTF-8 that is not empty.
 
     Parameters
@@ -169,6 +169,8 @@ def read_csv(path: AnyPath, *, errors: str = "strict") -> Iterator[tuple[int, li
         The file.
     errors
         How bytes that are no UTF-8 are taken, as `str.decode` has it.
+    cut
+        Leave out a last line without its end, and the NULs that a file system puts there after a power failure.
 
     Raises
     ------
@@ -180,22 +182,28 @@ def read_csv(path: AnyPath, *, errors: str = "strict") -> Iterator[tuple[int, li
         if os.fstat(file.fileno()).st_size > MAX_CSV_BYTES:
             raise ValueError(f"it is longer than {MAX_CSV_BYTES:,} bytes")
         text = io.TextIOWrapper(file, encoding="utf-8-sig", errors=errors, newline="")
-        yield from parse_csv(iter(lambda: text.readline(MAX_LINE + 1), ""))
+        lines = iter(lambda: text.readline(MAX_LINE + 1), "")
+        try:
+            yield from parse_csv(line for line in lines if not (cut and _is_cut(line)))
+        except UnicodeDecodeError:
+            raise ValueError("it is not UTF-8 text") from None
 
 
-def parse_csv(lines: Iterable[str], first_line: int = 1) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and cells of each row: see `read_csv`."""
-    rows = csv.reader(_checked(lines), strict=True)
+def _is_cut(line: str) -> bool:
+    return not line.endswith("\n") and (len(line) <= MAX_LINE or not line.strip("\0"))
+
+
+def parse_csv(lines: Iterable[str], delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and cells of each row of a table: see `read_csv`."""
+    rows = csv.reader(_checked(lines), strict=True, delimiter=delimiter)
     try:
         for cells in rows:
             if max(map(len, cells), default=0) > MAX_CELL or len(cells) > MAX_CELLS:
                 raise csv.Error(f"a cell of more than {MAX_CELL:,} characters, or more than {MAX_CELLS:,} cells")
             if cells:
-                yield rows.line_num + first_line - 1, cells
+                yield rows.line_num, cells
     except csv.Error as error:
-        raise ValueError(f"line {rows.line_num + first_line - 1} is not CSV: {error}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"it is not UTF-8 text after line {rows.line_num + first_line - 1}") from None
+        raise ValueError(f"line {rows.line_num} is not CSV: {error}") from None
 
 
 def _checked(lines: Iterable[str]) -> Iterator[str]:
@@ -208,7 +216,7 @@ def _checked(lines: Iterable[str]) -> Iterator[str]:
         yield line
 
 
-def read_table(path: AnyPath, columns: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def read_table(path: AnyPath, columns: Iterable[str], *, cut: bool = False) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield line number and row of a CSV file whose first line names its columns, of which some must be there.
 
     Raises
@@ -216,7 +224,7 @@ def read_table(path: AnyPath, columns: Iterable[str]) -> Iterator[tuple[int, dic
     ValueError
         As `read_csv` does; when a column is missing or named twice, or a row has more or fewer cells than the first.
     """
-    rows = read_csv(path)
+    rows = read_csv(path, cut=cut)
     _, head = next(rows, (0, []))
     missing = [name for name in columns if name not in head]
     if missing or len(set(head)) != len(head):

@@ -28,6 +28,7 @@ from gluon_wgan.data.sources.names import LazyNames
 from gluon_wgan.errors import UserError
 from gluon_wgan.progress import redraw_seconds
 from gluon_wgan.utils.folders import named_as, remove_ours
+from gluon_wgan.utils.untrusted import read_json_object
 
 log = logging.getLogger("gluon_wgan.data")
 
@@ -190,10 +191,9 @@ def _open(folder: Path, made_from: dict[str, Any]) -> Optional[Index]:
 
 def _meta(folder: Path) -> Optional[dict[str, Any]]:
     try:
-        meta = json.loads((folder / META).read_bytes())
+        return read_json_object(folder / META)
     except (OSError, ValueError):
         return None
-    return meta if isinstance(meta, dict) else None
 
 
 def _make(

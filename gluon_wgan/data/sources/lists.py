@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import logging
 import os
 import re
@@ -17,6 +15,7 @@ from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, AnyPath, existing_file,
 from gluon_wgan.data.sources.folder import FileSource
 from gluon_wgan.data.sources.names import pack_names
 from gluon_wgan.errors import UserError
+from gluon_wgan.utils.untrusted import parse_csv, parse_json
 
 log = logging.getLogger("gluon_wgan.data")
 
@@ -119,7 +118,7 @@ def _table_rows(path: Path) -> list[Row]:
     separator, column = _layout(path)
     try:
         rows = [(line, cells[column] if column < len(cells) else "") for line, cells in _split(path, separator)]
-    except csv.Error as error:
+    except ValueError as error:
         raise UserError(f"{path} is not CSV ({error}): fix that line.") from error
     headers = _MAX_HEADER_ROWS if separator == " " else 1
     while rows and headers and not _looks_like_image(path.parent, rows[0][1]):
@@ -136,7 +135,7 @@ def _layout(path: Path) -> tuple[Optional[str], int]:
     for place, separator in enumerate(separators):
         try:
             rows = [cells for _, cells in islice(_split(path, separator), _SAMPLED_ROWS)]
-        except csv.Error:
+        except ValueError:
             continue  # if no other separator will do, the first is used again and its error is reported
         for column in range(max(map(len, rows), default=0)):
             cells = [row[column].strip() for row in rows if column < len(row)]
@@ -155,7 +154,7 @@ def _split(path: Path, separator: Optional[str]) -> Iterator[tuple[int, list[str
 
     Raises
     ------
-    csv.Error
+    ValueError
         With the line, if a table is damaged.
     UserError
         If the file is not UTF-8 or cannot be read.
@@ -166,13 +165,9 @@ def _split(path: Path, separator: Optional[str]) -> Iterator[tuple[int, list[str
                 if line.strip():
                     yield number, [line.rstrip("\r\n")] if separator is None else line.split()
             return
-        rows = csv.reader(lines, strict=True, delimiter=str(separator))
-        try:
-            for row in rows:
-                if any(cell.strip() for cell in row):
-                    yield rows.line_num, row
-        except csv.Error as error:
-            raise csv.Error(f"line {rows.line_num}: {error}") from error
+        for number, cells in parse_csv(lines, str(separator)):
+            if any(cell.strip() for cell in cells):
+                yield number, cells
 
 
 def _json_rows(path: Path) -> list[Row]:
@@ -183,9 +178,9 @@ def _json_rows(path: Path) -> list[Row]:
             if not line.strip():
                 continue
             try:
-                value = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise UserError(f"{path}, line {number}, is not JSON: fix that line.") from error
+                value = parse_json(line.encode())
+            except ValueError as error:
+                raise UserError(f"{path}, line {number}, is not JSON ({error}): fix that line.") from error
             rows.append((number, _named_in(value)))
     return rows
 
