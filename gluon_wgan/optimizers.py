@@ -17,6 +17,9 @@ from mxnet.gluon import ParameterDict, Trainer
 from gluon_wgan import torch_optimizers  # noqa: F401  (registers torchrmsprop and torchadam)
 from gluon_wgan.config import TrainConfig
 
+# Operators that the engine takes at a time.
+BULK = 64
+
 
 @mx.optimizer.Optimizer.register
 class TypedRMSProp(mx.optimizer.RMSProp):
@@ -67,15 +70,17 @@ def step(optimizer: Trainer) -> None:
     The sum is taken here: a kvstore would draw numbers for the parameters that two trainers share
     (apache/mxnet#13054), and on one device there is nothing to sum.
     """
-    for parameter in optimizer._params:
-        gradients = parameter.list_grad() if parameter.grad_req != "null" else []
-        if len(gradients) > 1:
-            first = gradients[0]
-            for other in gradients[1:]:
-                first += other.as_in_context(first.context)
-            for other in gradients[1:]:
-                first.copyto(other)
-    optimizer.update(1)
+    # In bulk, since on a GPU each operator outside of it ends with a stream synchronisation.
+    with mx.engine.bulk(BULK):
+        for parameter in optimizer._params:
+            gradients = parameter.list_grad() if parameter.grad_req != "null" else []
+            if len(gradients) > 1:
+                first = gradients[0]
+                for other in gradients[1:]:
+                    first += other.as_in_context(first.context)
+                for other in gradients[1:]:
+                    first.copyto(other)
+        optimizer.update(1)
 
 
 def optimizer_arrays(trainer: Trainer) -> dict[str, nd.NDArray]:

@@ -44,6 +44,8 @@ class GradientPenalty:
     norm_over
         ``"all"``: the norm goes over channels, height and width (Gulrajani et al. 2017, Algorithm 1);
         ``"channels"``: over channels only, then the mean over the pixels.
+    plain_deconvolution
+        Whether to use MXNet's own transposed convolution for gray images, which works on a GPU only.
 
     Raises
     ------
@@ -51,8 +53,8 @@ class GradientPenalty:
         When the critic has batch norm.
     """
 
-    def __init__(self, critic: HybridBlock, norm_over: str) -> None:
-        self._slopes, self._penalties = _Slopes(critic), _Penalties(critic, norm_over)
+    def __init__(self, critic: HybridBlock, norm_over: str, *, plain_deconvolution: bool = False) -> None:
+        self._slopes, self._penalties = _Slopes(critic), _Penalties(critic, norm_over, plain_deconvolution)
         layers = self._slopes.layers()
         if any(isinstance(layer, nn.BatchNorm) for layer in layers):
             raise UserError(
@@ -61,6 +63,7 @@ class GradientPenalty:
             )
         has_layer_norm = any(isinstance(layer, LayerNorm) for layer in layers)
         self._normed = _NormInputs(critic) if has_layer_norm else None
+        self._constants: dict[Any, nd.NDArray] = {}
 
     def accumulate(self, images: nd.NDArray, weight: float) -> nd.NDArray:
         """Add the gradients of ``weight`` times the sum of the penalties to those of the critic's weights.
@@ -80,7 +83,7 @@ class GradientPenalty:
         # In predict mode MXNet would turn all weights into oneDNN's layout, and back at their next update.
         with autograd.train_mode():
             slopes = self._slopes(images)
-        ones = nd.ones((len(images),), ctx=images.context, dtype=images.dtype)
+        ones, weights = (self._constant(value, images) for value in (1.0, weight))
         with autograd.record():
             normed = self._normed(images) if self._normed is not None else []
         # MXNet 1.9.1 crashes when one weight occurs in a convolution and in a transposed one of the same
@@ -91,11 +94,17 @@ class GradientPenalty:
         with autograd.record():
             # Detached, because the first backward pass clears what autograd knows of its inputs.
             penalties = self._penalties(images.detach(), ones, slopes, cut)
-            total = weight * penalties.sum()
-        total.backward()
+        penalties.backward(weights)
         if normed:
             autograd.backward(normed, [x.grad for x in cut])
         return penalties
+
+    def _constant(self, value: float, images: nd.NDArray) -> nd.NDArray:
+        """Return an array (n,) of one value for n images, made once for all steps."""
+        key = (value, len(images), images.context)
+        if key not in self._constants:
+            self._constants[key] = nd.full((len(images),), value, ctx=images.context, dtype=images.dtype)
+        return self._constants[key]
 
     def hybridize(self, **options: bool) -> None:
         """Compile the graphs."""
@@ -135,9 +144,9 @@ class _Penalties(View):
     The images give the shape alone: where the gradient is taken shows in the slopes and the norms' inputs.
     """
 
-    def __init__(self, critic: HybridBlock, norm_over: str) -> None:
+    def __init__(self, critic: HybridBlock, norm_over: str, plain_deconvolution: bool) -> None:
         super().__init__(critic)
-        self._norm_over = norm_over
+        self._norm_over, self._plain = norm_over, plain_deconvolution
 
     def hybrid_forward(self, F: ModuleType, x, gradient, slopes, normed):  # type: ignore[no-untyped-def]
         slopes, normed = list(slopes), list(normed)
@@ -160,7 +169,8 @@ class _Penalties(View):
             return gradient
         weight = _value(F, layer.weight, x)
         if isinstance(layer, nn.Conv2D) and layer._in_channels == 1:
-            return deconvolve_to_one_channel(F, gradient, weight, layer._kwargs["kernel"][0], self.net.image_size)
+            kernel = layer._kwargs["kernel"][0]
+            return deconvolve_to_one_channel(F, gradient, weight, kernel, self.net.image_size, plain=self._plain)
         if isinstance(layer, nn.Conv2D):
             return _through_convolution(F, layer, weight, gradient)
         if isinstance(layer, ScoreProjection):

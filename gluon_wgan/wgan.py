@@ -8,17 +8,19 @@ distance is ``-loss_d``. The objectives wgan-gp and dcgan change the losses, not
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np
 from mxnet import Context, autograd, nd
 from mxnet.gluon import HybridBlock, Parameter, nn
 
 from gluon_wgan import streams
+from gluon_wgan.clipping import InPlaceClip
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.initializers import initialise
 from gluon_wgan.models import build_critic, build_generator
+from gluon_wgan.models.layers import GreyDeconvolution
 from gluon_wgan.models.statistics import TrainingPass
 from gluon_wgan.objectives import build_objective
 from gluon_wgan.optimizers import build_optimizer, step
@@ -72,13 +74,19 @@ class WGAN:
             if weights is not None:
                 load_weights(net, weights, contexts)
         accumulate_gradients(self.critic)
-        self._clipped = _clipped_parameters(self.critic, config)
+        clipped = _clipped_parameters(self.critic, config)
+        self._clip = InPlaceClip(clipped, config.clip) if clipped else None
+        self._mean_gradients: dict[Any, nd.NDArray] = {}
         self._objective = build_objective(config)
         unbiased = config.running_var == "unbiased"
         self.generator_pass = TrainingPass(self.generator, unbiased, contexts)
         self.critic_pass = TrainingPass(self.critic, unbiased, contexts)
         penalised = config.objective == "wgan-gp"
-        self._penalty = GradientPenalty(self.critic, config.gp_norm) if penalised else None
+        plain = contexts[0].device_type == "gpu"
+        self._penalty = GradientPenalty(self.critic, config.gp_norm, plain_deconvolution=plain) if penalised else None
+        for layer in self.generator.main._children.values():
+            if isinstance(layer, GreyDeconvolution):
+                layer.plain = plain
         for graph in (self.generator_pass, self.critic_pass, self._penalty):
             if graph is not None:
                 # With static_shape, two CPU contexts of two OpenMP threads each wait for one another for ever.
@@ -134,9 +142,9 @@ class WGAN:
         for image in images:
             image.attach_grad()
         with autograd.record():
-            scores = [self.critic_pass(image) for image in images]
-            losses = [self._objective.generator(s).sum() / self.config.batch_size for s in scores]
-        autograd.backward(fakes, autograd.grad(losses, images))
+            losses = [self._objective.generator(self.critic_pass(image)) for image in images]
+        heads = [self._mean_gradient(loss, self.config.batch_size) for loss in losses]
+        autograd.backward(fakes, autograd.grad(losses, images, heads))
         step(self.generator_optimizer)
         return GeneratorResult(losses)
 
@@ -147,13 +155,9 @@ class WGAN:
         ``netD.parameters()``, unless ``clip_bn`` is off; its running statistics are not, unless
         ``clip_running_stats`` is set. Only the objective ``wgan`` clips.
         """
-        bound = self.config.clip
-        for parameter in self._clipped:
-            for data in parameter.list_data():
-                if data.dtype == np.float32:
-                    nd.clip(data, -bound, bound, out=data)
-                else:  # nd.clip rounds its bounds to single precision
-                    nd.minimum(nd.maximum(data, -bound), bound).copyto(data)
+        if self._clip is not None:
+            for context in self.contexts:
+                self._clip(context)
 
     def sample(self, latents: np.ndarray) -> np.ndarray:
         """Draw images for given latents, on the first device, without touching the training state.
@@ -175,37 +179,39 @@ class WGAN:
         count = sum(map(len, batches))
         with autograd.record():
             scores = [self.critic_pass(batch) for batch in batches]
-            losses = [loss(s).sum() / count for s in scores]
-        autograd.backward(losses)
+            losses = [loss(s) for s in scores]
+        autograd.backward(losses, [self._mean_gradient(value, count) for value in losses])
         is_real = loss is self._objective.real
-        return [Judgement(is_real, s.detach().sum() / count, value) for s, value in zip(scores, losses)]
+        return [Judgement(is_real, s, value, count) for s, value in zip(scores, losses)]
 
     def _judge_joined(self, real: nd.NDArray, fake: nd.NDArray) -> list[Judgement]:
         """Do the same with reals and fakes in one batch."""
-        judgements = []
         with autograd.record():
             scores = self.critic_pass(nd.concat(real, fake, dim=0))
-            for is_real, part, loss in (
-                (True, scores[: len(real)], self._objective.real),
-                (False, scores[len(real) :], self._objective.fake),
-            ):
-                judgements.append(Judgement(is_real, part.mean(), loss(part).mean()))
-        autograd.backward([judgement.loss for judgement in judgements])
-        return judgements
+            parts = scores[: len(real)], scores[len(real) :]
+            losses = self._objective.real(parts[0]), self._objective.fake(parts[1])
+        autograd.backward(losses, [self._mean_gradient(loss, len(loss)) for loss in losses])
+        return [Judgement(is_real, part, loss, len(part)) for is_real, part, loss in zip((True, False), parts, losses)]
+
+    def _mean_gradient(self, values: nd.NDArray, count: int) -> nd.NDArray:
+        """Return the derivative of a sum over ``count`` by each of the values (n,) in it, made once for all steps."""
+        key = (len(values), count, values.context)
+        if key not in self._mean_gradients:
+            self._mean_gradients[key] = nd.ones_like(values.detach()) / count
+        return self._mean_gradients[key]
 
     def _penalise(self, reals: list[nd.NDArray], fakes: list[nd.NDArray]) -> list[nd.NDArray]:
-        """Add the gradients of the penalty to the critic's; return each device's share of its mean."""
+        """Add the gradients of the mean penalty to the critic's; return each device's penalties (n,)."""
         if self._penalty is None:
             return []
         count = sum(map(len, reals))
         alphas = streams.draw_alphas(self.alphas, count, self.config.gp_alpha)
-        shares = []
+        penalties = []
         for (alpha, context), real, fake in zip(self._split(alphas), reals, fakes):
             alpha = nd.array(alpha, ctx=context, dtype=real.dtype)
             between = alpha * real + (1.0 - alpha) * fake[: len(real)]
-            penalties = self._penalty.accumulate(between, self.config.gp_lambda / count)
-            shares.append(penalties.detach().sum() / count)
-        return shares
+            penalties.append(self._penalty.accumulate(between, self.config.gp_lambda / count))
+        return penalties
 
     def _draw_latents(self, count: int) -> list[nd.NDArray]:
         latents = streams.draw_latents(self.noise, count, self.config.nz, self.config.latent)

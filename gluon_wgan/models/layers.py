@@ -64,11 +64,14 @@ class ScoreProjection(HybridBlock):
         return F.reshape(F.FullyConnected(*inputs, **options), (-1,))
 
 
-def deconvolve_to_one_channel(F: ModuleType, x, weight, kernel: int, size: int):  # type: ignore[no-untyped-def]
+def deconvolve_to_one_channel(  # type: ignore[no-untyped-def]
+    F: ModuleType, x, weight, kernel: int, size: int, *, plain: bool = False
+):
     """Return the transposed convolution of stride 2 and padding 1 that doubles the size and leaves one channel.
 
     MXNet 1.9.1 cannot differentiate its own on the CPU when one channel comes out of 16 or more ("could not
-    create a primitive descriptor for a reorder primitive"); this is the same as a product and a ``col2im``.
+    create a primitive descriptor for a reorder primitive"); this is the same as a product and a ``col2im``. On a
+    GPU its own works, and ``col2im`` launches a kernel for every image.
 
     Parameters
     ----------
@@ -78,7 +81,20 @@ def deconvolve_to_one_channel(F: ModuleType, x, weight, kernel: int, size: int):
         (N, C, size / 2, size / 2) and (C, 1, kernel, kernel).
     kernel, size
         Height = width of the weight and of the output.
+    plain
+        Whether to use MXNet's own, for a GPU.
     """
+    if plain:
+        return F.Deconvolution(
+            x,
+            weight,
+            num_filter=1,
+            kernel=(kernel, kernel),
+            stride=(2, 2),
+            pad=(1, 1),
+            adj=(kernel % 2, kernel % 2),
+            no_bias=True,
+        )
     by_channel = F.transpose(x, axes=(1, 0, 2, 3))
     products = F.dot(F.reshape(weight, (0, -1)), F.reshape(by_channel, (0, -1)), transpose_a=True)
     columns = F.transpose(F.reshape(products, (kernel * kernel, -1, (size // 2) ** 2)), axes=(1, 0, 2))
@@ -96,18 +112,23 @@ class GreyDeconvolution(HybridBlock):
         Height = width of the output.
     use_bias
         Whether a bias (1,) is added.
+
+    Attributes
+    ----------
+    plain : bool
+        Whether it is MXNet's own transposed convolution, as on a GPU it should be; set it before the first call.
     """
 
     def __init__(self, in_channels: int, kernel: int, size: int, *, use_bias: bool) -> None:
         super().__init__()
-        self._kernel, self._size = kernel, size
+        self._kernel, self._size, self.plain = kernel, size, False
         with self.name_scope():
             self.weight = self.params.get("weight", shape=(in_channels, 1, kernel, kernel))
             self.bias = self.params.get("bias", shape=(1,)) if use_bias else None
 
     def hybrid_forward(self, F: ModuleType, x, weight, bias=None):  # type: ignore[no-untyped-def]
         """Map (N, in_channels, size / 2, size / 2) to (N, 1, size, size)."""
-        image = deconvolve_to_one_channel(F, x, weight, self._kernel, self._size)
+        image = deconvolve_to_one_channel(F, x, weight, self._kernel, self._size, plain=self.plain)
         return image if bias is None else F.broadcast_add(image, F.reshape(bias, (1, 1, 1, 1)))
 
 
