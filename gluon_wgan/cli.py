@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from gluon_wgan import __version__, compat
+from gluon_wgan import __version__, compat, cuda
 from gluon_wgan.config import TrainConfig, one_end, preset_config, read_config
 from gluon_wgan.errors import UserError
 from gluon_wgan.flags import build_parser, chosen_options
@@ -40,6 +40,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         config = resolve(options, resume)
         if config.threads is not None:
             compat.set_threads(config.threads)
+        if cuda.is_installed():
+            cuda.set_arithmetic(tf32=config.tf32, fast=config.fast)
         compat.check_mxnet_loads()
         return _dry_run(config) if arguments.dry_run else _train(config, resume)
 

@@ -7,38 +7,21 @@ thread count has to be set before either is loaded.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import math
 import os
 import sys
 from contextlib import suppress
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
+from gluon_wgan import cuda
 from gluon_wgan.errors import UserError
 
 # Python types that NumPy 1.24 no longer re-exports: MXNet reads np.bool while it is imported and wherever
 # it makes a mask, mxnet.test_utils reads np.int, gluoncv's anchor boxes read np.float.
 _NUMPY_ALIASES = {"bool": bool, "int": int, "float": float}
-
-# The shared libraries that mxnet-cu112 wants to find already loaded, and where under the `nvidia` package
-# their wheels keep them. A library stands after those that it needs itself.
-_CUDA_LIBRARIES = (
-    "cuda_runtime/lib/libcudart.so.11.0",
-    "cuda_nvrtc/lib/libnvrtc.so.11.2",
-    "nvtx/lib/libnvToolsExt.so.1",
-    "cublas/lib/libcublasLt.so.11",
-    "cublas/lib/libcublas.so.11",
-    "cudnn/lib/libcudnn.so.8",
-    "cufft/lib/libcufft.so.10",
-    "curand/lib/libcurand.so.10",
-    "cusolver/lib/libcusolver.so.11",
-    "nccl/lib/libnccl.so.2",
-)
-
 
 class IncompatibleEnvironment(ImportError):
     """Python, or what is installed in it, cannot run MXNet 1.9.1.
@@ -69,8 +52,8 @@ def prepare() -> None:
     _check_numpy_version()
     _check_mxnet()
     _restore_numpy_aliases()
-    if _is_installed("mxnet-cu112"):
-        _preload_cuda_libraries()
+    if cuda.is_installed():
+        cuda.prepare_before_mxnet()
 
 
 def check_mxnet_loads() -> None:
@@ -219,7 +202,7 @@ def _check_mxnet() -> None:
         raise IncompatibleEnvironment(
             "MXNet is not installed: run `pip install mxnet==1.9.1`, or for a GPU `pip install 'gluon-wgan[cu112]'`."
         )
-    if _is_installed("mxnet") and _is_installed("mxnet-cu112"):
+    if cuda.is_installed("mxnet") and cuda.is_installed():
         raise IncompatibleEnvironment(
             "mxnet and mxnet-cu112 are both installed and have overwritten each other's files: run "
             "`pip uninstall -y mxnet mxnet-cu112 && pip install mxnet==1.9.1`, or for a GPU "
@@ -232,14 +215,6 @@ def _check_mxnet() -> None:
         )
 
 
-def _is_installed(distribution: str) -> bool:
-    try:
-        metadata.distribution(distribution)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
-
-
 def _restore_numpy_aliases() -> None:
     # Straight into the namespace: NumPy 1.20 to 1.23 warn at whoever looks one of these names up.
     namespace = vars(importlib.import_module("numpy"))
@@ -247,26 +222,17 @@ def _restore_numpy_aliases() -> None:
         namespace.setdefault(name, python_type)
 
 
-def _preload_cuda_libraries() -> None:
-    package = find_spec("nvidia")
-    for root in (package and package.submodule_search_locations) or ():
-        for library in _CUDA_LIBRARIES:
-            # What is absent here may still be installed system-wide: the linker has the last word.
-            with suppress(OSError):
-                ctypes.CDLL(os.path.join(root, library))
-
-
 def _explain_linker(message: str) -> str:
     library = message.split(":")[0]
     if "cannot open shared object file" not in message:
-        wheel = "mxnet-cu112" if _is_installed("mxnet-cu112") else "mxnet"
+        wheel = cuda.WHEEL if cuda.is_installed() else "mxnet"
         return f"MXNet cannot be loaded ({message}): run `pip install --force-reinstall {wheel}==1.9.1`."
     if library.startswith("libcuda.so"):
         return (
             f"mxnet-cu112 needs {library}, which comes with NVIDIA's driver: install the driver, or run "
             "`pip uninstall -y mxnet-cu112 && pip install mxnet==1.9.1` to use the CPU."
         )
-    if library in {Path(name).name for name in _CUDA_LIBRARIES}:
+    if library in {Path(name).name for name in cuda.LIBRARIES}:
         return f"mxnet-cu112 needs {library}, which is not installed: run `pip install 'gluon-wgan[cu112]'`."
     return f"MXNet needs {library}, which is not installed: install the system package that holds it."
 

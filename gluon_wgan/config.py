@@ -350,6 +350,19 @@ class TrainConfig:
         metavar="LIST",
     )
     require_gpu: bool = _option(False, "stop, instead of using the CPU, when there is no GPU", DEVICES, kind=MACHINE)
+    tf32: bool = _option(
+        False,
+        "on a GPU of compute capability 8.x: round the factors of float32 products to TF32's 10 bits, as MXNet and "
+        "PyTorch do there by default; off, float32 is float32",
+        DEVICES,
+    )
+    fast: bool = _option(
+        False,
+        "on a GPU: let cuDNN take the algorithms that it times as fastest, and fuse pointwise operators; two runs then "
+        "differ in their last bits",
+        DEVICES,
+        kind=MACHINE,
+    )
     threads: Optional[int] = _option(
         None,
         "CPU threads (default: OMP_NUM_THREADS, or the cores that this process may use)",

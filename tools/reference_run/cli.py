@@ -70,10 +70,6 @@ def parser() -> argparse.ArgumentParser:
     add = found.add_argument_group("PyTorch").add_argument
     devices = "where to train (default: cuda if PyTorch sees a GPU, else cpu)"
     add("--device", choices=("cuda", "cpu"), default=None, help=devices)
-    fast = "on a GPU: let cuDNN take its fastest algorithms, with which no two runs are alike to the last bit"
-    add("--fast", action="store_true", default=False, help=fast)
-    tf32 = "on a GPU: round the factors of products to TF32's 10 bits"
-    add("--tf32", action="store_true", default=False, help=tf32)
     return found
 
 
@@ -89,7 +85,7 @@ def _train(config: TrainConfig, resume: Optional[Path], arguments: argparse.Name
 
     run = open_run(config, resume, ReferenceEngine.program)
     device = choose_device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    settings: dict[str, Any] = set_arithmetic(device, fast=arguments.fast, tf32=arguments.tf32)
+    settings: dict[str, Any] = set_arithmetic(device, fast=config.fast, tf32=config.tf32)
     try:
         train_in(run, config, lambda: ReferenceEngine(config, device, settings), progress=True)
     except Interrupted as stop:
