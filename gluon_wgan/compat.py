@@ -23,6 +23,7 @@ from gluon_wgan.errors import UserError
 # it makes a mask, mxnet.test_utils reads np.int, gluoncv's anchor boxes read np.float.
 _NUMPY_ALIASES = {"bool": bool, "int": int, "float": float}
 
+
 class IncompatibleEnvironment(ImportError):
     """Python, or what is installed in it, cannot run MXNet 1.9.1.
 

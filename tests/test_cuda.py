@@ -21,13 +21,13 @@ Runner = Callable[..., subprocess.CompletedProcess[str]]
 LIBRARY = """
 #include <stdio.h>
 #include <stdlib.h>
-__attribute__((constructor)) static void loaded(void) {
-    const char *names[] = {%s};
+__attribute__((constructor)) static void loaded(void) {{
+    const char *names[] = {{{}}};
     for (int i = 0; i < 6; i++)
-        printf("%%s=%%s\\n", names[i], getenv(names[i]) ? getenv(names[i]) : "unset");
+        printf("%s=%s\\n", names[i], getenv(names[i]) ? getenv(names[i]) : "unset");
     fflush(stdout);
-}
-""" % ", ".join(f'"{name}"' for name in cuda.VARIABLES)
+}}
+""".format(", ".join(f'"{name}"' for name in cuda.VARIABLES))
 
 STRICT = {
     "NVIDIA_TF32_OVERRIDE": "0",
