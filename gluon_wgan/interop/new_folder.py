@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gluon_wgan.data.atomic import flush_to_disk
 from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.utils.folders import is_stale, rename_new
 
 
 def refuse_taken(out: Path) -> None:
@@ -42,18 +45,39 @@ def new_folder(out: Path) -> Iterator[Path]:
     temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(final)
         temporary.mkdir()
+        descriptor = os.open(temporary, os.O_RDONLY)
         try:
+            with suppress(OSError):  # where the file system has no locks, the process number alone has to do
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield temporary
             for path in (*temporary.iterdir(), temporary):
                 flush_to_disk(path)
-            # The system refuses this for a folder that has got content meanwhile.
-            os.rename(temporary, final)
+            if final.is_dir() and not final.is_symlink():
+                final.rmdir()  # the empty folder that was there before; one that has got content meanwhile stays
+            rename_new(temporary, final)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+            os.close(descriptor)
         flush_to_disk(final.parent)
     except OSError as error:
         raise _unwritable(out, error) from None
+
+
+def _remove_stale(final: Path) -> None:
+    """Delete the folders beside `final` in which killed processes were making it."""
+    for path in final.parent.glob(f".{glob.escape(final.name)}.*.tmp"):
+        if path.is_symlink() or not path.is_dir() or not is_stale(path):
+            continue
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            pass  # a process elsewhere holds it
+        finally:
+            os.close(descriptor)
 
 
 def _unwritable(out: Path, error: OSError) -> UserError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 
@@ -10,9 +12,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from gluon_wgan.errors import UserError
+from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.metrics.images import ImageSet
 from gluon_wgan.progress import redraw_seconds
+from gluon_wgan.utils.expendable import Died, ExpendableProcess
 
 FRONTAL = "haarcascade_frontalface_default.xml"
 """Comes with opencv-python."""
@@ -21,6 +24,8 @@ SIDE = 128
 window is 24 pixels wide, and steps between window sizes are rough in a small image."""
 SCALE_STEP, NEIGHBOURS = 1.1, 3
 """OpenCV's own defaults."""
+SECONDS = 60.0
+"""How long a cascade that a user names may take over one image."""
 
 
 class FaceFinder:
@@ -43,13 +48,13 @@ class FaceFinder:
             content = file.read_bytes()
         except OSError as error:
             raise UserError(f"Cannot read the cascade {file} ({error.strerror}): check --cascade.") from error
-        self._cascade = cv2.CascadeClassifier()
+        # OpenCV's own cascade is trusted; another may crash it, on being loaded or on some image.
+        self._process = None if path is None else ExpendableProcess(_make_counter, str(file), seconds=SECONDS)
         try:
-            loaded = self._cascade.load(str(file))
-        except cv2.error:
-            loaded = False
-        if not loaded or self._cascade.empty():
-            raise UserError(f"{file} is no cascade of classifiers that OpenCV reads: check --cascade.")
+            self._count = _make_counter(str(file)) if self._process is None else self._process.call
+            self._count(np.zeros((1, SIDE, SIDE), np.uint8))
+        except (ValueError, cv2.error, Died):
+            raise UserError(f"{file} is no cascade of classifiers that OpenCV reads: check --cascade.") from None
         self.protocol: dict[str, Any] = {
             "cascade": file.name,
             "cascade_sha256": hashlib.sha256(content).hexdigest(),
@@ -73,8 +78,29 @@ class FaceFinder:
         return found
 
     def _faces(self, image: np.ndarray) -> int:
-        """Return how many faces are found in one image, uint8 (channels, height, width)."""
-        grey = image[0] if len(image) == 1 else cv2.cvtColor(image.transpose(1, 2, 0), cv2.COLOR_RGB2GRAY)
-        if grey.shape[0] < SIDE:
-            grey = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-        return len(self._cascade.detectMultiScale(grey, SCALE_STEP, NEIGHBOURS))
+        try:
+            return self._count(image)
+        except (Died, cv2.error) as error:
+            name = self.protocol["cascade"]
+            raise UserError(f"OpenCV fails with the cascade {name} ({last_line(error)}): check --cascade.") from None
+
+
+def _make_counter(file: str) -> Callable[[np.ndarray], int]:
+    """Load a cascade and return what counts the faces in one image, uint8 (channels, height, width)."""
+    cascade = cv2.CascadeClassifier()
+    try:
+        loaded = cascade.load(file)
+    except cv2.error:
+        loaded = False
+    if not loaded or cascade.empty():
+        raise ValueError(file)
+
+    return partial(count_faces, cascade)
+
+
+def count_faces(cascade: Any, image: np.ndarray) -> int:
+    """Return how many faces a cascade finds in one image, uint8 (channels, height, width)."""
+    gray = image[0] if len(image) == 1 else cv2.cvtColor(image.transpose(1, 2, 0), cv2.COLOR_RGB2GRAY)
+    if gray.shape[0] < SIDE:
+        gray = cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    return len(cascade.detectMultiScale(gray, SCALE_STEP, NEIGHBOURS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import shlex
 import sys
@@ -16,6 +17,7 @@ from gluon_wgan import __version__, compat
 from gluon_wgan.data.geometry import Box
 from gluon_wgan.data.resize import BACKENDS, canonical_name, library_versions
 from gluon_wgan.errors import UserError
+from gluon_wgan.interop.new_folder import new_folder
 from gluon_wgan.parity import console, options
 from gluon_wgan.parity.decoders import DECODERS
 from gluon_wgan.parity.files import write_figures
@@ -68,28 +70,28 @@ def make_plan(arguments: argparse.Namespace) -> Plan:
 
 
 def _compare(plan: Plan, arguments: argparse.Namespace, command: str) -> int:
-    out = Path(arguments.out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    out = _free_folder() if arguments.out is None else Path(arguments.out)
+    with new_folder(out) as folder:
         findings = compare_all(plan, min(arguments.jobs, len(plan.images)), not arguments.quiet)
         if not any(tally.indices for tally in findings.tallies):
             index, reason = findings.skipped[0]
             raise UserError(f"No image can be used, {plan.images.names[index]} because: {reason}; check the data.")
         when = datetime.now(timezone.utc).isoformat(timespec="seconds")
         report = build_report(plan, findings, command, _versions(plan), when)
-        write_csv(out / "parity.csv", plan, findings)
-        write_json(out / "parity.json", report)
-        write_page(out / "parity.html", report)
+        write_csv(folder / "parity.csv", plan, findings)
+        write_json(folder / "parity.json", report)
+        write_page(folder / "parity.html", report)
         if arguments.figures:
-            write_figures(out / "figures", report)
-    except OSError as error:
-        raise UserError(
-            f"Cannot write the report into {out} ({error.strerror or error}): choose another --out."
-        ) from error
+            write_figures(folder / "figures", report)
     if not arguments.quiet:
         print(console.as_text(report))
         print(f"\nReport: {out / 'parity.html'}")
     return _check(report, canonical_name(arguments.check)) if arguments.check else 0
+
+
+def _free_folder() -> Path:
+    numbered = (Path(f"{options.OUT}-{number}") for number in itertools.count(2))
+    return next(path for path in itertools.chain([Path(options.OUT)], numbered) if not os.path.lexists(path))
 
 
 def _check(report: Report, backend: str) -> int:
@@ -127,7 +129,11 @@ def _parser() -> argparse.ArgumentParser:
         help=f"compare decoders too, of {','.join(DECODERS)}, the first with the others",
     )
     add("--check", metavar="NAME", help="exit with status 1 when this backend aliases; compare it alone")
-    add("--out", default=options.OUT, metavar="DIR", help="where the report goes (default: %(default)s)")
+    add(
+        "--out",
+        metavar="DIR",
+        help=f"a new folder for the report (default: {options.OUT}, or where that exists {options.OUT}-2 and so on)",
+    )
     add("--figures", action="store_true", help="also write every figure and table as a file of its own")
     add("--jobs", type=int, default=compat.usable_cores(), metavar="N", help="processes (default: one a core)")
     add("--quiet", action="store_true", help="no progress bar and no table")

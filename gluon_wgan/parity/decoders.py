@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Optional
@@ -20,7 +20,14 @@ import numpy as np
 from PIL import Image
 
 from gluon_wgan.data.decode import decode
+from gluon_wgan.data.formats import formats_of
+from gluon_wgan.utils.expendable import Died, ExpendableProcess
 
+log = logging.getLogger("gluon_wgan")
+
+UNREADABLE = "unreadable"
+SECONDS = 30.0
+"""How long a decoder may take over one image."""
 DECODERS = {
     "pil": "Pillow with this project's rules: EXIF applied, laid over white, 16-bit grey divided by 257",
     "pil-plain": 'Image.open(...).convert("RGB")',
@@ -130,36 +137,38 @@ def compare_decoders(path: str, unusual: Sequence[str], decoders: Sequence[str])
 
 
 def decode_with(decoder: str, encoded: bytes) -> Optional[np.ndarray]:
-    """Decode a file's bytes to uint8 RGB (height, width, 3), None if the decoder refuses."""
-    try:
-        with _libraries_silenced():
-            if decoder == "pil":
-                return decode(encoded, 3)
-            if decoder == "pil-plain":
-                return _plain(encoded)
-            return _cv2(encoded) if decoder == "cv2" else _mxnet(encoded)
-    except Exception:  # each library refuses in its own way, Pillow in nearly all
+    """Decode a file's bytes to uint8 RGB (height, width, 3), None if the decoder refuses.
+
+    Only what is of a format that this project reads reaches a decoder: Pillow's other formats run programs. It is
+    decoded in another process, since OpenCV and MXNet crash or hang on damaged files; that counts as refused, with
+    a warning.
+    """
+    if _format_of(encoded) == UNREADABLE:
         return None
-
-
-@contextmanager
-def _libraries_silenced() -> Iterator[None]:
-    """Keep libpng and libjpeg from complaining of every file on the process's own stderr."""
-    sys.stderr.flush()
-    kept = os.dup(2)
     try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        return _process().call(decoder, encoded)
+    except Died as death:
+        log.warning("The decoder %s %s on a damaged image, which counts as refused.", decoder, death)
+    except Exception:  # each library refuses in its own way, Pillow in nearly all
+        pass
+    return None
+
+
+@cache
+def _process() -> ExpendableProcess:
+    return ExpendableProcess(_make_decoder, seconds=SECONDS)
+
+
+def _make_decoder() -> Callable[[str, bytes], Optional[np.ndarray]]:
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(2 * (Image.MAX_IMAGE_PIXELS or 0))
+    functions = {"pil": lambda encoded: decode(encoded, 3), "pil-plain": _plain, "cv2": _cv2, "mxnet": _mxnet}
+    return lambda decoder, encoded: functions[decoder](encoded)
 
 
 def _plain(encoded: bytes) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return np.asarray(Image.open(BytesIO(encoded)).convert("RGB"))
+        return np.asarray(Image.open(BytesIO(encoded), formats=formats_of("")).convert("RGB"))
 
 
 def _cv2(encoded: bytes) -> Optional[np.ndarray]:
@@ -176,8 +185,11 @@ def _mxnet(encoded: bytes) -> np.ndarray:
 
 
 def _format_of(encoded: bytes) -> str:
+    """Return the name of a format that this project reads, or `UNREADABLE`."""
     try:
-        with Image.open(BytesIO(encoded)) as image:
-            return image.format or "unknown"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(BytesIO(encoded), formats=formats_of("")) as image:
+                return image.format or UNREADABLE
     except Exception:  # whatever damaged headers raise
-        return "unreadable"
+        return UNREADABLE

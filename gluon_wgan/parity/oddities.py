@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from os import PathLike
 from typing import Union
 
 from PIL import Image
+
+from gluon_wgan.data.formats import formats_of
 
 _GREY, _WIDE = ("1", "L", "LA", "La"), ("I", "I;16", "I;16L", "I;16B", "I;16N")
 _WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
@@ -26,7 +29,7 @@ def oddities(path: Union[str, PathLike[str]]) -> list[str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as image:
+            with Image.open(path, formats=formats_of(os.fspath(path))) as image:
                 return _of(image)
     except Exception:  # damaged headers raise nearly everything
         return []

@@ -16,7 +16,7 @@ from gluon_wgan.data.geometry import Box, cut
 from gluon_wgan.data.resize import BACKENDS, canonical_name
 from gluon_wgan.data.sources import Source
 from gluon_wgan.parity.aliasing import fold, to_spectrum
-from gluon_wgan.parity.options import AGAINST, ALIASING_LEVELS, ALIASING_SHARE, OUT
+from gluon_wgan.parity.options import AGAINST, ALIASING_LEVELS, ALIASING_SHARE
 
 _IMAGES = 8
 _SECONDS = 0.5
@@ -56,7 +56,7 @@ def aliasing_warning(
     return (
         f"--resize {backend} aliases on these images, {ratio:.1f} source pixels to one: {share:.0%} of the "
         f"detail that is too fine returns as false detail, {levels:.0f} levels strong ({AGAINST} does not); "
-        f"see {OUT}/parity.html after: {shlex.join(words)}"
+        f"the report of this command shows it: {shlex.join(words)}"
     )
 
 

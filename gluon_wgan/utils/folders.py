@@ -76,10 +76,16 @@ def named_as(*patterns: str) -> Callable[[str], bool]:
 
 
 def is_stale(path: Path) -> bool:
-    """Say whether the process whose number stands in ``.NAME.PID.tmp`` has ended."""
+    """Say whether the process whose number stands in ``.NAME.PID.tmp`` has ended.
+
+    Ask before this process makes such a file there: its own number is then that of an earlier process, as is usual
+    in containers.
+    """
     match = re.fullmatch(r"\..+\.(\d+)\.tmp", path.name, re.DOTALL)
-    if match is None or int(match[1]) == os.getpid():
+    if match is None:
         return False
+    if int(match[1]) == os.getpid():
+        return True
     try:
         os.kill(int(match[1]), 0)
     except ProcessLookupError:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gluon_wgan.metrics import swd
-from gluon_wgan.metrics.faces import FaceFinder
+from gluon_wgan.metrics.faces import FaceFinder, count_faces
 from gluon_wgan.metrics.images import ChosenImages
 
 
@@ -32,7 +33,7 @@ def shown(as_set: Callable[[np.ndarray], ChosenImages]) -> Callable[[np.ndarray]
     def show(image: np.ndarray) -> np.ndarray:
         finder: Any = FaceFinder()
         recorder = Recorder(1)
-        finder._cascade = recorder
+        finder._count = partial(count_faces, recorder)
         assert finder.with_one_face(as_set(image[None])) == 1
         grey, constants = recorder.seen[0]
         assert constants == (1.1, 3)
@@ -63,7 +64,7 @@ def test_large_images_are_shown_as_they_are(rng: np.random.Generator, shown: Cal
 
 def test_only_exactly_one_face_counts(as_set: Callable[[np.ndarray], ChosenImages]) -> None:
     finder: Any = FaceFinder()
-    finder._cascade = Recorder(0, 1, 2, 1, 0)
+    finder._count = partial(count_faces, Recorder(0, 1, 2, 1, 0))
     assert finder.with_one_face(as_set(np.zeros((5, 1, 128, 128), np.uint8)), progress=True) == 2
 
 

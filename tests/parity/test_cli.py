@@ -132,11 +132,12 @@ def test_check_finds_nothing_where_nothing_is_shrunk(photos, tmp_path):
 
 
 def test_images_behind_sizes_and_backends_are_found(photos, tmp_path):
-    out = ["--out", str(tmp_path / "out"), "--jobs", "1", "--quiet"]
-    assert main(["--backends", "pil-box", "--size", "32", "16", str(photos), *out]) == 0
-    assert len(rows_of(tmp_path / "out" / "parity.csv")) == 3 * 2 * 2
-    assert main(["--size", "32,16", "--backends", "cv2,pil-box", str(photos / "below"), *out]) == 0
-    assert len(rows_of(tmp_path / "out" / "parity.csv")) == 3 * 2 * 3
+    quiet = ["--jobs", "1", "--quiet", "--out"]
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert main(["--backends", "pil-box", "--size", "32", "16", str(photos), *quiet, str(one)]) == 0
+    assert len(rows_of(one / "parity.csv")) == 3 * 2 * 2
+    assert main(["--size", "32,16", "--backends", "cv2,pil-box", str(photos / "below"), *quiet, str(two)]) == 0
+    assert len(rows_of(two / "parity.csv")) == 3 * 2 * 3
 
 
 def test_lists_and_single_files_and_several_folders(photos, tmp_path):
@@ -178,7 +179,7 @@ def test_crop_is_cut_out_first(photos, tmp_path):
         (["--crop", "1,2,3"], "is no box"),
         (["--crop", "5,5,5,9"], "is empty or negative"),
         (["--jobs", "0"], "use 1 or more"),
-        (["--out", "/dev/null/report"], "choose another --out"),
+        (["--out", "/dev/null/report"], "name another place"),
     ],
 )
 def test_mistakes_are_one_sentence_and_status_two(words, complaint, capsys):

@@ -49,7 +49,7 @@ def test_command_that_is_named_works(tmp_path, monkeypatch):
     (folder / "broken.png").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
     said = warn("cv2", size=32, source=FolderSource(folder), crop=(4, 4, 196, 196), root="my pictures")
-    command = said.split("after: ")[1]
+    command = said.split("shows it: ")[1]
     assert command == (
         "python tools/resize_parity.py 'my pictures' --size 32 --crop 4,4,196,196 --backends cv2-bicubic,pil-bilinear"
     )
