@@ -66,6 +66,13 @@ def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:
         options = adopt_store(options)
     elif {"data_root", "dataset"} & set(options):
         options = {**options, "data": None}  # in place of the store that the run had
+    if options.get("branch") is not None:
+        if resume is not None:
+            raise UserError("--branch starts a new run and --resume continues one: give one of them.")
+        # Imported here as above.
+        from gluon_wgan.branching import branch_config
+
+        return branch_config(options)
     if resume is None:
         return preset_config(options.pop("preset", TrainConfig.preset), **options)
     if "out" in options:

@@ -313,6 +313,14 @@ class TrainConfig:
         kind=MACHINE,
         metavar="RUN_DIR",
     )
+    branch: Optional[str] = _option(
+        None,
+        "start a new run from another run's newest checkpoint, or from one of its checkpoints, with that run's options "
+        "but for those given beside it",
+        RUN,
+        kind=MACHINE,
+        metavar="RUN_OR_CHECKPOINT",
+    )
     sample_every: int = _option(
         100, "draw samples and curves every so many generator iterations", RUN, kind=CADENCE, low=1
     )

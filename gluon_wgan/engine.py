@@ -8,6 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from gluon_wgan.branching import CarriedOver
+from gluon_wgan.config import TrainConfig
 from gluon_wgan.results import CriticScores
 from gluon_wgan.run.checkpoint_folders import Progress
 
@@ -27,6 +29,10 @@ class Engine(Protocol):
     @property
     def program(self) -> str:
         """The script that continues such a run, as one calls it: ``train_wgan.py``."""
+
+    @property
+    def can_branch(self) -> bool:
+        """Whether that script starts a run from another one's checkpoint."""
 
     @property
     def devices(self) -> Sequence[str]:
@@ -50,3 +56,6 @@ class Engine(Protocol):
 
     def restore(self, path: Path) -> Progress:
         """Go on where :meth:`save` left off."""
+
+    def carry_over(self, path: Path, parent: TrainConfig) -> tuple[Progress, CarriedOver]:
+        """Start from a checkpoint of another run, which had other options, as far as it fits."""

@@ -109,7 +109,7 @@ def restore_optimizer(trainer: Trainer, arrays: Mapping[str, np.ndarray], counts
     ValueError
         When the arrays or counts are not those of this trainer's parameters.
     """
-    shapes = _state_shapes(trainer)
+    shapes = state_shapes(trainer)
     _refuse_other_state(shapes, arrays, counts)
     learned = sorted({int(name.split(".")[0]) for name in arrays})
     for updater, context in zip(trainer._updaters, trainer._contexts):
@@ -124,7 +124,7 @@ def restore_optimizer(trainer: Trainer, arrays: Mapping[str, np.ndarray], counts
         optimizer.num_update = max([optimizer.num_update, *restored.values()])
 
 
-def _state_shapes(trainer: Trainer) -> dict[int, list[tuple[tuple[int, ...], str]]]:
+def state_shapes(trainer: Trainer) -> dict[int, list[tuple[tuple[int, ...], str]]]:
     """Return shape and type of each slot of each parameter that learns, by the parameter's number."""
     found = {}
     for index, parameter in enumerate(trainer._params):

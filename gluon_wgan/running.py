@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+from gluon_wgan.branching import find_branch_point, refuse_finished
 from gluon_wgan.config import MATHS, TrainConfig, changed_fields
 from gluon_wgan.config_checks import flag_of
 from gluon_wgan.data.load import find_source, plain_root, prepare_data, way_of
@@ -16,9 +17,10 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.interrupt import InterruptWatch
 from gluon_wgan.parity.warning import aliasing_warning
 from gluon_wgan.run import atomic
+from gluon_wgan.run.checkpoint_folders import list_checkpoints
 from gluon_wgan.run.directory import RunDirectory, refuse_taken
 from gluon_wgan.run.log import log_to_file
-from gluon_wgan.session import Session
+from gluon_wgan.session import Session, Start
 from gluon_wgan.utils.untrusted import read_json_object
 
 log = logging.getLogger("gluon_wgan")
@@ -46,6 +48,10 @@ def open_run(config: TrainConfig, resume: Optional[Path], program: str) -> Optio
     """
     if resume is None:
         refuse_taken(config.out)
+        if config.branch is not None:
+            point = find_branch_point(Path(config.branch))
+            refuse_other_program(point.run, program)
+            refuse_finished(point, config)
         return None
     run = RunDirectory.open(resume)
     refuse_other_program(run, program)
@@ -75,12 +81,14 @@ def train_in(
         As :func:`gluon_wgan.trainer.train` explains.
     """
     store, warning = find_pixels(config, run, progress)
-    resumed = run is not None
+    resumed, engine, start = run is not None, build_engine(), None
+    if config.branch is not None and (run is None or not list_checkpoints(run.checkpoints)):
+        start = Start.from_branch(engine, config, store)
     if run is None:
         run = RunDirectory.create(config)
         atomic.write_json(run.data_file, {**describe_store(store), "resize_warning": warning})
     with run.locked(), log_to_file(run.log_file), InterruptWatch() as watch:
-        session = Session(config, run, store, build_engine(), resumed, watch, progress)
+        session = Session(config, run, store, engine, resumed, watch, progress, start)
         try:
             # How long to train and how often to save may have changed.
             atomic.write_json(run.config_file, config.to_json())

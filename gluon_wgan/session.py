@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 from tqdm import tqdm
 
-from gluon_wgan import schedule, streams
+from gluon_wgan import branching, schedule, streams
 from gluon_wgan.config import PIXELS, TrainConfig, changed_fields, overridden_fields
 from gluon_wgan.config_checks import flag_of
 from gluon_wgan.data.batches import BatchStream
@@ -27,7 +28,7 @@ from gluon_wgan.run import atomic, checkpoint_folders, figures
 from gluon_wgan.run.curves import RunCurves
 from gluon_wgan.run.directory import RunDirectory
 from gluon_wgan.run.environment import describe_environment
-from gluon_wgan.run.metrics import MetricsFile, make_row
+from gluon_wgan.run.metrics import MetricsFile, copy_rows, make_row
 from gluon_wgan.run.tensorboard import TensorBoard
 
 log = logging.getLogger("gluon_wgan")
@@ -38,6 +39,23 @@ GRID = 64
 
 class Diverged(Exception):
     """A loss is no longer a finite number; the message names the iteration and the saved state."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a branch begins: its progress, its lineage as ``environment.json`` keeps it, the other run's metrics."""
+
+    progress: checkpoint_folders.Progress
+    lineage: dict[str, Any]
+    metrics_file: Path
+
+    @classmethod
+    def from_branch(cls, engine: Engine, config: TrainConfig, store: Store) -> Start:
+        """Let an engine start from the checkpoint that the configuration names."""
+        assert config.branch is not None
+        point = branching.find_branch_point(Path(config.branch))
+        progress, lineage = branching.carry_over(engine, point, config, store)
+        return cls(progress, lineage, point.run.metrics_file)
 
 
 class Session:
@@ -55,6 +73,8 @@ class Session:
         Says when to stop early.
     progress
         Whether to show a progress bar.
+    start
+        Where a branch begins that has no checkpoint of its own yet.
     """
 
     def __init__(
@@ -66,6 +86,7 @@ class Session:
         resumed: bool,
         watch: InterruptWatch,
         progress: bool,
+        start: Optional[Start] = None,
     ) -> None:
         self.config, self.run, self.watch = config, run, watch
         self.engine = engine
@@ -74,6 +95,8 @@ class Session:
         if newest is not None:
             self.state = engine.restore(newest)
             self._refuse_other_pixels(store)
+        elif start is not None:
+            self.state = start.progress
         checkpoint_folders.remove_leftovers(run.checkpoints)
         self.batches = BatchStream(
             store,
@@ -82,13 +105,16 @@ class Session:
             keep_last=not config.drop_last,
             state=self.state.data,
         )
+        if start is not None:
+            copy_rows(start.metrics_file, run.metrics_file, self.state.gen_iter)
         self.metrics = MetricsFile(run.metrics_file, self.state.gen_iter)
         self.curves = RunCurves(run.metrics_file, config.curve_filter)
         self.page = RunPage(run, self.curves)
         self.tensorboard = TensorBoard(run.tensorboard, self.state.gen_iter) if config.tensorboard else None
         sampling = streams.generator_for(config.seed, streams.SAMPLING)
         self.fixed_latents = streams.draw_latents(sampling, GRID, config.nz, config.latent)
-        self._announce(store, newest)
+        self._begins = newest is None
+        self._announce(store, newest, {} if start is None else {"branch": start.lineage})
         self.bar = tqdm(
             total=self._critic_steps_in_all(),
             initial=self.state.critic_steps,
@@ -101,8 +127,10 @@ class Session:
 
     def loop(self) -> None:
         """Train until the configured end: critic steps, a generator step, and again."""
-        if self.state.gen_iter == 0:
+        if self._begins:
             self.draw()
+            if self.state.gen_iter > 0:  # so that a branch needs the other run no longer
+                self.save()
         while not self.finished():
             started = time.perf_counter()
             self.train_critic(started)
@@ -209,8 +237,17 @@ class Session:
         raise Diverged(
             f"{name} is {loss} at generator iteration {self.state.gen_iter}, critic step "
             f"{len(self.state.scores)} (last loss_d of this iteration: {last or 'none'}); the state is saved "
-            f"in {path}: lower the learning rates or the clip."
+            f"in {path}: {self._advice()}"
         )
+
+    def _advice(self) -> str:
+        """Return what to do after a loss that is not finite."""
+        config, flags = self.config, f"--lr-d {self.config.lr_d / 2:g} --lr-g {self.config.lr_g / 2:g}"
+        words = "lower learning rates" + (" (or a smaller --clip)" if config.objective == "wgan" else "")
+        if not self.engine.can_branch or not checkpoint_folders.list_checkpoints(self.run.checkpoints):
+            return f"start a new run with {words}, such as {flags}."
+        command = f"python {self.engine.program} --branch {self.run.path} {flags}"
+        return f"go on from the newest sound checkpoint with {words}: {command}"
 
     def finished(self) -> bool:
         """Whether the configured end is reached."""
@@ -253,8 +290,8 @@ class Session:
                 f"This run was trained on other pixels ({reason}): put the data back as it was, or start a new run."
             )
 
-    def _announce(self, store: Store, newest: Optional[Path]) -> None:
-        environment = {**describe_environment(self.engine.devices), **self.engine.about}
+    def _announce(self, store: Store, newest: Optional[Path], lineage: dict[str, Any]) -> None:
+        environment = {**describe_environment(self.engine.devices), **self.engine.about, **lineage}
         config = self.config
         if newest is None:
             atomic.write_json(self.run.environment_file, environment)
@@ -262,6 +299,11 @@ class Session:
         else:
             atomic.write_json(self.run.path / f"environment_{newest.name}.json", environment)
             log.info("Continuing from %s.", newest)
+        for branch in lineage.values():
+            log.info("Branched from %s at generator iteration %d.", branch["checkpoint"], branch["gen_iter"])
+            log.info("Carried over: %s.", ", ".join(branch["carried_over"]))
+            if branch["begun_anew"]:
+                log.info("Begun anew: %s.", ", ".join(branch["begun_anew"]))
         changed = overridden_fields(config)
         beside = ", ".join(f"{flag_of(name)} {getattr(config, name)}" for name in changed)
         log.info("Preset %s%s.", config.preset, f" with {beside}" if beside else "")

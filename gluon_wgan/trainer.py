@@ -10,9 +10,12 @@ from typing import Any, Optional
 import numpy as np
 from mxnet import Context
 
+from gluon_wgan.branching import CarriedOver, find_branch_point
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.devices import choose_contexts
+from gluon_wgan.errors import UserError
 from gluon_wgan.results import CriticResult, GeneratorResult
+from gluon_wgan.run.carry_over import carry_over
 from gluon_wgan.run.checkpoint import restore_checkpoint, save_checkpoint
 from gluon_wgan.run.checkpoint_folders import Progress
 from gluon_wgan.running import DEFAULT_PROGRAM, open_run, train_in
@@ -23,6 +26,7 @@ def train(
     config: TrainConfig,
     *,
     resume: str | os.PathLike[str] | None = None,
+    branch: str | os.PathLike[str] | None = None,
     contexts: Optional[Sequence[Context]] = None,
     progress: bool = True,
 ) -> Path:
@@ -35,6 +39,9 @@ def train(
     resume
         A run directory to continue, bit for bit; ``config`` may then differ from that run's own in how
         long to train and how often to save and draw, and in the machine's options, but in nothing else.
+    branch
+        A run directory or a checkpoint in one, whose weights, optimizers, random numbers and data order the new run
+        goes on from as far as ``config`` lets them; the same as ``branch`` in ``config``.
     contexts
         Devices to use instead of those that ``config.gpus`` names.
     progress
@@ -49,6 +56,13 @@ def train(
     Interrupted
         After Ctrl-C or SIGTERM, once everything is saved.
     """
+    if branch is not None:
+        if resume is not None:
+            raise UserError("branch starts a new run and resume continues one: give one of them.")
+        config = config.replace(branch=os.fspath(branch))
+    if config.branch is not None and resume is None:
+        # The checkpoint itself, since a run's newest one may soon be another.
+        config = config.replace(branch=str(find_branch_point(Path(config.branch)).checkpoint))
     run = open_run(config, None if resume is None else Path(resume), GluonEngine.program)
     devices = list(contexts) if contexts is not None else choose_contexts(config.gpus, config.require_gpu)
     return train_in(run, config, lambda: GluonEngine(config, devices), progress=progress)
@@ -57,7 +71,7 @@ def train(
 class GluonEngine:
     """A WGAN of MXNet's on its devices, as :class:`gluon_wgan.engine.Engine` describes it."""
 
-    program = DEFAULT_PROGRAM
+    program, can_branch = DEFAULT_PROGRAM, True
 
     def __init__(self, config: TrainConfig, contexts: list[Context]) -> None:
         self._wgan = WGAN(config, contexts)
@@ -83,3 +97,7 @@ class GluonEngine:
     def restore(self, path: Path) -> Progress:
         """Go on from a checkpoint."""
         return restore_checkpoint(path, self._wgan)
+
+    def carry_over(self, path: Path, parent: TrainConfig) -> tuple[Progress, CarriedOver]:
+        """Start from a checkpoint of another run."""
+        return carry_over(path, self._wgan, parent)

@@ -48,6 +48,11 @@ Made by `python tools/document_options.py` from `gluon_wgan/config.py`; change t
 
 `--resume RUN_DIR` continues a run. The last column says whether an option may then differ from the run's own:
 what decides the numbers may not.
+
+`--branch RUN_OR_CHECKPOINT` starts a new run from another run's newest checkpoint, or from an earlier one, with that
+run's options but for those given beside it, of which any may differ. Weights, optimizer state, random numbers and the
+order of the data go on from there as far as the options let them (without a change: bit for bit as the other run would
+have gone on), and the log and `environment.json` say what did and what begins anew.
 """
 
 TABLE_HEAD = "| flag | default | meaning | changed on resume |\n|---|---|---|---|\n"

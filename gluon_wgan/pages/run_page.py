@@ -132,6 +132,9 @@ def _summary(record: RunRecord, curves: RunCurves) -> list[tuple[str, str]]:
     epochs = values.get("epochs")
     goal = f" of {until:,}" if isinstance(until, int) else f", until epoch {epochs}" if epochs else ""
     found = [("generator iterations", f"{done:,}{goal}"), ("preset", str(values.get("preset", "?")))]
+    if values.get("branch"):
+        origin = Path(str(values["branch"]))
+        found.append(("branched from", f"{origin.parent.parent.name}, {origin.name}"))
     if row:
         speeds = curves.recent[-RECENT:, RAW.index("images_per_second")]
         found += [

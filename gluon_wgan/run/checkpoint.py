@@ -94,14 +94,33 @@ def _read_files(path: Path, wgan: WGAN, state: dict[str, Any]) -> None:
     counts = state.pop("update_counts")
     for net, optimizer in (("generator", wgan.generator_optimizer), ("critic", wgan.critic_optimizer)):
         restore_optimizer(optimizer, read_params(path / OPTIMIZERS[net]), counts[net])
+    devices = saved_devices(path)
+    if devices != len(wgan.contexts):
+        raise UserError(
+            f"{path} was trained on {devices} device{'s' * (devices > 1)}, each of which normalises its own share of a "
+            f"batch, and this would be {len(wgan.contexts)}: name as many with --gpus, or start a new run from it with "
+            f"--branch {path}."
+        )
+    restore_statistics(path, wgan)
+    streams.restore_state(wgan.noise, state.pop("noise"))
+    streams.restore_state(wgan.alphas, state.pop("alphas"))
+
+
+def saved_devices(path: Path) -> int:
+    """Return on how many devices a checkpoint was trained."""
+    return len(list(path.glob("running_*.params"))) or 1
+
+
+def restore_statistics(path: Path, wgan: WGAN) -> None:
+    """Give each device its own batch-norm statistics, where a checkpoint has them of the same devices and networks."""
+    if saved_devices(path) != len(wgan.contexts):
+        return
     for index, statistics in enumerate(_running_statistics(wgan)):
         saved = read_params(path / f"running_{index}.params")
         if {name: array.shape for name, array in statistics.items()} != {n: a.shape for n, a in saved.items()}:
             raise ValueError(f"running_{index}.params holds the statistics of another network")
         for name, values in saved.items():
             statistics[name][:] = nd.array(values, ctx=statistics[name].context, dtype=values.dtype)
-    streams.restore_state(wgan.noise, state.pop("noise"))
-    streams.restore_state(wgan.alphas, state.pop("alphas"))
 
 
 def load_generator(path: str | os.PathLike[str]) -> HybridBlock:

@@ -146,6 +146,24 @@ def _progress(values: dict[str, Any]) -> Progress:
     return Progress(**{**values, "scores": [CriticScores(*row) for row in scores]})
 
 
+def saved_iteration(path: Path) -> int:
+    """Return the generator iterations that a checkpoint comes after.
+
+    Raises
+    ------
+    UserError
+        When its ``state.json`` cannot be read.
+    """
+    try:
+        found = read_json_object(path / STATE, non_finite=True)["gen_iter"]
+        if type(found) is int and found >= 0:
+            return found
+        reason = f"gen_iter is {found!r}"
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        reason = last_line(error)
+    raise UserError(f"The checkpoint {path} cannot be read ({STATE}: {reason}): use another one.")
+
+
 def check_checkpoint(path: Path) -> None:
     """Check that every file of a checkpoint is what its manifest says.
 

@@ -153,6 +153,19 @@ class MetricsFile:
         self._file.close()
 
 
+def copy_rows(source: Path, target: Path, gen_iter: int) -> None:
+    """Begin a branch's file with the rows of the run that it starts from, or warn that it begins without them."""
+    if not gen_iter:
+        return
+    try:
+        end = _end_of_iteration(source, gen_iter, (",".join(COLUMNS) + "\n").encode())
+        with source.open("rb") as old, target.open("wb") as new:
+            for start in range(0, end, BLOCK):
+                new.write(old.read(min(BLOCK, end - start)))
+    except (OSError, UserError) as error:
+        log.warning("%s begins without the rows of the run before it: %s", target, error)
+
+
 def _end_of_iteration(path: Path, gen_iter: int, header: bytes) -> int:
     """Return where in the file the row of an iteration ends, having checked every row up to it."""
     with path.open("rb") as file:

@@ -15,7 +15,7 @@ from gluon_wgan.utils.untrusted import read_json_lines, read_json_object
 
 CARD, EVALUATIONS = "MODEL_CARD.md", "evaluation.jsonl"
 # Where files lie and how much of a machine was used say nothing of a model, and may be nobody's business.
-_PRIVATE = {"data_root", "data", "cache_dir", "out", "net_g", "net_d"}
+_PRIVATE = {"data_root", "data", "cache_dir", "out", "branch", "net_g", "net_d"}
 
 
 def model_card(

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from gluon_wgan import streams
+from gluon_wgan.branching import CarriedOver
 from gluon_wgan.config import TrainConfig
+from gluon_wgan.errors import UserError
 from gluon_wgan.results import CriticScores
 from gluon_wgan.run.checkpoint_folders import Progress, read_checkpoint, write_checkpoint
 from gluon_wgan.running import PROGRAM
@@ -62,7 +64,7 @@ class ReferenceEngine:
         Sources of the latents, and of the points at which the gradient penalty is taken.
     """
 
-    program = "tools/train_reference.py"
+    program, can_branch = "tools/train_reference.py", False
 
     def __init__(self, config: TrainConfig, device: torch.device, arithmetic: dict[str, Any]) -> None:
         self.config, self._device = config, device
@@ -113,6 +115,10 @@ class ReferenceEngine:
             streams.restore_state(self.alphas, state.pop("alphas"))
 
         return read_checkpoint(path, files.FORMAT, read)
+
+    def carry_over(self, path: Path, parent: TrainConfig) -> tuple[Progress, CarriedOver]:
+        """Refuse to start from another run's checkpoint."""
+        raise UserError(f"{self.program} has no --branch: start a new run.")
 
     def _latents(self, count: int) -> Tensor:
         return self._moved(streams.draw_latents(self.noise, count, self.config.nz, self.config.latent))

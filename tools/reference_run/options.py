@@ -19,6 +19,7 @@ FOREIGN = {
     "require_gpu": "--device cuda stops where there is no GPU",
     "net_g": "it names weights in MXNet's format, so start without it",
     "net_d": "it names weights in MXNet's format, so start without it",
+    "branch": "only train_wgan.py starts a run from another one's checkpoint",
     "dry_run": "train_wgan.py has it",
 }
 # PyTorch's batch norm gathers no other variance.
