@@ -124,7 +124,7 @@ def test_commands_parse(command: Command, parse) -> None:
         return
     arguments = parse(command)
     given = set(command.words)
-    if command.script == "train_wgan.py" and not given & {"--resume", "--data"}:
+    if command.script == "train_wgan.py" and not given & {"--resume", "--branch", "--data"}:
         resolve(chosen_options(arguments), None)
 
 
