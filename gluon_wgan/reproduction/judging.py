@@ -113,13 +113,15 @@ def detail(images: np.ndarray) -> float:
     return float(np.mean([np.abs(cv2.Laplacian(plane, cv2.CV_32F)).mean() for plane in planes]))
 
 
-def draw_samples(task: Task, moment: int, count: int, batch_norm: str = "batch") -> np.ndarray:
-    """Draw from a checkpoint, from the noise that all runs share.
+def draw_samples(task: Task, moment: int, count: int, batch_norm: str = "batch", noise: int = NOISE_SEED) -> np.ndarray:
+    """Draw from a checkpoint, from the noise that all runs share or another.
 
     Parameters
     ----------
     batch_norm
         ``batch``: with the statistics of each batch; ``running``: with those gathered in training.
+    noise
+        The noise's seed.
 
     Returns
     -------
@@ -127,7 +129,7 @@ def draw_samples(task: Task, moment: int, count: int, batch_norm: str = "batch")
         uint8 (count, 3, size, size).
     """
     trained = open_trained(task.checkpoint(moment))
-    groups = draw_groups(NOISE_SEED, trained.config.nz, trained.config.latent)
+    groups = draw_groups(noise, trained.config.nz, trained.config.latent)
     return np.concatenate(list(Artist(trained, batch_norm, cpu()).draw_first(groups, count)))
 
 

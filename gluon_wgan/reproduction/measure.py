@@ -10,6 +10,7 @@ import numpy as np
 
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.reproduction.judging import YARDSTICK, Judge, judge_all, judge_pictures, judge_task
+from gluon_wgan.reproduction.measures import end_measures
 from gluon_wgan.reproduction.pace import measure_paces
 from gluon_wgan.reproduction.plan import Plan
 from gluon_wgan.reproduction.results import Row, write_rows
@@ -59,14 +60,20 @@ class RowWriter:
 
     def write(self, task: Task) -> None:
         """Measure a trained run and write its rows."""
-        write_rows(self._folder / f"{task.path.name}.csv", judge_task(self._judge, task))
+        rows = [*judge_task(self._judge, task), *end_measures(self._judge, task)]
+        write_rows(self._folder / f"{task.path.name}.csv", rows)
 
 
 def measure(plan: Plan, tasks: Sequence[Task], watched: Sequence[Task], out: Path) -> Measured:
     """Judge trained runs, watch starts and, for a report, take times; what was measured before is read."""
     starts, curves = watch_all(watched, out)
     resizes = sorted({task.run.resize for task in tasks} | ({YARDSTICK} if tasks else set()))
-    rows = judge_all(Judge.of(plan, out), tasks, resizes) if tasks else []
+    if starts:
+        write_rows(out / "rows" / f"starts-{plan.name}.csv", starts)
+    rows: list[Row] = []
+    if tasks:
+        judge = Judge.of(plan, out)
+        rows = [*judge_all(judge, tasks, resizes), *(row for task in tasks for row in end_measures(judge, task))]
     timed = list({task.run.name: task for task in reversed(tasks)}.values()) if plan.report else []
     paces = measure_paces(timed, out) if timed else []
     losses = {task.path.name: _losses(task) for task in tasks if task.config.objective != "dcgan"}
