@@ -123,5 +123,6 @@ def _of_samples(judge: Judge, task: Task, moment: int) -> dict[str, float]:
     for noise in OTHER_NOISES:
         images = draw_samples(task, moment, judge.plan.judged, noise=noise)
         found[f"swd_noise{noise}"] = judge.distances(images, YARDSTICK)["swd"]
+    path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_json(path, {"key": key, "found": found})
     return found

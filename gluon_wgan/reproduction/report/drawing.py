@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,12 @@ _STYLE: dict[Any, Any] = {
     "axes.grid": True,
     "grid.alpha": 0.3,
 }
-_LABEL = 18
+ENLARGED = 3
+"""Times that samples are enlarged, each pixel a square."""
+_LABEL = 24
+_FONT = 16
 _ACROSS = 8
+_LINE = 0.055  # height of a line of a label, as a share of the axes
 
 
 def new_figure(columns: int = 1, height: float = 4.0, width: float = 9.0) -> tuple[Figure, list[Axes]]:
@@ -55,7 +60,7 @@ def save_svg(figure: Figure, path: Path) -> None:
 
 
 def save_panels(path: Path, panels: Sequence[tuple[str, np.ndarray]], across: int = 2, columns: int = _ACROSS) -> None:
-    """Write labelled grids of images beside each other as one PNG of 256 colours, in one step.
+    """Write labelled grids of images, enlarged, beside each other as one PNG of 256 colors, in one step.
 
     Parameters
     ----------
@@ -68,20 +73,60 @@ def save_panels(path: Path, panels: Sequence[tuple[str, np.ndarray]], across: in
     columns
         Images in a row of a panel.
     """
-    tiles = [_labelled(label, make_grid(images, columns)) for label, images in panels]
-    wide, high = max(tile.width for tile in tiles), max(tile.height for tile in tiles)
-    rows = -(-len(tiles) // across)
-    sheet = Image.new("RGB", (across * (wide + _LABEL) - _LABEL, rows * (high + _LABEL) - _LABEL), "white")
-    for number, tile in enumerate(tiles):
-        sheet.paste(tile, ((number % across) * (wide + _LABEL), (number // across) * (high + _LABEL)))
+    # One palette for all, and dithered before the enlargement, so that each pixel stays one square of one color.
+    grids = [Image.fromarray(make_grid(images, columns)) for _, images in panels]
+    wide, high = max(grid.width for grid in grids), max(grid.height for grid in grids)
+    together = Image.new("RGB", (wide, high * len(grids)), "white")
+    for number, grid in enumerate(grids):
+        together.paste(grid, (0, number * high))
+    together = together.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
+    ink, paper = _nearest_color(together, (0, 0, 0)), _nearest_color(together, (255, 255, 255))
+    rows, step = -(-len(grids) // across), (ENLARGED * wide + _LABEL, ENLARGED * high + _LABEL)
+    sheet = Image.new("P", (across * step[0] - _LABEL, rows * step[1]), paper)
+    sheet.putpalette(together.getpalette() or [])
+    for number, (grid, (label, _)) in enumerate(zip(grids, panels)):
+        left, top = (number % across) * step[0], (number // across) * step[1]
+        tile = together.crop((0, number * high, grid.width, number * high + grid.height))
+        sheet.paste(
+            tile.resize((ENLARGED * tile.width, ENLARGED * tile.height), Image.Resampling.NEAREST), (left, top + _LABEL)
+        )
+        _write_label(sheet, label, (left, top), ENLARGED * wide, ink)
     content = io.BytesIO()
-    sheet.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(content, "png", optimize=True)
+    sheet.save(content, "png", optimize=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_bytes(path, content.getvalue())
 
 
-def _labelled(label: str, grid: np.ndarray) -> Image.Image:
-    tile = Image.new("RGB", (grid.shape[1], grid.shape[0] + _LABEL), "white")
-    tile.paste(Image.fromarray(grid), (0, _LABEL))
-    ImageDraw.Draw(tile).text((2, 3), label, fill="black", font=ImageFont.load_default(12))
-    return tile
+def label_lines(axis: Axes, labels: Sequence[tuple[str, str, float]]) -> None:
+    """Write labels to the right of the lines that end at the axes' right side, apart from each other.
+
+    Parameters
+    ----------
+    labels
+        For each line its label, its color and the y at which it ends. Call it when the axes' limits are final.
+    """
+    axis.get_ylim()  # makes the limits final, which are otherwise set when the figure is drawn
+    to_share = axis.transData + axis.transAxes.inverted()
+    places = [(float(to_share.transform((1, y))[1]), text, color) for text, color, y in labels]
+    found, lowest = [], -math.inf
+    for place, text, color in sorted(places):
+        half = 0.5 * _LINE * (text.count("\n") + 1)
+        found.append((max(place, lowest + half), text, color))
+        lowest = found[-1][0] + half
+    above = max(0.0, lowest - 1)
+    for place, text, color in found:
+        axis.annotate(text, (1.01, place - above), xycoords="axes fraction", color=color, fontsize=8, va="center")
+
+
+def _nearest_color(image: Image.Image, color: tuple[int, int, int]) -> int:
+    palette = np.array(image.getpalette(), int).reshape(-1, 3)
+    return int(np.abs(palette - color).sum(axis=1).argmin())
+
+
+def _write_label(sheet: Image.Image, label: str, place: tuple[int, int], width: int, ink: int) -> None:
+    """Write a label that is no wider than its panel, in smaller letters if need be."""
+    for size in range(_FONT, 5, -1):
+        font = ImageFont.load_default(size)
+        if font.getlength(label) <= width - 4:
+            break
+    ImageDraw.Draw(sheet).text((place[0] + 2, place[1] + 2), label, fill=ink, font=font)

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from gluon_wgan.reproduction.effects import words
-from gluon_wgan.reproduction.report.drawing import COLOURS, new_figure, save_svg
+from gluon_wgan.reproduction.report.drawing import COLOURS, label_lines, new_figure, save_svg
 from gluon_wgan.reproduction.report.material import Material
 from gluon_wgan.reproduction.report.words import picture, table
 from gluon_wgan.run.curves import median_filtered
 
 TUNED, INSIDE, OUTSIDE = "eps-tuned", "eps-1e-8", "eps-outside"
 FILTER = 101
+_SHORT = {TUNED: "1e-12 and 1e-14\ninside", INSIDE: "1e-8 inside", OUTSIDE: "1e-8 outside\n(PyTorch)"}
 CURVES, STEPS = "epsilon-curves.svg", "epsilon-steps.svg"
 
 
@@ -79,18 +80,21 @@ def _layers(material: Material) -> str:
 
 def _draw_curves(material: Material) -> None:
     figure, (raw, filtered) = new_figure(2)
-    for name, colour in zip((OUTSIDE, TUNED, INSIDE), COLOURS):
+    # The wide pale line lies under the thin dashed one, which it would hide where both rules give the same curve.
+    styles: tuple[dict[str, Any], ...] = ({"linewidth": 4, "alpha": 0.4}, {"linewidth": 1.2, "linestyle": "--"}, {})
+    ends = []
+    for name, colour, style in zip((OUTSIDE, TUNED, INSIDE), COLOURS, styles):
         curve = np.array(material.starts[f"{name}-seed0"])
+        smooth = median_filtered(curve, FILTER)
         # Every fifth step is as much as the width of a page can show.
-        raw.plot(
-            range(0, len(curve), 5), curve[::5], color=colour, linewidth=0.7, label=material.plan.starts[name].what
-        )
-        filtered.plot(range(0, len(curve), 5), median_filtered(curve, FILTER)[::5], color=colour, linewidth=1.5)
+        raw.plot(range(0, len(curve), 5), curve[::5], color=colour, **{"linewidth": 0.7, **style})
+        filtered.plot(range(0, len(curve), 5), smooth[::5], color=colour, **style)
+        ends.append((_SHORT[name], colour, float(smooth[-1])))
     for axis, title in ((raw, "raw"), (filtered, f"median of {FILTER}")):
         axis.set_xlabel("critic steps")
         axis.set_title(title)
     raw.set_ylabel("-Loss_D")
-    raw.legend(frameon=False, fontsize=8)
+    label_lines(filtered, ends)
     save_svg(figure, material.folder / CURVES)
 
 

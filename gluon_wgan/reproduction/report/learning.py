@@ -104,14 +104,15 @@ def _correlations(material: Material, run: Run) -> str:
 
 def _draw_curves(material: Material, run: Run) -> None:
     figure, (axis,) = new_figure(1)
-    axis.plot(*material.losses[f"{run.name}-seed{run.seeds[0]}"], color=COLOURS[0], linewidth=1.2)
+    iterations, estimate = material.losses[f"{run.name}-seed{run.seeds[0]}"]
+    axis.plot(iterations, estimate, color=COLOURS[0], linewidth=1.2)
     axis.set_xlabel("generator iterations")
-    axis.set_ylabel("w_estimate (-Loss_D)", color=COLOURS[0])
+    axis.set_ylabel("w_estimate (-Loss_D), log scale", color=COLOURS[0])
+    axis.set_yscale("log")
     other = axis.twinx()
     other.grid(False)
     other.spines["top"].set_visible(False)
     other.plot(*material.results.curve(run.name, "swd"), "o-", color=COLOURS[1])
-    other.set_ylabel("SWD to held-out pictures", color=COLOURS[1])
-    for one in (axis, other):
-        one.set_ylim(bottom=0)
+    other.set_ylabel("SWD to held-out images, log scale", color=COLOURS[1])
+    other.set_yscale("log")
     save_svg(figure, material.folder / CURVES)

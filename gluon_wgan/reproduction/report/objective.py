@@ -6,7 +6,7 @@ from gluon_wgan import schedule
 from gluon_wgan.reproduction.effects import words
 from gluon_wgan.reproduction.judging import draw_samples
 from gluon_wgan.reproduction.plan import NO_STORE, Run
-from gluon_wgan.reproduction.report.drawing import COLOURS, new_figure, save_panels, save_svg
+from gluon_wgan.reproduction.report.drawing import COLOURS, label_lines, new_figure, save_panels, save_svg
 from gluon_wgan.reproduction.report.material import BASE, Material
 from gluon_wgan.reproduction.report.words import picture, table
 
@@ -89,17 +89,18 @@ def _pace(material: Material, runs: list[Run]) -> str:
 
 def _draw_curves(material: Material, runs: list[Run]) -> None:
     figure, (by_steps, by_time) = new_figure(2)
+    ends = []
     for run, colour in zip(runs, COLOURS):
         config = run.config(run.seeds[0], NO_STORE)
         for seed in run.seeds:
             moments, values = material.results.curve(run.name, "swd", seed)
             steps = [schedule.critic_steps_until(moment, config) for moment in moments]
             seconds = [material.results.value(run.name, "training_s", moment) for moment in moments]
-            label = run.what if seed == run.seeds[0] else None
-            by_steps.plot(steps, values, ".-", color=colour, linewidth=1, label=label)
+            by_steps.plot(steps, values, ".-", color=colour, linewidth=1)
             by_time.plot(seconds, values, ".-", color=colour, linewidth=1)
+        ends.append((run.what, colour, material.mean(run.name, "swd").value))
     by_steps.set_xlabel("critic steps")
     by_time.set_xlabel("training time, s")
     by_steps.set_ylabel("SWD to held-out pictures")
-    by_steps.legend(frameon=False, fontsize=8)
+    label_lines(by_steps, ends)
     save_svg(figure, material.folder / CURVES)

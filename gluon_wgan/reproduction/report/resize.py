@@ -13,7 +13,7 @@ from gluon_wgan.reproduction.report.words import picture, table
 
 OTHERS = ("pil-bicubic", "cv2-area", "cv2-bilinear", "cv2-bicubic")
 DISTANCES, SAMPLES = "resize-distances.svg", "resize-samples.png"
-_SHOWN = 32
+_SHOWN = 16
 
 
 def tables(material: Material) -> dict[str, str]:

@@ -16,7 +16,7 @@ CLIP = ("clip-0005", "clip-002", "clip-after", "bn-unclipped")
 INITIALISATION = ("init-mxnet",)
 HISTOGRAM, SAMPLES = "clip-weights.svg", "settings-samples.png"
 _SAMPLED = (BASE, *SCHEDULE, *CLIP, *INITIALISATION)
-_SHOWN = 32
+_SHOWN = 16
 
 
 def tables(material: Material) -> dict[str, str]:
