@@ -16,7 +16,7 @@ from gluon_wgan.reproduction.results import Row
 from gluon_wgan.reproduction.split import HELD_OUT, store_path
 from gluon_wgan.reproduction.training import Task
 from gluon_wgan.run import atomic
-from gluon_wgan.run.figures import median_filtered
+from gluon_wgan.run.curves import median_filtered
 from gluon_wgan.run.metrics import read_metrics
 
 FORMAT = 1

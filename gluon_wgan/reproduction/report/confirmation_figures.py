@@ -10,7 +10,7 @@ import numpy as np
 
 from gluon_wgan.reproduction.report.drawing import COLOURS, label_lines, new_figure, save_svg
 from gluon_wgan.reproduction.results import Results
-from gluon_wgan.run.figures import median_filtered
+from gluon_wgan.run.curves import median_filtered
 from gluon_wgan.run.metrics import read_metrics
 
 RULES = {
