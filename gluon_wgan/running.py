@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -17,7 +18,7 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.interrupt import InterruptWatch
 from gluon_wgan.parity.warning import aliasing_warning
 from gluon_wgan.run import atomic
-from gluon_wgan.run.checkpoint_folders import list_checkpoints
+from gluon_wgan.run.checkpoint_folders import STATE, list_checkpoints, newest_whole_checkpoint, saved_iteration
 from gluon_wgan.run.directory import RunDirectory, refuse_taken
 from gluon_wgan.run.log import log_to_file
 from gluon_wgan.session import Session, Start
@@ -80,7 +81,14 @@ def train_in(
     UserError, Diverged, Interrupted
         As :func:`gluon_wgan.trainer.train` explains.
     """
-    store, warning = find_pixels(config, run, progress)
+    ended = nothing_left(run, config) if run is not None else None
+    if run is not None and ended is not None:
+        log.info("%s", ended)
+        return run.path
+    try:
+        store, warning = find_pixels(config, run, progress)
+    except UserError as error:
+        raise UserError(f"{error}{moved_data(config, run)}") from None
     resumed, engine, start = run is not None, build_engine(), None
     if config.branch is not None and (run is None or not list_checkpoints(run.checkpoints)):
         start = Start.from_branch(engine, config, store)
@@ -101,6 +109,46 @@ def train_in(
         finally:
             session.close()
     return run.path
+
+
+def nothing_left(run: RunDirectory, config: TrainConfig) -> Optional[str]:
+    """Return in a sentence that a run has come to its end already, or None while there is something to do."""
+    newest = newest_whole_checkpoint(run.checkpoints)
+    if newest is None:
+        return None
+    done = saved_iteration(newest)
+    if config.gen_iters is not None:
+        left, end = config.gen_iters - done, f"--gen-iters {config.gen_iters}"
+        more = f"--gen-iters with more than {done}"
+    else:
+        assert config.epochs is not None  # TrainConfig has seen to it
+        epoch = read_json_object(newest / STATE, non_finite=True)["data"]["epoch"]
+        left, end, more = config.epochs - epoch, f"--epochs {config.epochs}", f"--epochs with more than {epoch}"
+    drawn = (run.samples / f"fake_{done:06d}.png").is_file()  # a kill may have come between the last save and that
+    if left > 0 or (left == 0 and not drawn):
+        return None
+    return (
+        f"{run.path} stands at generator iteration {done}, and {end} ends {'there' if not left else 'before that'}: "
+        f"nothing was changed. To train on, give --resume {run.path} {more}."
+    )
+
+
+def moved_data(config: TrainConfig, run: Optional[RunDirectory]) -> str:
+    """Return what helps where a run's images are no longer where they were, empty otherwise."""
+    missing = [path for path in (config.data, *config.data_roots) if path is not None and not os.path.exists(path)]
+    parent = Path(config.branch).parent.parent if config.branch is not None else None
+    origin = run if run is not None else RunDirectory(parent) if parent is not None else None
+    if not missing or origin is None:
+        return ""
+    words = " If they were moved, say where they are now with --data-root, or give a prepared store with --data."
+    try:
+        known = read_json_object(origin.data_file)
+        store, images, digest = (known.get(name) for name in ("store", "images", "content_sha256"))
+    except (OSError, ValueError):
+        return words
+    there = isinstance(store, str) and os.path.isdir(store)
+    words += f" {origin.data_file} says: {images} images, prepared in {store}, SHA-256 of the pixels {digest}."
+    return words + (f" That store still exists: add --data {store}." if there else "")
 
 
 def refuse_other_program(run: RunDirectory, program: str) -> None:
@@ -191,5 +239,5 @@ def refuse_other_maths(old: TrainConfig, new: TrainConfig) -> None:
     if changed:
         raise UserError(
             f"This run cannot be resumed with another {', '.join(map(flag_of, changed))}, which changes its "
-            "mathematics: leave that out, or start a new run."
+            f"mathematics: leave that out, or start a new run from it with --branch in place of --resume."
         )

@@ -33,9 +33,6 @@ from gluon_wgan.run.tensorboard import TensorBoard
 
 log = logging.getLogger("gluon_wgan")
 
-# Images in a sample grid.
-GRID = 64
-
 
 class Diverged(Exception):
     """A loss is no longer a finite number; the message names the iteration and the saved state."""
@@ -112,7 +109,7 @@ class Session:
         self.page = RunPage(run, self.curves)
         self.tensorboard = TensorBoard(run.tensorboard, self.state.gen_iter) if config.tensorboard else None
         sampling = streams.generator_for(config.seed, streams.SAMPLING)
-        self.fixed_latents = streams.draw_latents(sampling, GRID, config.nz, config.latent)
+        self.fixed_latents = streams.draw_latents(sampling, figures.GRID, config.nz, config.latent)
         self._begins = newest is None
         self._announce(store, newest, {} if start is None else {"branch": start.lineage})
         self.bar = tqdm(
@@ -295,7 +292,7 @@ class Session:
         config = self.config
         if newest is None:
             atomic.write_json(self.run.environment_file, environment)
-            figures.save_grid(self.run.samples / "real.png", np.asarray(store.images[:GRID]))
+            figures.save_grid(self.run.samples / "real.png", np.asarray(store.images[: figures.GRID]))
         else:
             atomic.write_json(self.run.path / f"environment_{newest.name}.json", environment)
             log.info("Continuing from %s.", newest)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GAP = 2
+GRID = 64
+"""Images in a grid of a run's samples."""
 
 
 def make_grid(images: np.ndarray, columns: int) -> np.ndarray:

@@ -8,17 +8,21 @@ from pathlib import Path
 from typing import Optional
 
 import numpy as np
-from mxnet import autograd, nd
+from mxnet import autograd, cpu, nd
 
+from gluon_wgan import streams
 from gluon_wgan.errors import UserError
 from gluon_wgan.interop import gluon_folder, onnx_export, symbol_graph, torch_files
 from gluon_wgan.interop.authors_names import GENERATOR
 from gluon_wgan.interop.generator_config import FILE, generator_config
 from gluon_wgan.interop.network import state_of
 from gluon_wgan.interop.new_folder import new_folder, refuse_taken
+from gluon_wgan.pages.run_record import RunRecord
 from gluon_wgan.pixels import to_bytes
-from gluon_wgan.run import atomic
-from gluon_wgan.run.figures import save_grid
+from gluon_wgan.run import atomic, checkpoint_folders
+from gluon_wgan.run.directory import RunDirectory
+from gluon_wgan.run.figures import GRID, save_grid
+from gluon_wgan.sampling import sample
 from gluon_wgan.using.latents import draw_groups
 from gluon_wgan.using.model_card import CARD, model_card
 from gluon_wgan.using.trained import Trained, open_trained
@@ -102,7 +106,7 @@ def export(source: Path, kind: str, out: Path) -> Export:
             raise UserError(f"The exported generator's images differ by {difference:g} from {source}'s: report this.")
         statistics, agreement = _statistics(kind, trained), _agreement(kind, difference)
         save_grid(folder / SAMPLES, to_bytes(wanted))
-        copied = _copy_training_samples(trained.run, folder)
+        copied = _training_samples(trained, folder)
         hashes = {path.name: f"`{atomic.sha256_of(path)}`" for path in files}
         use = _use(kind, trained, files[0].name)
         card = model_card(trained, use, statistics, hashes, agreement, copied)
@@ -152,9 +156,23 @@ def _use(kind: str, trained: Trained, file: str) -> str:
     return _USE[kind].format(latents=draw, nc=config.nc, nz=config.nz, size=config.image_size, file=file)
 
 
-def _copy_training_samples(run: Optional[Path], folder: Path) -> Optional[str]:
-    found = [] if run is None else sorted((run / "samples").glob("fake_*.png"))
-    if not found:
+def _training_samples(trained: Trained, folder: Path) -> Optional[str]:
+    """Write the samples that the run drew at this checkpoint's iteration, or draw them now if it did not.
+
+    Returns
+    -------
+    str or None
+        The file's name, None where there is no run.
+    """
+    if trained.run is None or trained.folder is None:
         return None
-    shutil.copyfile(found[-1], folder / TRAINING_SAMPLES)
+    iteration, target = checkpoint_folders.saved_iteration(trained.folder), folder / TRAINING_SAMPLES
+    drawn = dict(RunRecord(RunDirectory(trained.run)).samples()).get(iteration)
+    if drawn is not None:
+        shutil.copyfile(drawn, target)
+    else:
+        config = trained.config
+        rng = streams.generator_for(config.seed, streams.SAMPLING)
+        latents = streams.draw_latents(rng, GRID, config.nz, config.latent)
+        save_grid(target, to_bytes(sample(trained.generator, latents, cpu(), config.sample_bn)))
     return TRAINING_SAMPLES

@@ -41,7 +41,7 @@ def model_card(
     config = trained.config
     count = sum(int(p.data().size) for p in trained.generator.collect_params().values() if p.grad_req != "null")
     kind = "multilayer perceptron" if config.mlp_g else f"{config.arch} generator"
-    last = "" if pictures is None else f"\n\n![Samples of the run]({pictures})\n\nThe run's last samples."
+    last = "" if pictures is None else f"\n\n![Samples of the run]({pictures})\n\nThe run's samples at this checkpoint."
     beyond = " and a little beyond" if config.mlp_g else ""
     parts = [
         f"# A {kind} for images of {config.image_size}x{config.image_size} pixels",
