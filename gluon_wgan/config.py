@@ -136,6 +136,14 @@ class TrainConfig:
         kind=PIXELS,
         metavar="NAME",
     )
+    fit: str = _option(
+        "crop",
+        "how an image that is no square becomes one. crop: the short side is resized and the centre cut out; pad: "
+        "the long side is resized and the rest is black; stretch: both sides are resized",
+        DATA,
+        kind=PIXELS,
+        choices=("crop", "pad", "stretch"),
+    )
     center_crop: str = _option(
         "round",
         "where the central square starts when the margin is odd: round, to the nearest even pixel as torchvision does, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from gluon_wgan.tool import SentenceParser, run_tool
 if TYPE_CHECKING:
     from mxnet import Context
 
-    from gluon_wgan.data.store import Store
+    from gluon_wgan.metrics.arrays import StoredImages
     from gluon_wgan.metrics.evaluate import Figure
     from gluon_wgan.metrics.faces import FaceFinder
     from gluon_wgan.metrics.features import FeatureNetwork
@@ -33,7 +34,11 @@ EXAMPLES = """examples:
   python tools/evaluate.py runs/0001                                SWD, and FID, KID and so on on random features
   python tools/evaluate.py runs/0001 --metrics swd,faces --num 2000
   python tools/evaluate.py runs/0001 --features inception --weights pt_inception-2015-12-05-6726825d.pth
-  python tools/evaluate.py PICTURES --real STORE                    any images against any others
+  python tools/evaluate.py IMAGES --real STORE                      any images against any others
+  python tools/evaluate.py FOLDER --real FOLDER                     image files at their own size
+  python tools/evaluate.py samples.npz --real STORE                 samples saved as an array
+  python tools/evaluate.py IMAGES --real stats.npz --features inception --weights FILE    FID statistics, as
+                                                                    pytorch-fid writes and reads them
 
 Figures of a run are added to RUN_DIR/evaluation.jsonl. Beside each stands its floor: the same figure of two halves
 of the real images, or, for scores of images by themselves, that of the real images.
@@ -62,13 +67,14 @@ def build_parser() -> argparse.ArgumentParser:
         "source",
         type=Path,
         metavar="SOURCE",
-        help="a run directory, a checkpoint, or images: a store, or a folder and the like",
+        help="a run directory, a checkpoint, or images: a store, an array (.npy, .npz), or a folder and the like",
     )
     add(
         "--real",
         type=Path,
         metavar="IMAGES",
-        help="the real images, also a store or a folder (default: those that the run was trained on)",
+        help="the real images, also a store, an array or a folder, or FID statistics (.npz with mu and sigma) "
+        "(default: those that the run was trained on)",
     )
     add("--metrics", metavar="LIST", help="some of swd,fid,kid,prdc,is,faces (default: all that the features allow)")
     add("--num", type=int, default=SAMPLES, metavar="N", help=f"images of each kind, at most (default: {SAMPLES:,})")
@@ -79,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--features", default="random", metavar="NAME", help="random, inception, or a classifier of gluoncv's zoo")
     add("--weights", metavar="FILE", help="the weights of inception or the classifier")
     add("--download", action="store_true", help="fetch inception's weights into the cache folder, once")
+    add("--save-stats", type=Path, metavar="FILE", help="only write SOURCE's FID statistics to a new .npz file")
     add("--resize-rule", choices=("clean", "legacy"), default="clean", help="to the network's size (default: clean)")
     faces = parser.add_argument_group("faces")
     faces.add_argument("--cascade", metavar="FILE", help="an OpenCV cascade (default: opencv-python's frontal faces)")
@@ -117,12 +124,19 @@ def judge(arguments: argparse.Namespace) -> None:
     UserError
         For bad input.
     """
+    from gluon_wgan.evaluate_statistics import about_statistics, check_statistics, compare_statistics
     from gluon_wgan.metrics.evaluate import check_counts, check_shapes
     from gluon_wgan.metrics.images import description, some_of
     from gluon_wgan.metrics.lines import HEAD, as_line, as_row
 
     compat.check_mxnet_loads()
+    statistics_wanted = about_statistics(arguments)
+    if statistics_wanted:
+        check_statistics(arguments)
     _check(arguments)
+    if statistics_wanted:
+        compare_statistics(arguments, lambda path: _side(arguments, path))
+        return
     (context,) = choose_contexts(arguments.gpus, require_gpu=bool(arguments.gpus))
     trained = _opened(arguments.source)
     pictures, store = _stores(arguments, trained)
@@ -147,6 +161,21 @@ def judge(arguments: argparse.Namespace) -> None:
         from gluon_wgan.run.directory import RunDirectory
 
         RunPage(RunDirectory(run)).write()
+
+
+def _side(arguments: argparse.Namespace, path: Path) -> tuple[ChosenImages, FeatureNetwork]:
+    """Return images, of a generator or given, and the network whose features of them are wanted."""
+    from gluon_wgan.metrics import given
+    from gluon_wgan.metrics.images import some_of
+
+    (context,) = choose_contexts(arguments.gpus, require_gpu=bool(arguments.gpus))
+    _, network = _tools(arguments, context)
+    assert network is not None
+    trained = _opened(path)
+    if trained is not None:
+        return _judged(arguments, trained, context)[0], network
+    images = given.own_size(path, arguments.num, arguments.seed)
+    return some_of(images, arguments.num, arguments.seed, "given"), network
 
 
 def figures(
@@ -186,7 +215,7 @@ def _opened(source: Path) -> Optional[Trained]:
     return open_trained(source) if holds_generator else None
 
 
-def _stores(arguments: argparse.Namespace, trained: Optional[Trained]) -> tuple[Optional[Store], Store]:
+def _stores(arguments: argparse.Namespace, trained: Optional[Trained]) -> tuple[Optional[StoredImages], StoredImages]:
     """Return the images that are to be judged, unless a generator draws them, and the real ones."""
     from gluon_wgan.metrics import given
     from gluon_wgan.using.studio import training_images
@@ -194,29 +223,29 @@ def _stores(arguments: argparse.Namespace, trained: Optional[Trained]) -> tuple[
     source, real = arguments.source, arguments.real
     if trained is not None:
         return None, training_images(trained, None) if real is None else given.like_run(real, trained.config)
-    if not source.exists():
+    if not source.exists() and not glob.has_magic(str(source)):
         raise UserError(f"{source} does not exist: name a run directory, a checkpoint, or images.")
     if real is None:
         raise UserError(
-            f"{source} holds no generator: name a run directory or a checkpoint, or say with --real STORE what images "
+            f"{source} holds no generator: name a run directory or a checkpoint, or say with --real IMAGES what images "
             "to compare it with."
         )
-    return given.pair(source, real)
+    return given.pair(source, real, arguments.num, arguments.seed)
 
 
 def _judged(
-    arguments: argparse.Namespace, judged: Union[Trained, Store, None], context: Context
+    arguments: argparse.Namespace, judged: Union[Trained, StoredImages, None], context: Context
 ) -> tuple[ChosenImages, dict[str, Any]]:
     """Return the images to be judged, and what they are."""
-    from gluon_wgan.data.store import Store
     from gluon_wgan.metrics import images
     from gluon_wgan.using.drawing import Artist
+    from gluon_wgan.using.trained import Trained
 
     when = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    if isinstance(judged, Store):
+    assert judged is not None
+    if not isinstance(judged, Trained):
         chosen = images.some_of(judged, arguments.num, arguments.seed, "other")
         return chosen, {"time": when, "store": images.description(judged), "protocol": {}}
-    assert judged is not None
     trained = judged
     artist = Artist(trained, arguments.bn, context)
     config = trained.config

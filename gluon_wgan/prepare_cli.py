@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Optional, get_type_hints
 
 from gluon_wgan.config import TrainConfig
-from gluon_wgan.data.load import find_source, plain_root, preparation_of
+from gluon_wgan.data.load import find_source, preparation_of, recognisable_roots
 from gluon_wgan.data.prepare import prepare_at
 from gluon_wgan.data.store import SKIPPED, Store, open_store, recorded_files
 from gluon_wgan.errors import UserError
@@ -24,7 +24,7 @@ log = logging.getLogger("gluon_wgan")
 
 _SHARED_WITH_TRAINING = (
     *("dataset", "num_faces", "faces_seed", "limit", "fraction", "subset_seed"),
-    *("image_size", "resize", "crop", "center_crop", "nc", "max_pixels", "strict", "jobs", "cache_dir"),
+    *("image_size", "resize", "crop", "fit", "center_crop", "nc", "max_pixels", "strict", "jobs", "cache_dir"),
 )
 EXAMPLES = """examples:
   python tools/prepare_data.py PICTURES --out STORE --image-size 64 --resize pil
@@ -105,7 +105,12 @@ def make(arguments: argparse.Namespace) -> None:
         raise UserError("Nothing says where the images are: give their folder, list, archive or database.")
     source = find_source(config)
     warning = aliasing_warning(
-        source, size=config.image_size, resize=config.resize, crop=config.crop, data_root=plain_root(config)
+        source,
+        size=config.image_size,
+        resize=config.resize,
+        crop=config.crop,
+        roots=recognisable_roots(config),
+        fit=config.fit,
     )
     if warning is not None:
         log.warning("%s", warning)

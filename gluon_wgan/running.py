@@ -10,7 +10,7 @@ from typing import Any, Callable, Optional
 from gluon_wgan.branching import find_branch_point, refuse_finished
 from gluon_wgan.config import MATHS, TrainConfig, changed_fields
 from gluon_wgan.config_checks import flag_of
-from gluon_wgan.data.load import find_source, plain_root, prepare_data, way_of
+from gluon_wgan.data.load import find_source, prepare_data, recognisable_roots, way_of
 from gluon_wgan.data.recipe import other_ways
 from gluon_wgan.data.store import Store
 from gluon_wgan.engine import Engine
@@ -185,7 +185,8 @@ def find_pixels(config: TrainConfig, run: Optional[RunDirectory], progress: bool
             size=config.image_size,
             resize=config.resize,
             crop=config.crop,
-            data_root=plain_root(config),
+            roots=recognisable_roots(config),
+            fit=config.fit,
         )
         if warning is not None:
             log.warning("%s", warning)

@@ -1,4 +1,4 @@
-"""Crop, resize and centre: the way from a decoded picture to a square, as torchvision does it."""
+"""Crop, resize and centre: from a decoded image to a square."""
 
 from __future__ import annotations
 
@@ -16,8 +16,15 @@ Box = tuple[int, int, int, int]
 _MOST_RESIZED_PIXELS = 1 << 27
 
 
-def fit(image: Image.Image, size: int, crop: Optional[Box], backend: Backend, center_crop: str = "round") -> np.ndarray:
-    """Crop a picture to a box, resize its short side and cut out the central square.
+CROP, PAD, STRETCH = "crop", "pad", "stretch"
+FITS = (CROP, PAD, STRETCH)
+"""How an image that is no square becomes one."""
+
+
+def fit(
+    image: Image.Image, size: int, crop: Optional[Box], backend: Backend, center_crop: str = "round", how: str = CROP
+) -> np.ndarray:
+    """Crop an image to a box and bring it to a square.
 
     Parameters
     ----------
@@ -31,6 +38,10 @@ def fit(image: Image.Image, size: int, crop: Optional[Box], backend: Backend, ce
         Who resizes.
     center_crop
         ``round`` or ``floor``: where the central square starts.
+    how
+        ``crop``: the short side is resized to `size` and the central square cut out, as torchvision's ``Resize``
+        and ``CenterCrop`` do; ``pad``: the long side is resized to `size` and the rest is black, in equal parts on
+        both sides, as Pillow's ``ImageOps.pad`` does; ``stretch``: both sides are resized to `size`.
 
     Returns
     -------
@@ -43,11 +54,30 @@ def fit(image: Image.Image, size: int, crop: Optional[Box], backend: Backend, ce
     """
     if crop is not None:
         image = cut(image, crop)
+    if how != CROP:
+        return _whole_image(image, size, backend, how)
     height, width = resized_shape(image.height, image.width, size)
     if height * width > _MOST_RESIZED_PIXELS:
         raise BadImage(f"too elongated: it would be resized to {width}x{height} pixels")
     square = centre_square(backend.function(image, (height, width)), size, center_crop)
     return square.reshape(size, size, -1)
+
+
+def _whole_image(image: Image.Image, size: int, backend: Backend, how: str) -> np.ndarray:
+    """Return all of an image in a square: stretched, or padded with black."""
+    height = width = size
+    if how == PAD:
+        height, width = (max(1, round(side / max(image.size) * size)) for side in (image.height, image.width))
+    resized = backend.function(image, (height, width)).reshape(height, width, -1)
+    square = np.zeros((size, size, resized.shape[2]), np.uint8)
+    top, left = round((size - height) * 0.5), round((size - width) * 0.5)
+    square[top : top + height, left : left + width] = resized
+    return square
+
+
+def source_pixels_to_one(width: int, height: int, size: int, how: str) -> float:
+    """Return how many source pixels become one along a side; of two different numbers (stretch), the smaller."""
+    return (max(width, height) if how == PAD else min(width, height)) / size
 
 
 def cut(image: Image.Image, crop: Box) -> Image.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gluon_wgan.config import TrainConfig
+from gluon_wgan.data.recipe import fit_of
 from gluon_wgan.data.resize import canonical_name
 from gluon_wgan.data.store import Store, open_store
 from gluon_wgan.errors import UserError
@@ -29,6 +30,7 @@ def adopt_store(options: dict[str, Any]) -> dict[str, Any]:
     store = open_store(options["data"])
     _, channels, size, _ = store.images.shape
     said = {name: store.made_from[name] for name in ("resize", "crop")}
+    said["fit"] = fit_of(store.made_from)
     said["center_crop"] = _center_crop(store)
     # An option that contradicts the store is kept, and refused when the store is opened to be used.
     finders = {name: getattr(TrainConfig, name) for name in _FINDERS}
@@ -72,6 +74,11 @@ def open_given(config: TrainConfig) -> Store:
         raise UserError(
             f"--center-crop {config.center_crop} contradicts {config.data}, which was made with {_center_crop(store)}: "
             "leave it out or give another store."
+        )
+    if config.fit != fit_of(made_from):
+        raise UserError(
+            f"--fit {config.fit} contradicts {config.data}, which was made with --fit {fit_of(made_from)}: leave it "
+            "out or give another store."
         )
     return store
 

@@ -11,7 +11,7 @@ from gluon_wgan.config import TrainConfig
 from gluon_wgan.data.given import open_given
 from gluon_wgan.data.prepare import Preparation, prepare
 from gluon_wgan.data.recipe import way
-from gluon_wgan.data.sources import DrawnFacesSource, Source, named_source, recognise
+from gluon_wgan.data.sources import DrawnFacesSource, Source, named_source
 from gluon_wgan.data.sources.subset import sample
 from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError
@@ -41,12 +41,9 @@ def _whole_source(config: TrainConfig) -> Source:
     return named_source(config.dataset, roots, cache_directory(config), max_pixels=config.max_pixels)
 
 
-def plain_root(config: TrainConfig) -> Optional[str]:
-    """Return the one folder or list that a configuration names, or None if it names anything else."""
-    roots = config.data_roots
-    if len(roots) != 1 or config.dataset not in ("auto", "folder", "csv"):
-        return None
-    return roots[0] if config.dataset != "auto" or recognise(roots[0]) in ("folder", "csv") else None
+def recognisable_roots(config: TrainConfig) -> tuple[str, ...]:
+    """Return what a configuration names, if the tools that only recognise data read the same, or nothing."""
+    return config.data_roots if config.dataset not in ("lfw", "portraits") else ()
 
 
 def prepare_data(config: TrainConfig, *, progress: bool, source: Optional[Source] = None) -> Store:
@@ -92,6 +89,7 @@ def preparation_of(config: TrainConfig, *, progress: bool) -> Preparation:
         jobs=config.jobs or compat.usable_cores(),
         progress=progress,
         center_crop=config.center_crop,
+        fit=config.fit,
     )
 
 
@@ -104,9 +102,7 @@ def way_of(config: TrainConfig) -> dict[str, Any]:
     """Return how a configuration's images are prepared: a recipe without its source."""
     if config.data is not None:
         return open_given(config).made_from
-    return way(
-        size=config.image_size, resize=config.resize, crop=config.crop, nc=config.nc, center_crop=config.center_crop
-    )
+    return way(**preparation_of(config, progress=False).options())
 
 
 def cache_directory(config: TrainConfig) -> Path:

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from math import prod
 from os import PathLike
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 from tqdm import tqdm
 
 from gluon_wgan.data.atomic import completing, locked, partial_of, refuse_strangers, remove_stale_partials
-from gluon_wgan.data.geometry import Box
+from gluon_wgan.data.geometry import CROP, Box
 from gluon_wgan.data.recipe import differences, recipe, recipe_key
 from gluon_wgan.data.sources import Source
 from gluon_wgan.data.store import META, SKIPPED, Store, open_store
@@ -61,6 +61,8 @@ class Preparation:
         Whether to show a progress bar on stderr.
     center_crop
         Where the central square starts: ``round`` or ``floor``.
+    fit
+        How an image becomes a square: one of `gluon_wgan.data.geometry.FITS`.
     """
 
     size: int
@@ -71,6 +73,11 @@ class Preparation:
     jobs: int
     progress: bool
     center_crop: str = "round"
+    fit: str = CROP
+
+    def options(self) -> dict[str, Any]:
+        """Return what decides the pixels, by name."""
+        return {name: getattr(self, name) for name in ("size", "resize", "crop", "nc", "center_crop", "fit")}
 
 
 def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str]]) -> Store:
@@ -155,11 +162,9 @@ class _Work:
         if how.jobs < 1:
             raise UserError(f"{how.jobs} processes cannot prepare images: use 1 or more.")
         self.how = how
-        self.made_from = recipe(
-            source, size=how.size, resize=how.resize, crop=how.crop, nc=how.nc, center_crop=how.center_crop
-        )
+        self.made_from = recipe(source, **how.options())
         self.key = recipe_key(self.made_from)
-        self.task = Task(source, how.size, how.crop, how.nc, self.made_from["resize"], how.center_crop)
+        self.task = Task(source, how.size, how.crop, how.nc, self.made_from["resize"], how.center_crop, how.fit)
         self.row = self.task.row
 
     def check_same(self, final: Path) -> Store:

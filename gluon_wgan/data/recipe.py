@@ -7,7 +7,7 @@ import json
 from typing import Any, Optional
 
 from gluon_wgan.data.decode import COLOUR_HANDLING
-from gluon_wgan.data.geometry import Box
+from gluon_wgan.data.geometry import CROP, FITS, Box
 from gluon_wgan.data.resize import BACKENDS, canonical_name, library_versions
 from gluon_wgan.data.sources import Source
 from gluon_wgan.data.store import FORMAT_VERSION
@@ -23,28 +23,28 @@ _HOW = {
     "size": "--image-size",
     "crop": "--crop",
     "center_crop": "--center-crop",
+    "fit": "--fit",
     "nc": "--nc",
     "colour": "colour handling",
 }
 
 
-def recipe(
-    source: Source, *, size: int, resize: str, crop: Optional[Box], nc: int, center_crop: str = "round"
-) -> dict[str, Any]:
+def recipe(source: Source, **options: Any) -> dict[str, Any]:
     """Return everything that decides the pixels of a store, JSON-able.
 
-    For the options see `gluon_wgan.data.prepare.Preparation`.
+    For the options, which `way` takes, see `gluon_wgan.data.prepare.Preparation`.
 
     Raises
     ------
     UserError
         If one is out of range.
     """
-    how = way(size=size, resize=resize, crop=crop, nc=nc, center_crop=center_crop)
-    return {**how, "source": source.identity()}
+    return {**way(**options), "source": source.identity()}
 
 
-def way(*, size: int, resize: str, crop: Optional[Box], nc: int, center_crop: str = "round") -> dict[str, Any]:
+def way(
+    *, size: int, resize: str, crop: Optional[Box], nc: int, center_crop: str = "round", fit: str = CROP
+) -> dict[str, Any]:
     """Return a recipe without its source: how images are prepared, whatever they are."""
     if size < 1:
         raise UserError(f"Images cannot be {size} pixels wide: use a size of 1 or more.")
@@ -52,6 +52,8 @@ def way(*, size: int, resize: str, crop: Optional[Box], nc: int, center_crop: st
         raise UserError(f"Images cannot have {nc} channels: use 1 (grey) or 3 (colour).")
     if crop is not None and not (0 <= crop[0] < crop[2] and 0 <= crop[1] < crop[3]):
         raise UserError(f"The crop box {crop} is empty or negative: give left, top, right, bottom in pixels.")
+    if fit not in FITS:
+        raise UserError(f"Images cannot be brought to a square by {fit!r}: use {', '.join(FITS)}.")
     backend = BACKENDS[canonical_name(resize)]
     return {
         "format_version": FORMAT_VERSION,
@@ -64,7 +66,13 @@ def way(*, size: int, resize: str, crop: Optional[Box], nc: int, center_crop: st
         "colour": COLOUR_HANDLING,
         # Left out where it is the usual one, so that stores made before there was a choice keep their names.
         **({} if center_crop == "round" else {"center_crop": center_crop}),
+        **({} if fit == CROP else {"fit": fit}),
     }
+
+
+def fit_of(made_from: dict[str, Any]) -> str:
+    """Return how the images of a store were brought to a square."""
+    return made_from.get("fit", CROP)
 
 
 def recipe_key(made_from: dict[str, Any]) -> str:
@@ -75,7 +83,10 @@ def recipe_key(made_from: dict[str, Any]) -> str:
 
 def other_ways(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return in words where two recipes differ in how images are prepared, whatever the images are."""
-    return [f"{_HOW[field]} {_shown(old.get(field))}, not {_shown(new.get(field))}" for field in _differing(old, new)]
+    return [
+        f"{_HOW[field]} {_shown(_value(old, field))}, not {_shown(_value(new, field))}"
+        for field in _differing(old, new)
+    ]
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -87,6 +98,10 @@ def _differing(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     fields = [field for field in _HOW if old.get(field) != new.get(field)]
     # Another backend has another filter and other libraries, which would only say the same again.
     return [field for field in fields if "resize" not in fields or field not in ("filter", "libraries")]
+
+
+def _value(made_from: dict[str, Any], field: str) -> Any:
+    return made_from.get(field, {"center_crop": "round", "fit": CROP}.get(field))
 
 
 def _shown(value: Any) -> str:

@@ -26,7 +26,7 @@ import numpy as np
 
 from gluon_wgan.data.conveyor import Conveyor, Job
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.geometry import Box, fit
+from gluon_wgan.data.geometry import CROP, Box, fit
 from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.data.sources import Source
 from gluon_wgan.errors import UserError
@@ -53,6 +53,7 @@ class Task:
     nc: int
     backend: str
     center_crop: str = "round"
+    fit: str = CROP
 
     @property
     def row(self) -> tuple[int, int, int]:
@@ -66,7 +67,7 @@ class Task:
         for index, row in zip(chunk, rows):
             try:
                 image = self.source.open(index, self.nc)
-                row[...] = fit(image, self.size, self.crop, backend, self.center_crop).transpose(2, 0, 1)
+                row[...] = fit(image, self.size, self.crop, backend, self.center_crop, self.fit).transpose(2, 0, 1)
             except BadImage as error:
                 failures.append((index, str(error)))
         return failures

@@ -55,8 +55,13 @@ def distance(one: Statistics, other: Statistics) -> float:
     the symmetric root of ``C1``; unlike a general matrix root this is exact for covariances without full
     rank, which fewer images than features always have.
     """
-    mean_1, covariance_1 = one.gaussian()
-    mean_2, covariance_2 = other.gaussian()
+    return distance_of_gaussians(one.gaussian(), other.gaussian())
+
+
+def distance_of_gaussians(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> float:
+    """Return the distance of two Gaussians, each its mean (width,) and covariance (width, width)."""
+    mean_1, covariance_1 = one
+    mean_2, covariance_2 = other
     root = _root(covariance_1)
     overlap = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ covariance_2 @ root), 0)).sum()
     apart = np.square(mean_1 - mean_2).sum() + np.trace(covariance_1) + np.trace(covariance_2) - 2 * overlap

@@ -1,20 +1,21 @@
-"""Images that the user names for a comparison: a store, or pictures that are first prepared as one."""
+"""Images that the user names for a comparison: a store, arrays, or image files, which are prepared or taken as is."""
 
 from __future__ import annotations
 
+import dataclasses
+import glob
 from pathlib import Path
-from typing import Optional
 
-from gluon_wgan import compat
 from gluon_wgan.config import TrainConfig
-from gluon_wgan.data.geometry import Box
-from gluon_wgan.data.load import cache_directory
+from gluon_wgan.data.load import cache_directory, preparation_of
 from gluon_wgan.data.prepare import Preparation, prepare
-from gluon_wgan.data.sources import recognise, source_of
+from gluon_wgan.data.recipe import fit_of
+from gluon_wgan.data.sources import named_source, recognise
 from gluon_wgan.data.store import META, Store, open_store
 from gluon_wgan.errors import UserError
+from gluon_wgan.metrics.arrays import ARRAY_SUFFIXES, StoredImages, decoded_images, read_array
 
-WANTED = "give a store, or a folder, a list, an archive or a database of images"
+WANTED = "give a store, a .npy or .npz array, or a folder, a list, an archive or a database of images"
 
 
 def is_store(path: Path) -> bool:
@@ -22,22 +23,21 @@ def is_store(path: Path) -> bool:
     return (path / META).exists()
 
 
-def like_run(path: Path, config: TrainConfig) -> Store:
-    """Return a store, or one made in the cache of other pictures, as a run's own images were prepared.
+def like_run(path: Path, config: TrainConfig) -> StoredImages:
+    """Return a store, an array, or a store made in the cache of other images as a run's own were prepared.
 
     Raises
     ------
     UserError
         If there are no images.
     """
-    how = _way(config.image_size, config.resize, config.crop, config.nc, config.center_crop)
-    return _prepared(path, how, config)
+    return _prepared(path, preparation_of(config, progress=True), config)
 
 
-def like_store(path: Path, other: Store) -> Store:
-    """Return a store, or one made in the cache of other pictures, of the kind of another store.
+def like_store(path: Path, other: Store) -> StoredImages:
+    """Return a store, an array, or a store made in the cache of other images, of the kind of another store.
 
-    Nothing is cropped off first but what exceeds a square: these pictures may have been cut out already.
+    Nothing is cropped off first but what exceeds a square: these images may have been cut out already.
 
     Raises
     ------
@@ -45,50 +45,80 @@ def like_store(path: Path, other: Store) -> Store:
         If there are no images.
     """
     _, channels, size, _ = other.images.shape
-    center_crop = other.made_from.get("center_crop", TrainConfig.center_crop)
-    return _prepared(path, _way(size, other.made_from["resize"], None, channels, center_crop), TrainConfig())
+    config = TrainConfig()
+    how = dataclasses.replace(
+        preparation_of(config, progress=True),
+        size=size,
+        nc=channels,
+        resize=other.made_from["resize"],
+        center_crop=other.made_from.get("center_crop", config.center_crop),
+        fit=fit_of(other.made_from),
+    )
+    return _prepared(path, how, config)
 
 
-def pair(judged: Path, real: Path) -> tuple[Store, Store]:
-    """Return two sets of images, each a store or pictures, of which one store decides how the others are prepared.
+def pair(evaluated: Path, real: Path, wanted: int, seed: int) -> tuple[StoredImages, StoredImages]:
+    """Return two sets of images; if one is a store, it decides how the other's image files are prepared.
+
+    Otherwise image files are compared at their own size, which must be the same for all.
+
+    Parameters
+    ----------
+    evaluated, real
+        What the user names.
+    wanted, seed
+        How many images are decoded at most where there is no store, and which.
 
     Raises
     ------
     UserError
-        If neither is a store, or there are no images.
+        If there are no images, or they differ in size.
     """
     if is_store(real):
         against = open_store(real)
-        return like_store(judged, against), against
-    if is_store(judged):
-        store = open_store(judged)
+        return like_store(evaluated, against), against
+    if is_store(evaluated):
+        store = open_store(evaluated)
         return store, like_store(real, store)
-    for path in (judged, real):
-        _recognised(path)
-    raise UserError(
-        f"Neither {judged} nor {real} is a store, which would say how large images are compared: make one of {real} "
-        "with tools/prepare_data.py."
-    )
+    return own_size(evaluated, wanted, seed), own_size(real, wanted, seed)
 
 
-def _way(size: int, resize: str, crop: Optional[Box], nc: int, center_crop: str) -> Preparation:
-    cores = compat.usable_cores()
-    return Preparation(size, resize, crop, nc, strict=False, jobs=cores, progress=True, center_crop=center_crop)
+def own_size(path: Path, wanted: int, seed: int) -> StoredImages:
+    """Return a store, an array, or images decoded and left at their own size.
 
-
-def _prepared(path: Path, how: Preparation, config: TrainConfig) -> Store:
+    Raises
+    ------
+    UserError
+        If there are no images, or they differ in size.
+    """
     if is_store(path):
         return open_store(path)
+    if path.suffix.lower() in ARRAY_SUFFIXES:
+        return read_array(path)
+    _recognised(path)
+    source = named_source("auto", [str(path)], cache_directory(TrainConfig()))
+    return decoded_images(source, path, wanted, seed)
+
+
+def _prepared(path: Path, how: Preparation, config: TrainConfig) -> StoredImages:
+    if is_store(path):
+        return open_store(path)
+    if path.suffix.lower() in ARRAY_SUFFIXES:
+        return read_array(path)
     _recognised(path)
     cache = cache_directory(config)
-    return prepare(source_of("auto", str(path), cache), how, cache)
+    return prepare(named_source("auto", [str(path)], cache), dataclasses.replace(how, strict=False), cache)
 
 
 def _recognised(path: Path) -> None:
     """Refuse what the general reader would want a flag for that evaluation does not have."""
+    if glob.has_magic(str(path)) and not path.exists():
+        return
     if not path.exists():
         raise UserError(f"{path} does not exist: {WANTED}.")
     try:
         recognise(path)
-    except UserError:
+    except UserError as error:
+        if "--dataset" not in str(error):
+            raise  # it is known what the file is
         raise UserError(f"Cannot tell what {path} is: {WANTED}.") from None

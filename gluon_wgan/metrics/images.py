@@ -6,17 +6,19 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator
-from typing import Any, Protocol, Union
+from typing import TYPE_CHECKING, Any, Protocol, Union
 
 import numpy as np
 from tqdm import tqdm
 
 from gluon_wgan.data.shards import ShardedImages
-from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.progress import redraw_seconds
 from gluon_wgan.using.drawing import Artist
 from gluon_wgan.using.latents import draw_groups
+
+if TYPE_CHECKING:
+    from gluon_wgan.metrics.arrays import StoredImages
 
 
 class ImageSet(Protocol):
@@ -65,7 +67,7 @@ class ChosenImages:
         return ChosenImages(self._images, self.numbers[:count], self.label)
 
 
-def some_of(store: Store, wanted: int, seed: int, label: str) -> ChosenImages:
+def some_of(store: StoredImages, wanted: int, seed: int, label: str) -> ChosenImages:
     """Return `wanted` of a store's images in a random order, or all of them if there are fewer."""
     order = np.random.default_rng([seed, len(store)]).permutation(len(store))
     return ChosenImages(store.images, order[:wanted], label)
@@ -98,14 +100,14 @@ def draw(artist: Artist, wanted: int, *, nz: int, latent: str, seed: int, progre
     with tqdm(desc="Drawing", total=wanted, unit=" images", disable=not progress, mininterval=redraw_seconds()) as bar:
         for batch in artist.draw_first(draw_groups(seed, nz, latent), wanted):
             if images is None:
-                images = _room_for((wanted, *batch.shape[1:]))
+                images = room_for((wanted, *batch.shape[1:]))
             images[taken : taken + len(batch)] = batch
             taken += len(batch)
             bar.update(len(batch))
     return ChosenImages(images, np.arange(wanted), "generated")
 
 
-def _room_for(shape: tuple[int, ...]) -> np.ndarray:
+def room_for(shape: tuple[int, ...]) -> np.ndarray:
     """Return an array on the disk that vanishes with its last user."""
     size = math.prod(shape)
     try:
@@ -121,7 +123,7 @@ def _room_for(shape: tuple[int, ...]) -> np.ndarray:
         ) from error
 
 
-def description(store: Store) -> dict[str, Any]:
+def description(store: StoredImages) -> dict[str, Any]:
     """Return what must be said of a store's images beside any figure: JSON-able."""
     made_from = store.made_from
     return {

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Sequence
 from typing import Optional
 
 import numpy as np
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.geometry import Box, cut
+from gluon_wgan.data.geometry import CROP, Box, cut, source_pixels_to_one
 from gluon_wgan.data.resize import BACKENDS, canonical_name
 from gluon_wgan.data.sources import Source
 from gluon_wgan.parity.aliasing import fold, to_spectrum
@@ -23,7 +24,7 @@ _SECONDS = 0.5
 
 
 def aliasing_warning(
-    source: Source, *, size: int, resize: str, crop: Optional[Box], data_root: Optional[str]
+    source: Source, *, size: int, resize: str, crop: Optional[Box], roots: Sequence[str], fit: str = CROP
 ) -> Optional[str]:
     """Say in one line that a backend aliases on a few of the images, or return None if it does not.
 
@@ -37,21 +38,24 @@ def aliasing_warning(
         Name of the backend.
     crop
         Box that is cut out first, or None.
-    data_root
-        What the command that shows the report is to name: a folder, a list, or None for drawn faces.
+    roots
+        What the command that shows the report is to name; nothing for drawn faces.
+    fit
+        How the images become squares.
     """
     backend = canonical_name(resize)
     if BACKENDS[backend].antialiases:
         return None
-    measured = _measure(source, size, backend, crop)
+    measured = _measure(source, size, backend, crop, fit)
     if not len(measured):
         return None
     share, levels, ratio = np.median(measured, axis=0)
     if not (share > ALIASING_SHARE and levels > ALIASING_LEVELS):
         return None
     # Both are named, so that the report compares the two without waiting for the others.
-    words = ["python", "tools/resize_parity.py", *([data_root] if data_root else []), "--size", str(size)]
+    words = ["python", "tools/resize_parity.py", *roots, "--size", str(size)]
     words += ["--crop", ",".join(map(str, crop))] if crop is not None else []
+    words += ["--fit", fit] if fit != CROP else []
     words += ["--backends", ",".join(dict.fromkeys((backend, AGAINST)))]
     return (
         f"--resize {backend} aliases on these images, {ratio:.1f} source pixels to one: {share:.0%} of the "
@@ -60,7 +64,7 @@ def aliasing_warning(
     )
 
 
-def _measure(source: Source, size: int, backend: str, crop: Optional[Box]) -> np.ndarray:
+def _measure(source: Source, size: int, backend: str, crop: Optional[Box], fit: str) -> np.ndarray:
     """Return share, levels and ratio of a few evenly spread images that are shrunk: float (images, 3)."""
     measured = []
     until = time.perf_counter() + _SECONDS
@@ -70,7 +74,7 @@ def _measure(source: Source, size: int, backend: str, crop: Optional[Box]) -> np
             image = image if crop is None else cut(image, crop)
         except BadImage:
             continue  # preparing the data reports it
-        ratio = min(image.size) / size
+        ratio = source_pixels_to_one(*image.size, size, fit)
         folded = fold(to_spectrum(image), ratio, [backend]) if ratio > 1 else None
         if folded is not None and np.isfinite(folded.share[0]):
             measured.append((folded.share[0], folded.rms[0], ratio))

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from gluon_wgan.config import TrainConfig
-from gluon_wgan.data.load import find_source, plain_root
+from gluon_wgan.data.load import find_source, recognisable_roots
 from gluon_wgan.data.sources import Source, recognise, source_of
 from gluon_wgan.errors import UserError
 from tests.data import containers as made
@@ -227,9 +227,9 @@ def test_identity_follows_the_file_and_not_its_place(tmp_path: Path, pictures: d
 def test_data_root_alone_is_enough(tmp_path: Path, pictures: dict[str, bytes]) -> None:
     path = made.write_tar(tmp_path / "a.tar", pictures)
     config = TrainConfig(data_root=str(path), cache_dir=str(tmp_path / "cache"))
-    assert len(find_source(config)) == len(pictures) and plain_root(config) is None
+    assert len(find_source(config)) == len(pictures) and recognisable_roots(config) == (str(path),)
     folder = str(made.write_folder(tmp_path / "f", pictures))
-    assert plain_root(TrainConfig(data_root=folder)) == folder
+    assert recognisable_roots(TrainConfig(data_root=folder)) == (folder,)
     assert find_source(TrainConfig(num_faces=5)).label == "drawn-faces"
 
 

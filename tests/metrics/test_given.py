@@ -52,7 +52,7 @@ def test_pictures_are_cropped_and_resized_as_a_runs_images(pictures: Path) -> No
 
 def test_a_store_of_any_size_says_how_pictures_are_prepared(pictures: Path, store_of_28: Path) -> None:
     for judged, real in ((pictures, store_of_28), (store_of_28, pictures)):
-        one, other = given.pair(judged, real)
+        one, other = given.pair(judged, real, 100, 0)
         made = one if judged == pictures else other
         assert made.images.shape == (20, 1, 28, 28)
         assert made.made_from["resize"] == "pil-box" and made.made_from["crop"] is None
@@ -64,12 +64,11 @@ def test_a_store_of_any_size_says_how_pictures_are_prepared(pictures: Path, stor
 @pytest.mark.parametrize(
     ("judged", "real", "complaint"),
     [
-        ("pictures", "pictures", "Neither"),
         ("pictures", "nowhere", "does not exist"),
         ("nowhere", "pictures", "does not exist"),
-        ("pictures", "pictures/00.png", "Cannot tell what"),
-        ("store", "pictures/00.png", "Cannot tell what"),
-        ("pictures/00.png", "store", "Cannot tell what"),
+        ("pictures", "other", "Cannot tell what"),
+        ("store", "other", "Cannot tell what"),
+        ("other", "store", "Cannot tell what"),
         ("store", "empty", "holds no image"),
         ("empty", "store", "holds no image"),
     ],
@@ -78,8 +77,9 @@ def test_what_holds_no_images_is_one_sentence(
     judged: str, real: str, complaint: str, store_of_28: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
+    (tmp_path / "other").write_bytes(b"nothing known")
     with pytest.raises(UserError, match=complaint) as caught:
-        given.pair(tmp_path / judged, tmp_path / real)
+        given.pair(tmp_path / judged, tmp_path / real, 100, 0)
     # Nothing here is a damaged store, and no flag of another tool helps.
     assert "delete" not in str(caught.value) and "--dataset" not in str(caught.value)
 
@@ -119,9 +119,9 @@ def test_what_is_not_known_is_null_and_said() -> None:
     assert row[HEAD.index("protocol") :] == "real images 7, k 5, weights sha256 abababab"
 
 
-def test_no_room_for_drawn_images_is_one_sentence() -> None:
+def test_noroom_for_drawn_images_is_one_sentence() -> None:
     with pytest.raises(UserError, match=r"99,999,999,999 drawn images.*TMPDIR"):
-        images._room_for((99_999_999_999, 3, 1024, 1024))
+        images.room_for((99_999_999_999, 3, 1024, 1024))
     room = images._room_for((2, 3, 4, 4))
     room[:] = 7
     assert room.shape == (2, 3, 4, 4) and room.sum() == 7 * room.size

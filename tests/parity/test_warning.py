@@ -17,7 +17,7 @@ FACES = DrawnFacesSource(2048, 0)
 
 
 def warn(backend: str, size: int = 64, source=FACES, crop=None, root=None):
-    return aliasing_warning(source, size=size, resize=backend, crop=crop, data_root=root)
+    return aliasing_warning(source, size=size, resize=backend, crop=crop, roots=[root] if root else [])
 
 
 @pytest.mark.parametrize("backend", ["cv2", "cv2-bilinear", "mxnet-bicubic", "pil-nearest"])
@@ -70,7 +70,7 @@ def test_it_is_cheap_and_needs_no_mxnet(run_python):
     code = (
         "import sys; from gluon_wgan.parity.warning import aliasing_warning; "
         "from gluon_wgan.data.sources import DrawnFacesSource; "
-        "print(aliasing_warning(DrawnFacesSource(9, 0), size=64, resize='cv2', crop=None, data_root=None)); "
+        "print(aliasing_warning(DrawnFacesSource(9, 0), size=64, resize='cv2', crop=None, roots=[])); "
         "assert 'mxnet' not in sys.modules"
     )
     done = run_python(code)

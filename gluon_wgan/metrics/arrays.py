@@ -1,0 +1,144 @@
+"""Images in memory: samples saved as NumPy arrays, and image files taken at their own size."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+
+from gluon_wgan.data.decode import BadImage
+from gluon_wgan.data.resize import library_versions
+from gluon_wgan.data.sources import Source
+from gluon_wgan.data.sources.subset import sample
+from gluon_wgan.data.store import Store
+from gluon_wgan.errors import UserError
+from gluon_wgan.metrics.images import room_for
+
+ARRAY_SUFFIXES = (".npy", ".npz")
+_USUAL_NAMES = ("arr_0", "samples", "images", "x")
+
+
+@dataclass(frozen=True)
+class ImageArray:
+    """Images that are not in a store.
+
+    Attributes
+    ----------
+    path
+        What the user named.
+    images
+        uint8 (images, channels, height, width).
+    made_from
+        How they were prepared, as a store says it.
+    """
+
+    path: Path
+    images: np.ndarray
+    made_from: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @cached_property
+    def content_sha256(self) -> str:
+        """SHA-256 of the pixels."""
+        digest = hashlib.sha256()
+        for image in self.images:
+            digest.update(np.ascontiguousarray(image).tobytes())
+        return digest.hexdigest()
+
+
+StoredImages = Union[Store, ImageArray]
+
+
+def read_array(path: Path) -> ImageArray:
+    """Read samples from a ``.npy`` or ``.npz`` file.
+
+    Of several arrays in an ``.npz``, the one called ``arr_0``, ``samples``, ``images`` or ``x`` is taken, or the
+    only one that can be images. Axes are (images, height, width, channels), (images, channels, height, width) or
+    (images, height, width). Values are uint8, or floats from 0 to 1 or from -1 to 1.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or damaged, or holds no such array.
+    """
+    try:
+        found = np.load(path, allow_pickle=False)
+        arrays = {"": found} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or "cut off"
+        raise UserError(f"Cannot read the array {path} ({' '.join(reason.split())}): check the file.") from error
+    images = {name: array for name, array in arrays.items() if _axes(array) is not None}
+    names = [name for name in _USUAL_NAMES if name in images] or list(images)
+    if len(names) != 1 and not set(names) & set(_USUAL_NAMES):
+        shapes = ", ".join(f"{name or 'an array'} {array.shape}" for name, array in arrays.items()) or "nothing"
+        raise UserError(
+            f"{path} holds {shapes}: give one array of images with the axes (images, height, width, channels)."
+        )
+    array = images[names[0]]
+    axes = _axes(array)
+    assert axes is not None
+    shaped = array[..., np.newaxis] if array.ndim == 3 else array
+    return ImageArray(path, _as_bytes(shaped, path).transpose(axes), {"resize": "none", "libraries": {}})
+
+
+def _axes(array: np.ndarray) -> Any:
+    """Return the order that makes (images, channels, height, width) of an array's axes, or None for other arrays."""
+    if array.dtype.kind not in "uif" or not array.size:
+        return None
+    if array.ndim == 3 or (array.ndim == 4 and array.shape[3] in (1, 3)):
+        return 0, 3, 1, 2
+    return (0, 1, 2, 3) if array.ndim == 4 and array.shape[1] in (1, 3) else None
+
+
+def _as_bytes(array: np.ndarray, path: Path) -> np.ndarray:
+    """Return levels from 0 to 255, rounded."""
+    if array.dtype == np.uint8:
+        return array
+    low, high = float(array.min()), float(array.max())
+    if array.dtype.kind != "f":
+        scaled, known = array, low >= 0 and high <= 255
+    elif low >= 0:
+        scaled, known = array * np.float32(255), high <= 1
+    else:
+        scaled, known = (array + 1) * np.float32(127.5), low >= -1 and high <= 1
+    if not known:  # NaN, too
+        raise UserError(
+            f"{path} holds values from {low:g} to {high:g}: save the images as uint8 from 0 to 255, or as floats from "
+            "0 to 1 or from -1 to 1."
+        )
+    return np.rint(scaled).astype(np.uint8)
+
+
+def decoded_images(source: Source, path: Path, wanted: int, seed: int) -> ImageArray:
+    """Decode `wanted` of a source's images, or all if there are fewer, at their own size, into a file that vanishes.
+
+    Raises
+    ------
+    UserError
+        If one cannot be read or has another size than the first.
+    """
+    some = sample(source, wanted, seed)
+    images = None
+    for number in range(len(some)):
+        try:
+            pixels = some.read(number, 3).transpose(2, 0, 1)
+        except BadImage as error:
+            raise UserError(f"{some.names[number]} in {path} cannot be used ({error}): fix or remove it.") from error
+        if images is None:
+            images = room_for((len(some), *pixels.shape))
+        if pixels.shape != images.shape[1:]:
+            raise UserError(
+                f"{some.names[number]} in {path} has {pixels.shape[2]}x{pixels.shape[1]} pixels and others have "
+                f"{images.shape[3]}x{images.shape[2]}: bring them to one size with python tools/prepare_data.py {path} "
+                "--out STORE, and give STORE."
+            )
+        images[number] = pixels
+    assert images is not None
+    return ImageArray(path, images, {"resize": "none", "libraries": library_versions("pil-bilinear")})
