@@ -43,5 +43,5 @@ def _words(values: dict[str, Any], above: str = "") -> list[str]:
             found += _words(value, f"{above}{name} ")
         else:
             shown = value[:8] if isinstance(value, str) and _SHA256.fullmatch(value) else value
-            found.append(f"{above}{name} {shown}".replace("_", " "))
+            found.append(f"{above}{name}".replace("_", " ") + f" {shown}")
     return found

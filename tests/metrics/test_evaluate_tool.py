@@ -114,7 +114,7 @@ def test_a_folder_of_pictures_is_prepared_as_the_run_was(
         (["{empty}"], "holds no generator"),
         (["{made}/nowhere"], "does not exist"),
         (["{empty}", "--real", "{made}/others"], "holds no image"),
-        (["{made}/others"], "--real STORE"),
+        (["{made}/others"], "--real IMAGES"),
         (["{made}/others", "--real", "{made}/small"], "16x16"),
         (["{run}", "--real", "{made}/small"], "16x16"),
         (["{run}", "--num", "3"], "--num 3"),
