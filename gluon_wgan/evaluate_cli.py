@@ -86,7 +86,12 @@ def build_parser() -> argparse.ArgumentParser:
     add("--weights", metavar="FILE", help="the weights of inception or the classifier")
     add("--download", action="store_true", help="fetch inception's weights into the cache folder, once")
     add("--save-stats", type=Path, metavar="FILE", help="only write SOURCE's FID statistics to a new .npz file")
-    add("--resize-rule", choices=("clean", "legacy"), default="clean", help="to the network's size (default: clean)")
+    add(
+        "--resize-rule",
+        choices=("clean", "legacy", "pytorch"),
+        default="clean",
+        help="to the network's size (default: clean)",
+    )
     faces = parser.add_argument_group("faces")
     faces.add_argument("--cascade", metavar="FILE", help="an OpenCV cascade (default: opencv-python's frontal faces)")
     machine = parser.add_argument_group("machine")

@@ -63,8 +63,8 @@ def load_features(name: str, *, weights: Optional[str], rule: str, context: Cont
         The file of the weights: for ``inception`` the published ``pt_inception-2015-12-05-6726825d.pth``, for a
         model of the zoo its ``.params``. ``random`` has its own.
     rule
-        How images are brought to the network's size: ``clean`` or ``legacy``; see `resizing`. ``random`` takes
-        them as they are.
+        How images are brought to the network's size: ``clean``, ``legacy`` or ``pytorch``; see `resizing`. ``random``
+        takes them as they are.
     context
         The device.
 
@@ -109,7 +109,9 @@ def _inception(path: Path, rule: str, context: Context) -> FeatureNetwork:
     network = inception_of(read_state_dict(path), path, context)
 
     def run(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        pixels = (resized(batch, SIDE, rule) - 128) / 128
+        pixels = resized(batch, SIDE, rule)
+        # pytorch-fid scales to -1 and 1, the original graph to -1 and 127 / 128.
+        pixels = pixels / 127.5 - 1 if rule == "pytorch" else (pixels - 128) / 128
         features, logits = network(nd.array(pixels, ctx=context))
         return features.asnumpy(), logits.asnumpy()
 

@@ -122,6 +122,6 @@ def test_what_is_not_known_is_null_and_said() -> None:
 def test_no_room_for_drawn_images_is_one_sentence() -> None:
     with pytest.raises(UserError, match=r"99,999,999,999 drawn images.*TMPDIR"):
         images.room_for((99_999_999_999, 3, 1024, 1024))
-    room = images._room_for((2, 3, 4, 4))
+    room = images.room_for((2, 3, 4, 4))
     room[:] = 7
     assert room.shape == (2, 3, 4, 4) and room.sum() == 7 * room.size

@@ -1,4 +1,4 @@
-"""The two rules of resizing, and the faces, against those who define them."""
+"""The rules of resizing, and the faces, against those who define them."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ def test_the_legacy_rule_is_tensorflows(
     np.testing.assert_allclose(resized(images, side, "legacy"), theirs.numpy(), atol=1e-4)
 
 
+@pytest.mark.parametrize(("height", "width", "side"), [(64, 64, 299), (32, 32, 299), (300, 320, 299), (17, 9, 40)])
+def test_the_pytorch_rule_is_pytorch_fids(
+    height: int, width: int, side: int, rng: np.random.Generator, published: ModuleType
+) -> None:
+    images = rng.integers(0, 256, (2, 3, height, width), dtype=np.uint8)
+    floats = published.from_numpy(images.astype(np.float32))
+    # The call in pytorch-fid's InceptionV3.forward.
+    theirs = published.nn.functional.interpolate(floats, size=(side, side), mode="bilinear", align_corners=False)
+    np.testing.assert_allclose(resized(images, side, "pytorch"), theirs.numpy(), atol=1e-2)
+    assert np.abs(resized(images, side, "legacy") - theirs.numpy()).max() > 1
+
+
 def test_the_clean_rule_is_pillows_on_floats(rng: np.random.Generator) -> None:
     images = rng.integers(0, 256, (2, 3, 32, 40), dtype=np.uint8)
     found = resized(images, 99, "clean")
@@ -38,7 +50,7 @@ def test_the_clean_rule_is_pillows_on_floats(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(found[1, 2], np.asarray(plane).clip(0, 255))
 
 
-@pytest.mark.parametrize("rule", ["clean", "legacy"])
+@pytest.mark.parametrize("rule", ["clean", "legacy", "pytorch"])
 def test_images_of_the_wanted_size_stay(rule: str, rng: np.random.Generator) -> None:
     images = rng.integers(0, 256, (2, 3, 20, 20), dtype=np.uint8)
     np.testing.assert_array_equal(resized(images, 20, rule), images)
