@@ -13,6 +13,7 @@ from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
 from gluon_wgan.interop.generator_config import FILE, generator_config, read_generator_config
 from gluon_wgan.interop.network import Network, network_from_state, role_of, state_of
 from gluon_wgan.interop.new_folder import new_folder, refuse_taken
+from gluon_wgan.interop.plain_torch_files import read_state_dict
 from gluon_wgan.run import atomic
 from gluon_wgan.run.checkpoint_folders import MANIFEST, check_checkpoint, newest_whole_checkpoint
 
@@ -76,7 +77,6 @@ def convert(source: Path, out: Path, config: Optional[Path] = None, *, generator
 def _convert(source: Path, out: Path, config: Optional[Path], roles: tuple[str, ...]) -> Conversion:
     if not source.exists():
         raise UserError(f"There is no {source}: name .pth files of the authors' code, or a run directory.")
-    torch_files.import_torch()
     source = _checkpoint_of_the_reference(source)
     if source.is_dir() and gluon_folder.is_gluon_folder(source):
         if config is not None:
@@ -104,7 +104,7 @@ def _to_gluon(source: Path, out: Path, config: Optional[Path], roles: tuple[str,
     beside = (source if source.is_dir() else source.parent) / FILE
     networks, files, ngpu = [], [], 1
     for path, expected in found:
-        state = torch_files.read_state_dict(path)
+        state = read_state_dict(path)
         role = role_of(state)
         if role is None or role != (expected or role):
             raise UserError(
@@ -159,6 +159,7 @@ def _refuse_strangers(networks: list[Network]) -> None:
 
 
 def _to_torch(source: Path, out: Path, roles: tuple[str, ...]) -> Conversion:
+    torch_files.import_torch()
     read, networks, origin = gluon_folder.read_folder(source, roles)
     with new_folder(out) as folder:
         for network in networks:

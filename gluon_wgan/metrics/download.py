@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 
 from tqdm import tqdm
 
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.data.load import cache_directory
-from gluon_wgan.errors import UserError
-from gluon_wgan.metrics.features import INCEPTION_ADDRESS, INCEPTION_SHA256
+from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.metrics.features import INCEPTION_ADDRESS, INCEPTION_BYTES, INCEPTION_SHA256
+from gluon_wgan.run.atomic import sha256_of
 
 _BLOCK, _SECONDS = 1 << 20, 30
 
@@ -26,7 +28,7 @@ def fetch_inception(address: str = INCEPTION_ADDRESS) -> Path:
         If they cannot be fetched, or what comes is something else; nothing is then left behind.
     """
     final = cache_directory(TrainConfig()) / address.rsplit("/", 1)[1]
-    if final.exists() and _hash(final).startswith(INCEPTION_SHA256):
+    if final.is_file() and sha256_of(final) == INCEPTION_SHA256:
         return final
     partial = final.with_name(f"{final.name}.{os.getpid()}.partial")
     digest = hashlib.sha256()
@@ -35,23 +37,25 @@ def fetch_inception(address: str = INCEPTION_ADDRESS) -> Path:
         with urllib.request.urlopen(address, timeout=_SECONDS) as answer, partial.open("wb") as file:
             length = int(answer.headers.get("Content-Length") or 0) or None
             with tqdm(desc=f"Fetching {final.name}", total=length, unit="B", unit_scale=True) as bar:
+                received = 0
                 while block := answer.read(_BLOCK):
+                    received += len(block)
+                    if received > INCEPTION_BYTES:
+                        break  # it is something else, and may have no end
                     digest.update(block)
                     file.write(block)
                     bar.update(len(block))
-        if not digest.hexdigest().startswith(INCEPTION_SHA256):
+        if received > INCEPTION_BYTES or digest.hexdigest() != INCEPTION_SHA256:
             raise UserError(
                 f"What {address} gives is not the published Inception: fetch it by hand, and give --weights."
             )
         partial.replace(final)
-    except (OSError, ValueError) as error:
+    # A server that does not keep to HTTP raises HTTPException, which is no OSError.
+    except (OSError, ValueError, HTTPException) as error:
+        reason = last_line(error) or type(error).__name__
         raise UserError(
-            f"Cannot fetch {address} ({error}): fetch it elsewhere, and give it with --weights FILE."
+            f"Cannot fetch {address} ({reason}): fetch it elsewhere, and give it with --weights FILE."
         ) from error
     finally:
         partial.unlink(missing_ok=True)
     return final
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

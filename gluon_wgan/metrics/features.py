@@ -18,13 +18,15 @@ from gluon_wgan.metrics.inception import SIDE, Inception
 from gluon_wgan.metrics.model_zoo import classifier, scale_of, side_of
 from gluon_wgan.metrics.random_network import random_network
 from gluon_wgan.metrics.resizing import RULES, resized
+from gluon_wgan.utils.untrusted import open_regular
 
 RANDOM, INCEPTION = "random", "inception"
 INCEPTION_ADDRESS = (
     "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
 )
-INCEPTION_SHA256 = "6726825d"
-"""How the SHA-256 of the published weights begins; their name says so."""
+INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+"""Of the published weights; their name has the first eight digits."""
+INCEPTION_BYTES = 95_628_359
 _BATCH = 50
 
 
@@ -101,9 +103,9 @@ def _random(context: Context) -> FeatureNetwork:
 
 def _inception(path: Path, rule: str, context: Context) -> FeatureNetwork:
     sha256 = _sha256(path)
-    if not sha256.startswith(INCEPTION_SHA256):
+    if sha256 != INCEPTION_SHA256:
         raise UserError(
-            f"{path} is not the published Inception (its SHA-256 begins with {sha256[:8]}, not {INCEPTION_SHA256}): "
+            f"{path} is not the published Inception (its SHA-256 is {sha256}, not {INCEPTION_SHA256}): "
             f"fetch {INCEPTION_ADDRESS} again."
         )
     network = inception_of(read_state_dict(path), path, context)
@@ -156,6 +158,11 @@ def _zoo(name: str, path: Path, rule: str, context: Context) -> FeatureNetwork:
 
 def _sha256(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise UserError(f"Cannot read the weights {path} ({error.strerror}): check the path.") from error
+        with open_regular(path) as file:
+            digest = hashlib.sha256()
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"Cannot read the weights {path} ({reason}): check the path.") from None

@@ -11,10 +11,10 @@ from mxnet.gluon import HybridBlock, nn
 
 from gluon_wgan.config import TrainConfig, read_config
 from gluon_wgan.errors import UserError
-from gluon_wgan.interop import torch_files
 from gluon_wgan.interop.authors_names import GENERATOR
 from gluon_wgan.interop.generator_config import read_generator_config
 from gluon_wgan.interop.network import network_from_state
+from gluon_wgan.interop.plain_torch_files import read_state_dict
 from gluon_wgan.models import FORMAT, GENERATOR_FIELDS, build_generator
 from gluon_wgan.run import atomic, checkpoint, checkpoint_folders
 from gluon_wgan.sampling import load_weights
@@ -96,7 +96,7 @@ def open_pair(description: Path, weights: Path) -> Trained:
     if weights.suffix == ".params":
         load_weights(generator, str(weights), contexts=None)
     else:
-        network = network_from_state(GENERATOR, torch_files.read_state_dict(weights), config, str(weights))
+        network = network_from_state(GENERATOR, read_state_dict(weights), config, str(weights))
         parameters = generator._collect_params_with_prefix()
         generator.collect_params().initialize(ctx=cpu())
         for name, values in network.weights.items():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -21,7 +24,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_is_fetched_is_checked_and_kept(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = b"weights" * 1000
     (tmp_path / "weights.pth").write_bytes(content)
-    monkeypatch.setattr(download, "INCEPTION_SHA256", hashlib.sha256(content).hexdigest()[:8])
+    monkeypatch.setattr(download, "INCEPTION_SHA256", hashlib.sha256(content).hexdigest())
     address = (tmp_path / "weights.pth").as_uri()
     assert download.fetch_inception(address) == cache / "weights.pth"
     assert (cache / "weights.pth").read_bytes() == content
@@ -47,4 +50,50 @@ def test_what_cannot_be_fetched_is_one_sentence(address: str, cache: Path) -> No
 
 
 def test_the_address_names_the_hash() -> None:
-    assert INCEPTION_ADDRESS.endswith(f"-{INCEPTION_SHA256}.pth")
+    assert INCEPTION_ADDRESS.endswith(f"-{INCEPTION_SHA256[:8]}.pth") and len(INCEPTION_SHA256) == 64
+
+
+ODDITIES = {
+    "no status line": b"hello there\r\n\r\n",
+    "a bad status line": b"HTTP/1.1 abc OK\r\n\r\n",
+    "nothing": b"",
+    "an overlong header": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
+    "too many headers": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+    "a bad length": b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nabc",
+    "a negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nabc",
+    "a huge length": b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nabc",
+    "a short body": b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nabc",
+    "a cut chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\nabc",
+    "a bad chunk size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n",
+    "an overlong chunk size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 70_000,
+    "a redirect to a file": b"HTTP/1.1 302 Found\r\nLocation: file:///etc/hostname\r\n\r\n",
+    "a redirect to nowhere": b"HTTP/1.1 302 Found\r\nLocation: http://[\r\n\r\n",
+    "an error": b"HTTP/1.1 500 \xff\xfe\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("oddity", ODDITIES)
+def test_a_server_that_does_not_keep_to_http_is_one_sentence(oddity: str, cache: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(4096)
+                connection.sendall(ODDITIES[oddity])
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        with pytest.raises(UserError, match="--weights") as caught:
+            download.fetch_inception(f"http://127.0.0.1:{server.getsockname()[1]}/weights.pth")
+        thread.join(10)
+    assert "\n" not in str(caught.value)
+    assert not list(cache.iterdir())
+
+
+def test_a_body_without_an_end_is_given_up(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "INCEPTION_BYTES", 10)
+    (tmp_path / "weights.pth").write_bytes(b"x" * 11)
+    with pytest.raises(UserError, match="not the published Inception"):
+        download.fetch_inception((tmp_path / "weights.pth").as_uri())
+    assert not list(cache.iterdir())

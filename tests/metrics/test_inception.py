@@ -13,10 +13,11 @@ import pytest
 from mxnet import nd
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.interop.torch_files import read_state_dict
+from gluon_wgan.interop.plain_torch_files import read_state_dict
 from gluon_wgan.metrics import features
 from gluon_wgan.metrics.features import inception_of, load_features
 from gluon_wgan.metrics.images import ChosenImages
+from gluon_wgan.run.atomic import sha256_of
 
 
 def random_state(torch: ModuleType, network: Any) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def test_as_torch_fidelity_has_it_from_bytes_on(
     theirs = FeatureExtractorInceptionV3("inception", names, feature_extractor_weights_path=str(weights))
     with published.no_grad():
         expected = [values.numpy() for values in theirs(published.from_numpy(images))]
-    monkeypatch.setattr(features, "INCEPTION_SHA256", "")
+    monkeypatch.setattr(features, "INCEPTION_SHA256", sha256_of(weights))
     ours = load_features("inception", weights=str(weights), rule="legacy", context=mx.cpu())
     ((values, logits),) = ours.extract(as_set(images))
     assert logits is not None
@@ -100,14 +101,14 @@ def test_other_weights_are_refused(
 ) -> None:
     with pytest.raises(UserError, match="not the published Inception"):
         load_features("inception", weights=str(weights), rule="clean", context=mx.cpu())
-    monkeypatch.setattr(features, "INCEPTION_SHA256", "")
     published.save({"fc.weight": published.zeros(3, 3)}, tmp_path / "other.pth")
+    monkeypatch.setattr(features, "INCEPTION_SHA256", sha256_of(tmp_path / "other.pth"))
     with pytest.raises(UserError, match="another network than FID's Inception"):
         load_features("inception", weights=str(tmp_path / "other.pth"), rule="clean", context=mx.cpu())
     damaged = bytearray(weights.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     (tmp_path / "damaged.pth").write_bytes(damaged)
-    with pytest.raises(UserError, match="not a whole PyTorch file"):
+    with pytest.raises(UserError, match="not the published Inception"):
         load_features("inception", weights=str(tmp_path / "damaged.pth"), rule="clean", context=mx.cpu())
 
 
