@@ -5,7 +5,6 @@ docs/preregistration.md defines them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,6 +17,7 @@ from gluon_wgan.reproduction.training import Task
 from gluon_wgan.run import atomic
 from gluon_wgan.run.curves import median_filtered
 from gluon_wgan.run.metrics import read_metrics
+from gluon_wgan.utils.untrusted import read_json_object
 
 FORMAT = 1
 """Of the kept measurements; another number makes them anew."""
@@ -113,7 +113,7 @@ def _of_samples(judge: Judge, task: Task, moment: int) -> dict[str, float]:
         "generator": atomic.sha256_of(task.checkpoint(moment) / "generator.params"),
     }
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = read_json_object(path, non_finite=True)
         if kept["key"] == key:
             return kept["found"]
     except (OSError, ValueError, KeyError, TypeError):
