@@ -15,6 +15,7 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.flags import build_parser, chosen_options
 from gluon_wgan.run.log import log_to_terminal
 from gluon_wgan.tool import run_tool
+from gluon_wgan.utils.text import printable
 
 log = logging.getLogger("gluon_wgan")
 
@@ -106,5 +107,5 @@ def _dry_run(config: TrainConfig) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"train_wgan.py: {message}", file=sys.stderr)
+    print(printable(f"train_wgan.py: {message}"), file=sys.stderr)
     return status

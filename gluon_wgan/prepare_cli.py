@@ -116,7 +116,9 @@ def make(arguments: argparse.Namespace) -> None:
         log.warning("%s", warning)
     started = time.perf_counter()
     how = preparation_of(config, progress=True)
-    store = prepare_at(Path(arguments.out), source, how, shards=arguments.shards, resume=arguments.resume)
+    store = prepare_at(
+        Path(arguments.out), source, how, shards=arguments.shards, resume=arguments.resume, warning=warning
+    )
     print(f"{store.path}: {_described(store)}, after {time.perf_counter() - started:.1f} s.")
     if store.skipped:
         print(f"Skipped {len(store.skipped)} images, listed in {store.path / SKIPPED}.")

@@ -95,7 +95,7 @@ def train_in(
     if run is None:
         run = RunDirectory.create(config)
         atomic.write_json(run.data_file, {**describe_store(store), "resize_warning": warning})
-    with run.locked(), log_to_file(run.log_file), InterruptWatch() as watch:
+    with run.locked(), log_to_file(run.log_file, warning), InterruptWatch() as watch:
         session = Session(config, run, store, engine, resumed, watch, progress, start)
         try:
             # How long to train and how often to save may have changed.
@@ -188,9 +188,13 @@ def find_pixels(config: TrainConfig, run: Optional[RunDirectory], progress: bool
             roots=recognisable_roots(config),
             fit=config.fit,
         )
-        if warning is not None:
-            log.warning("%s", warning)
-    return prepare_data(config, progress=progress, source=source), warning
+    if warning is not None:
+        log.warning("%s", warning)  # before hours of preparing
+    store = prepare_data(config, progress=progress, source=source)
+    if source is None and store.resize_warning is not None:
+        warning = store.resize_warning
+        log.warning("%s", warning)
+    return store, warning
 
 
 def describe_store(store: Store) -> dict[str, Any]:

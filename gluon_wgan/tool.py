@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
-from typing import Callable, NoReturn, Optional
+from typing import Any, Callable, NoReturn, Optional, TextIO
 
 from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.utils.text import printable
 
 BAD_INPUT, CTRL_C = 2, 130
 
@@ -36,6 +38,20 @@ def no_room(error: OSError) -> str:
     return f"{last_line(error)}: make room, or name another place."
 
 
+class _PrintableOutput:
+    """Standard output with control characters spelled out, which names of files can hold."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        """Write a text."""
+        return self._file.write(printable(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 def run_tool(
     program: str,
     work: Callable[[], Optional[int]],
@@ -57,7 +73,8 @@ def run_tool(
         From the system's error to the sentence for it.
     """
     try:
-        status = work() or 0
+        with contextlib.redirect_stdout(_PrintableOutput(sys.stdout)):
+            status = work() or 0
         sys.stdout.flush()  # or a closed pipe would show only as Python ends, beyond this function
         return status
     except (UserError, ImportError) as error:
@@ -69,5 +86,5 @@ def run_tool(
         sentence, status = unwritable(error), BAD_INPUT
     except KeyboardInterrupt:
         sentence, status = stopped, CTRL_C
-    print(f"{program}: {sentence}", file=sys.stderr)
+    print(printable(f"{program}: {sentence}"), file=sys.stderr)
     return status

@@ -23,7 +23,7 @@ from gluon_wgan.data.atomic import completing, locked, partial_of, refuse_strang
 from gluon_wgan.data.geometry import CROP, Box
 from gluon_wgan.data.recipe import differences, recipe, recipe_key
 from gluon_wgan.data.sources import Source
-from gluon_wgan.data.store import META, SKIPPED, Store, open_store
+from gluon_wgan.data.store import META, RESIZE_WARNING, SKIPPED, Store, open_store
 from gluon_wgan.data.store_writer import StoreWriter, is_store_file, read_journal, was_begun
 from gluon_wgan.data.workers import Failures, Task, run_task
 from gluon_wgan.errors import UserError
@@ -113,7 +113,9 @@ def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str
     return store
 
 
-def prepare_at(final: Path, source: Source, how: Preparation, *, shards: Optional[int], resume: bool) -> Store:
+def prepare_at(
+    final: Path, source: Source, how: Preparation, *, shards: Optional[int], resume: bool, warning: Optional[str] = None
+) -> Store:
     """Return the store of a source's prepared images at a place of the user's choice.
 
     Parameters
@@ -127,6 +129,8 @@ def prepare_at(final: Path, source: Source, how: Preparation, *, shards: Optiona
         Into how many files to cut the pixels, 1 to 256; None for files of 1 GiB.
     resume
         Whether to go on with what an earlier process left.
+    warning
+        What is to be kept in the store for who trains on it, as of a backend that aliases on these images.
 
     Raises
     ------
@@ -136,7 +140,7 @@ def prepare_at(final: Path, source: Source, how: Preparation, *, shards: Optiona
     """
     if shards is not None and not 1 <= shards <= MOST_SHARDS:
         raise UserError(f"Cannot cut a store into {shards} shards: use 1 to {MOST_SHARDS}.")
-    work = _Work(source, how)
+    work = _Work(source, how, warning)
     per_shard = _default_shard(len(source), work.row) if shards is None else -(-len(source) // shards)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -158,10 +162,10 @@ def prepare_at(final: Path, source: Source, how: Preparation, *, shards: Optiona
 class _Work:
     """What is to be prepared, and how."""
 
-    def __init__(self, source: Source, how: Preparation) -> None:
+    def __init__(self, source: Source, how: Preparation, warning: Optional[str] = None) -> None:
         if how.jobs < 1:
             raise UserError(f"{how.jobs} processes cannot prepare images: use 1 or more.")
-        self.how = how
+        self.how, self.notes = how, {} if warning is None else {RESIZE_WARNING: warning}
         self.made_from = recipe(source, **how.options())
         self.key = recipe_key(self.made_from)
         self.task = Task(source, how.size, how.crop, how.nc, self.made_from["resize"], how.center_crop, how.fit)
@@ -218,7 +222,7 @@ class _Work:
         return store.made_from == self.made_from
 
     def _write(self, partial: Path, per_shard: int) -> None:
-        writer = StoreWriter(partial, self.key, self.made_from, self.row, per_shard)
+        writer = StoreWriter(partial, self.key, self.made_from, self.row, per_shard, self.notes)
         try:
             self._fill(writer)
         except BaseException:

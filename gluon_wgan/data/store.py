@@ -28,11 +28,13 @@ from gluon_wgan.data.shards import ShardedImages
 from gluon_wgan.data.sources.names import PackedNames
 from gluon_wgan.errors import UserError
 from gluon_wgan.progress import redraw_seconds
+from gluon_wgan.utils.text import name_in_csv
 from gluon_wgan.utils.untrusted import read_csv, read_json_object
 
 FORMAT_VERSION = 2
 """Raised when the files change, or the way from a decoded picture to a square does."""
 NAMES, NAME_ENDS, SKIPPED, META = "names.bin", "names.i64", "skipped.csv", "store.json"
+RESIZE_WARNING = "resize_warning"
 
 _BLOCK = 1 << 20
 
@@ -66,6 +68,12 @@ class Store:
         """Everything that decided the pixels; see `gluon_wgan.data.recipe.recipe`."""
         return self.meta["made_from"]
 
+    @property
+    def resize_warning(self) -> Optional[str]:
+        """What was warned of the resize backend on these images when the store was made, if anything."""
+        warning = self.meta.get(RESIZE_WARNING)
+        return warning if isinstance(warning, str) else None
+
     @cached_property
     def names(self) -> Sequence[str]:
         """The source's name of each image."""
@@ -79,7 +87,7 @@ class Store:
             for line, cells in read_csv(self.path / SKIPPED, errors="surrogateescape"):
                 if len(cells) != 2:
                     raise ValueError(f"line {line} has {len(cells)} cells, not 2")
-                found.append((cells[0], cells[1]))
+                found.append((name_in_csv(cells[0]), name_in_csv(cells[1])))
         except (OSError, ValueError) as error:
             raise _unusable(self.path, f"{SKIPPED}: {error}") from None
         return found[1:]

@@ -26,6 +26,7 @@ from gluon_wgan.data.atomic import flush_to_disk, replace_file
 from gluon_wgan.data.growing import GrowingFile
 from gluon_wgan.data.store import FORMAT_VERSION, META, NAME_ENDS, NAMES, SKIPPED, shard_name
 from gluon_wgan.utils.folders import named_as, remove_ours
+from gluon_wgan.utils.text import csv_name
 from gluon_wgan.utils.untrusted import read_json_object
 
 log = logging.getLogger("gluon_wgan.data")
@@ -55,6 +56,8 @@ class StoreWriter:
         Shape of one image: (channels, size, size).
     per_shard
         How many images a shard holds.
+    notes
+        What else ``store.json`` is to hold.
 
     Attributes
     ----------
@@ -63,10 +66,16 @@ class StoreWriter:
     """
 
     def __init__(
-        self, folder: Path, key: str, made_from: dict[str, Any], row: tuple[int, int, int], per_shard: int
+        self,
+        folder: Path,
+        key: str,
+        made_from: dict[str, Any],
+        row: tuple[int, int, int],
+        per_shard: int,
+        notes: Optional[dict[str, Any]] = None,
     ) -> None:
         self.folder, self.row, self.per_shard = folder, row, per_shard
-        self._header = {"format_version": FORMAT_VERSION, "key": key, "made_from": made_from}
+        self._header = {"format_version": FORMAT_VERSION, "key": key, "made_from": made_from, **(notes or {})}
         self._flusher = ThreadPoolExecutor(1, thread_name_prefix="gluon_wgan.store")
         self._flushing: Optional[Future[None]] = None
         self._since_flush, self._journal_due = 0, time.monotonic() + JOURNAL_SECONDS
@@ -254,5 +263,5 @@ def read_journal(folder: Path) -> Optional[dict[str, Any]]:
 
 def _as_csv(rows: Iterable[tuple[str, str]]) -> bytes:
     text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
+    csv.writer(text).writerows((csv_name(name), csv_name(reason)) for name, reason in rows)
     return text.getvalue().encode("utf-8", "surrogateescape")

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from gluon_wgan.errors import UserError
 from gluon_wgan.pages.style import BASE, COLOURS, HERE
 from gluon_wgan.run import atomic
+from gluon_wgan.utils.folders import remove_stale_files
 
 GENERATOR = "gluon_wgan"
 _MARK = f'<meta name="generator" content="{GENERATOR}">'
@@ -58,7 +59,7 @@ def json_in_html(value: Any) -> str:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Refuse to write over anything but a page of this project.
+    """Refuse to write over anything but a page of this project or an empty file.
 
     Raises
     ------
@@ -66,6 +67,8 @@ def refuse_foreign(path: Path) -> None:
         Naming it.
     """
     if path.is_file():
+        if not path.is_symlink() and path.stat().st_size == 0:
+            return  # nothing is lost
         with path.open("rb") as file:
             if _MARK.encode() in file.read(2000):
                 return
@@ -82,6 +85,7 @@ def write_page(path: Path, text: str) -> None:
         When something else is there.
     """
     refuse_foreign(path)
+    remove_stale_files(path.parent, [path.name])
     atomic.write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 

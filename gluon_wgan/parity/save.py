@@ -19,6 +19,7 @@ from gluon_wgan.parity.ratios import ENLARGING, SHRINKING
 from gluon_wgan.parity.report import CaseReport, Report
 from gluon_wgan.parity.summary import Summary
 from gluon_wgan.parity.verdict import advice, verdict
+from gluon_wgan.utils.text import csv_name
 
 FORMAT_VERSION = 1
 
@@ -34,7 +35,7 @@ def write_csv(path: Path, plan: Plan, findings: Findings) -> None:
             for index, table in zip(tally.indices, tally.rows):
                 for backend, values in zip(plan.backends, table):
                     measured = [f"{value:.7g}" for value in values[: len(CSV_MEASURES)]]
-                    rows.writerow([plan.images.names[index], case.size, backend, *measured])
+                    rows.writerow([csv_name(plan.images.names[index]), case.size, backend, *measured])
 
 
 def write_json(path: Path, report: Report) -> None:

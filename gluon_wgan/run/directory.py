@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.config import TrainConfig, read_config
+from gluon_wgan.data.atomic import flush_to_disk
 from gluon_wgan.errors import UserError
 from gluon_wgan.run import atomic
+from gluon_wgan.utils.folders import remove_stale_files
 
 RUNS = Path("runs")
 
@@ -52,6 +54,7 @@ class RunDirectory:
             run.samples.mkdir()
             run.checkpoints.mkdir()
             atomic.write_json(run.config_file, config.to_json())
+            flush_to_disk(path.parent)
         except OSError as error:
             raise UserError(f"Cannot make the run directory ({error}): give another with --out.") from None
         return run
@@ -92,6 +95,8 @@ class RunDirectory:
                 raise UserError(
                     f"Another process is training into {self.path}: wait for it, or give another --out."
                 ) from None
+            for folder in (self.path, self.samples, self.checkpoints):
+                remove_stale_files(folder)
             yield
 
 

@@ -7,10 +7,20 @@ import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Optional
 
 from tqdm import tqdm
 
+from gluon_wgan.utils.text import printable
+
 log = logging.getLogger("gluon_wgan")
+
+
+class _Formatter(logging.Formatter):
+    """Spells out control characters, which names of files can hold."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 class _Terminal(logging.Handler):
@@ -23,15 +33,19 @@ class _Terminal(logging.Handler):
 def log_to_terminal() -> None:
     """Show the package's messages on stderr; for the scripts, not for a library's user."""
     if not any(isinstance(handler, _Terminal) for handler in log.handlers):
-        log.addHandler(_Terminal())
+        handler = _Terminal()
+        handler.setFormatter(_Formatter())
+        log.addHandler(handler)
     log.setLevel(logging.INFO)
 
 
 @contextlib.contextmanager
-def log_to_file(path: Path) -> Iterator[None]:
-    """Append the package's messages, with the time, to a file meanwhile."""
+def log_to_file(path: Path, already_shown: Optional[str] = None) -> Iterator[None]:
+    """Append the package's messages, with the time, to a file meanwhile, first a warning that was shown before."""
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+    if already_shown is not None:
+        handler.handle(log.makeRecord(log.name, logging.WARNING, "", 0, "%s", (already_shown,), None))
     level = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)

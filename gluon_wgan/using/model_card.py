@@ -11,6 +11,7 @@ from gluon_wgan.pages.evaluations import newest
 from gluon_wgan.run.checkpoint_folders import STATE
 from gluon_wgan.run.directory import RunDirectory
 from gluon_wgan.using.trained import Trained
+from gluon_wgan.utils.text import markdown_text
 from gluon_wgan.utils.untrusted import read_json_lines, read_json_object
 
 CARD, EVALUATIONS = "MODEL_CARD.md", "evaluation.jsonl"
@@ -130,7 +131,7 @@ def _figures(run: Optional[Path]) -> str:
     table = _table(("metric", "value", "interval", "floor", "checkpoint", "protocol"), rows)
     common = _words(figures[0].protocol, without=set(figures[0].protocol) - shared)
     floor = "The floor is the same figure of real images alone."
-    return f"{table}\n\n{floor}" + (f" Of all of them: {common}." if common and len(figures) > 1 else "")
+    return f"{table}\n\n{floor}" + (f" Of all of them: {markdown_text(common)}." if common and len(figures) > 1 else "")
 
 
 def _words(protocol: Iterable[tuple[str, str]], without: set[tuple[str, str]]) -> str:
@@ -157,4 +158,4 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    return markdown_text(str(value))

@@ -28,6 +28,7 @@ from gluon_wgan.using.drawing import Artist
 from gluon_wgan.using.latents import BATCH, closed_walk, draw_groups
 from gluon_wgan.using.neighbours import nearest, root_mean_square, yardstick
 from gluon_wgan.using.trained import Trained
+from gluon_wgan.utils.text import csv_name
 from gluon_wgan.utils.untrusted import read_json_object
 
 RECORD, IMAGES = "generate.json", "images"
@@ -146,7 +147,7 @@ class Studio:
                 for rank, number in enumerate(row):
                     distance = f"{np.sqrt(squared[sample, rank]):.6f}"
                     level = f"{levels[sample, rank]:.6f}"
-                    table.writerow([sample, rank + 1, number, store.names[number], distance, level])
+                    table.writerow([sample, rank + 1, number, csv_name(store.names[number]), distance, level])
 
     def sign(self, name: str = RECORD) -> None:
         """Write ``generate.json``; it holds no time of day, so that the same command gives the same bytes."""
