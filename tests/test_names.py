@@ -45,7 +45,7 @@ def test_names_reach_terminal_log_and_tables_without_escape_sequences(tmp_path: 
     for name in ("=cmd|' calc'!A0.png", "good.png"):
         Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / name)
     (folder / f"@{EVIL}.png").write_bytes(b"no image")
-    assert prepare([str(folder), "--out", str(tmp_path / "s"), "--image-size", "8", "--jobs", "1"]) == 0
+    assert prepare([str(folder), "--out", str(tmp_path / "s"), "--image-size", "16", "--jobs", "1"]) == 0
     assert [name for name, _ in open_store(tmp_path / "s").skipped] == [f"@{EVIL}.png"]
     with (tmp_path / "s" / "skipped.csv").open(newline="") as file:
         assert list(csv.reader(file))[1][0] == f"'@{EVIL}.png"
