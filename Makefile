@@ -16,12 +16,13 @@ name one, as in `make PYTHON=/usr/bin/python3.11 $(MAKECMDGOALS)`)
 endif
 endif
 
-.PHONY: help venv demo reproduce test lint docs bench clean
+.PHONY: help venv demo reproduce test stress lint docs bench clean
 
 help:
 	@echo 'make demo       train on drawn faces for a few minutes and show the pictures it made'
 	@echo 'make reproduce  train a few iterations of everything in the reproduction report, and write that report into runs/'
 	@echo 'make test       lint, then run the tests'
+	@echo 'make stress     damage 10,000 files and kill 500 commands, for hours; STRESS="--inputs 200 --kills 10" for less'
 	@echo 'make lint       check style and types'
 	@echo 'make docs       build the documents into a site, and fail on a broken link'
 	@echo 'make bench      time the training cycle, the data pipeline and the optimisers'
@@ -38,6 +39,9 @@ reproduce: $(BIN)/.installed-demo
 
 test: lint
 	@$(BIN)/python -m pytest
+
+stress: $(BIN)/.installed-test
+	@$(BIN)/python -m tests.stress $(STRESS)
 
 lint: $(BIN)/.installed-test
 	@$(BIN)/ruff check setup.py $(CHECKED)

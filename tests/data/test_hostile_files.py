@@ -33,7 +33,7 @@ from gluon_wgan.data.sources import (
 )
 from gluon_wgan.errors import UserError
 from tests.data import containers as made
-from tests.data import fuzz_sources
+from tests.stress import fuzz_sources
 
 
 def refusal(make: Any, *arguments: Any) -> str:

@@ -1,6 +1,6 @@
 """Damage containers of every kind at random and see that each is refused in a sentence or read as far as it is good.
 
-    python tests/data/fuzz_sources.py [--cases 2000] [--seed 0]
+    python tests/stress/fuzz_sources.py [--cases 2000] [--seed 0]
 
 A case is one container with some bytes flipped, cut off, inserted, removed, zeroed or replaced by extreme numbers.
 It fails if anything but a UserError that names the file comes out of opening it, anything but BadImage comes out of
@@ -30,7 +30,7 @@ import numpy as np  # noqa: E402
 from gluon_wgan.data.decode import BadImage  # noqa: E402
 from gluon_wgan.data.sources import source_of  # noqa: E402
 from gluon_wgan.errors import UserError  # noqa: E402
-from tests.data.specimens import Span, Specimen, specimens  # noqa: E402
+from tests.stress.specimens import Span, Specimen, specimens  # noqa: E402
 
 SECONDS_PER_CASE = 20
 MEMORY = 6 << 30

@@ -1,0 +1,202 @@
+"""Damage single files of every other kind that is read, and see that each is read or refused in a sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from gluon_wgan.data.decode import BadImage, decode
+from gluon_wgan.data.store import open_store
+from gluon_wgan.data.store_writer import read_journal
+from gluon_wgan.errors import UserError
+from gluon_wgan.interop.plain_torch_files import read_state_dict
+from gluon_wgan.reproduction.plan import read_plan
+from tests.stress.fuzz_sources import damage
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ["--dataset", "drawn-faces", "--num-faces", "16", "--image-size", "16", "--batch-size", "8", "--ngf", "4"]
+TINY += ["--ndf", "4", "--nz", "4", "--warmup-iters", "0", "--threads", "1", "--sample-every", "2"]
+HOSTILE = (
+    *(b"[" * 100_000, b"9" * 400, b"NaN", b"1e999", b"-1", b"true", b"null", b'"\\ud800"', b'"\\u0000"', b"{}", b"[]"),
+    *(b'""', b'"' + b"x" * 140_000 + b'"', b"5.5", b"inf", b",", b"\0" * 64, b"\xff\xfe", b'"\\u001b[2J"', b"../../x"),
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A file to damage and what reads it.
+
+    Attributes
+    ----------
+    name
+        For the table.
+    root
+        What is copied for a case.
+    file
+        The file in it to damage, relative to it.
+    read
+        Takes the copy of ``root``.
+    """
+
+    name: str
+    root: Path
+    file: str
+    read: Callable[[Path], Any]
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the sound files in a folder, with the real commands."""
+    python = [sys.executable]
+    run, store = folder / "run", folder / "store"
+    _do([*python, "train_wgan.py", *TINY, "--gen-iters", "3", "--checkpoint-every", "2", "--out", str(run)], folder)
+    _do([*python, "tools/prepare_data.py", *TINY[:6], "--out", str(store)], folder)
+    _do([*python, "tools/evaluate.py", str(run), "--metrics", "swd", "--num", "16"], folder)
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 31, 3), dtype=np.uint8)
+    for suffix in ("jpg", "png", "webp", "bmp", "gif", "tiff", "ppm", "jp2"):
+        Image.fromarray(pixels).save(folder / f"image.{suffix}")
+    shutil.copy(ROOT / "plans" / "quick.toml", folder / "plan.toml")
+    journal = {"key": "k", "made_from": {}, "per_shard": 1, "kept": 0, "skipped": 0, "shards": [], "files": {}}
+    (folder / "partial").mkdir()
+    (folder / "partial" / "progress.json").write_text(json.dumps(journal))
+    with contextlib.suppress(ImportError):
+        import torch
+
+        torch.save({"main.weight": torch.zeros(3, 4), "main.bias": torch.ones(3)}, folder / "weights.pth")
+
+
+def _do(words: list[str], folder: Path) -> None:
+    words = [*words, "--cache-dir", str(folder / "cache")] if "evaluate" not in words[1] else words
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{words} failed: {done.stderr[-500:]}")
+
+
+def kinds_in(folder: Path) -> list[Kind]:
+    """Return every kind whose sound file `prepare_folder` has made."""
+    found = [Kind(path.suffix[1:], path, "", _decode) for path in sorted(folder.glob("image.*"))]
+    run, store = folder / "run", folder / "store"
+    newest = max(run.glob("checkpoints/iter_*")).relative_to(run)
+    for name in ("config.json", "environment.json", "data.json", "metrics.csv", "evaluation.jsonl"):
+        found.append(Kind(f"{name} in a page", run, name, _page))
+    found.append(Kind("config.json in a resume", run, "config.json", _resume))
+    found.append(Kind("metrics.csv in a resume", run, "metrics.csv", _resume))
+    for name in ("state.json", "manifest.json"):
+        found.append(Kind(f"{name} in a resume", run, str(newest / name), _rehashed(newest, _resume)))
+    for name in ("generator.params", "generator.json"):
+        found.append(Kind(f"{name} in an export", run, str(newest / name), _rehashed(newest, _export)))
+    for name in ("store.json", "skipped.csv", "names.bin", "names.i64"):
+        found.append(Kind(f"{name} of a store", store, name, _open_store))
+    found.append(Kind("progress.json", folder / "partial", "progress.json", read_journal))
+    found.append(Kind("plan", folder / "plan.toml", "", read_plan))
+    if (folder / "weights.pth").exists():
+        found.append(Kind(".pth", folder / "weights.pth", "", read_state_dict))
+    return found
+
+
+def make_worker(folder: str, seed: int) -> Callable[[int], tuple[str, str, str]]:
+    """Return what does a case by its number: its kind, ``read`` or ``refused``, and what is wrong, if anything."""
+    kinds = kinds_in(Path(folder))
+
+    def work(number: int) -> tuple[str, str, str]:
+        kind = kinds[number % len(kinds)]
+        copy = Path(folder) / f"case-{number}" / kind.root.name
+        copy.parent.mkdir()
+        (shutil.copytree if kind.root.is_dir() else shutil.copy)(kind.root, copy)
+        file = copy / kind.file if kind.file else copy
+        file.write_bytes(_damaged(file, np.random.default_rng([seed, number])))
+        try:
+            return (kind.name, *_outcome(kind, copy))
+        finally:
+            shutil.rmtree(copy.parent)
+
+    return work
+
+
+def _outcome(kind: Kind, copy: Path) -> tuple[str, str]:
+    try:
+        kind.read(copy)
+    except (UserError, BadImage) as error:
+        sentence = str(error)
+        bad = isinstance(error, UserError) and ("\n" in sentence or not sentence.endswith("."))
+        return "refused", f"says {sentence!r}" if bad or not sentence else ""
+    except Exception as error:
+        return "raised", f"{type(error).__name__}: {str(error)[:200]}"
+    return "read", ""
+
+
+def _damaged(file: Path, rng: np.random.Generator) -> bytes:
+    content = file.read_bytes()
+    if not content or file.suffix not in (".json", ".jsonl", ".csv", ".toml") or rng.integers(2):
+        return damage(content or b"\0", rng)[0]
+    starts = [place for place, byte in enumerate(content) if byte in b" :,\n"] or [0]
+    start = int(rng.choice(starts)) + 1
+    end = next((place for place in range(start, len(content)) if content[place] in b",\n}]"), len(content))
+    return content[:start] + HOSTILE[int(rng.integers(len(HOSTILE)))] + content[end:]
+
+
+def _rehashed(checkpoint: Path, read: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    """Give a checkpoint a manifest that fits before it is read, as somebody who means harm would."""
+
+    def do(run: Path) -> Any:
+        folder, manifest = run / checkpoint, run / checkpoint / "manifest.json"
+        with contextlib.suppress(ValueError, AttributeError, RecursionError):
+            named = json.loads(manifest.read_bytes())
+            hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in named}
+            manifest.write_text(json.dumps(hashes))
+        return read(run)
+
+    return do
+
+
+def _decode(path: Path) -> None:
+    decode(path, 3)
+
+
+def _open_store(path: Path) -> None:
+    store = open_store(path)
+    assert len(list(store.names)) == len(store) and store.skipped is not None
+    store.verify()
+
+
+def _tool(main: Callable[[list[str]], int], words: list[str]) -> None:
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            status = main(words)
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+    lines = said.getvalue().strip().splitlines()
+    if status == 2:
+        raise UserError(lines[-1] if lines else "")
+    if status:
+        raise RuntimeError(f"status {status}: {lines[-1:]}")
+
+
+def _page(run: Path) -> None:
+    from gluon_wgan.pages.run_cli import main
+
+    _tool(main, [str(run)])
+
+
+def _resume(run: Path) -> None:
+    from gluon_wgan.cli import main
+
+    _tool(main, ["--resume", str(run), "--gen-iters", "3", "--cache-dir", str(run.parents[1] / "cache")])
+
+
+def _export(run: Path) -> None:
+    from gluon_wgan.export_cli import main
+
+    _tool(main, [str(run), "--format", "gluon", "--out", str(run.parent / "exported")])
