@@ -102,6 +102,44 @@ def test_every_one_of_a_thousand_steps_is_as_long_as_torchs(require_torch, name)
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6 * options["lr"] * scale)
 
 
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("RMSprop", {"lr": 1e-3, "alpha": 0.9, "eps": 1e-8, "momentum": 0.9}),
+        ("RMSprop", {"lr": 1e-3, "alpha": 0.9, "eps": 1e-8, "momentum": 0.5, "centered": True}),
+        ("Adam", {"lr": 1e-3, "betas": (0.9, 0.99), "eps": 1e-8}),
+    ],
+)
+def test_a_learning_rate_that_changes_between_steps_scales_what_momentum_has_gathered(require_torch, kind, options):
+    # A buffer that held steps already multiplied by their learning rates would keep the old rates for a while.
+    torch = require_torch()
+    rates, series = [1e-3, 1e-3, 1e-1, 1e-5, 1e-2], np.random.default_rng(1).normal(size=(5, 7))
+    start = np.ones(7)
+    theirs = torch.nn.Parameter(torch.tensor(start))
+    reference, optimizer = getattr(torch.optim, kind)([theirs], **options), ours(kind, options)
+    weight = nd.array(start, dtype="float64")
+    state = optimizer.create_state(0, weight)
+    for rate, gradient in zip(rates, series):
+        reference.param_groups[0]["lr"] = rate
+        theirs.grad = torch.tensor(gradient)
+        reference.step()
+        optimizer.set_learning_rate(rate)
+        optimizer.update(0, weight, nd.array(gradient, dtype="float64"), state)
+        np.testing.assert_allclose(weight.asnumpy(), theirs.detach().numpy(), rtol=1e-12)
+
+
+def test_momentum_and_a_new_learning_rate_by_hand():
+    # alpha 0 and eps 0 make g / r the sign of g: the buffer is 1, then 0.5 + 1, then 0.75 - 1.
+    optimizer = TorchRMSProp(learning_rate=1.0, alpha=0.0, eps=0.0, momentum=0.5)
+    weight, found = nd.zeros((1,), dtype="float64"), []
+    state = optimizer.create_state(0, weight)
+    for rate, gradient in ((1.0, 3.0), (10.0, 2.0), (100.0, -4.0)):
+        optimizer.set_learning_rate(rate)
+        optimizer.update(0, weight, nd.array([gradient], dtype="float64"), state)
+        found.append(float(weight.asscalar()))
+    assert found == [-1.0, -1.0 - 15.0, -16.0 + 25.0]
+
+
 def test_epsilon_stands_outside_the_root():
     # g = eps = 1e-8: n = 1e-18, root 1e-9, step lr * 1e-8 / 1.1e-8. Inside, it would be lr * 1e-8 / 1e-4.
     weight, gradient = nd.zeros(1), nd.array([1e-8])
