@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan import __version__, compat
-from gluon_wgan.data.geometry import Box
+from gluon_wgan.config import TrainConfig
+from gluon_wgan.data.geometry import FITS, Box
 from gluon_wgan.data.resize import BACKENDS, canonical_name, library_versions
 from gluon_wgan.errors import UserError
 from gluon_wgan.interop.new_folder import new_folder
@@ -30,9 +31,9 @@ from gluon_wgan.parity.save import write_csv, write_json
 from gluon_wgan.tool import SentenceParser, run_tool
 
 ALIASES = 1
-_EPILOG = """The images may be folders, single files, and lists (.csv or .txt, one image a line, relative to
-the list); none at all stands for faces drawn by code. Exit status: 0, 2 for bad input, and with --check 1
-when the backend aliases at one of the sizes."""
+_EPILOG = """The images may be whatever --data-root of train_wgan.py reads (folders, lists, archives, databases,
+shards, patterns) and single files; none at all stands for faces drawn by code. Exit status: 0, 2 for bad input, and
+with --check 1 when the backend aliases at one of the sizes."""
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -66,6 +67,7 @@ def make_plan(arguments: argparse.Namespace) -> Plan:
         against=against,
         crop=_crop(arguments.crop),
         decoders=_decoders(arguments.decoders),
+        fit=arguments.fit,
     )
 
 
@@ -122,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="the backend to compare with (default: %(default)s)",
     )
+    add("--fit", choices=FITS, default=TrainConfig.fit, help="how an image becomes a square, as in training")
     add("--crop", metavar="L,T,R,B", help="cut this box of pixels out of each image first, as in training")
     add(
         "--decoders",

@@ -14,13 +14,13 @@ from PIL import Image
 from scipy.spatial.distance import pdist
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.geometry import cut, fit
+from gluon_wgan.data.geometry import cut, fit, source_pixels_to_one
 from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.parity.aliasing import Spectrum, fold, radial_power, to_spectrum
 from gluon_wgan.parity.decoders import DecodingTally, compare_decoders
 from gluon_wgan.parity.frechet import critic_features
 from gluon_wgan.parity.halves import group_of
-from gluon_wgan.parity.images import path_of
+from gluon_wgan.parity.images import encoded_image
 from gluon_wgan.parity.measures import ALIASING_MEASURES, measure_pair
 from gluon_wgan.parity.oddities import oddities
 from gluon_wgan.parity.options import WORST_SHOWN
@@ -70,12 +70,12 @@ def compare_images(plan: Plan, chunk: range) -> Findings:
     """Compare the images with the numbers in `chunk`."""
     findings = Findings.none(plan)
     for index in chunk:
-        path = path_of(plan.images, index)
-        unusual = oddities(path) if path is not None else []
+        encoded = encoded_image(plan.images, index)
+        unusual = oddities(encoded) if encoded is not None else []
         if unusual:
             findings.odd.append((index, unusual))
-        if path is not None and plan.decoders:
-            findings.decoding.merge(compare_decoders(path, unusual, plan.decoders))
+        if encoded is not None and plan.decoders:
+            findings.decoding.merge(compare_decoders(encoded, unusual, plan.decoders))
         try:
             image = plan.images.open(index, 3)
             if plan.crop is not None:
@@ -96,11 +96,11 @@ def compare_images(plan: Plan, chunk: range) -> Findings:
 
 def _compare(plan: Plan, case: Case, tally: Tally, index: int, image: Image.Image, spectrum: Spectrum) -> None:
     """Measure one image at one size."""
-    ratio = min(image.size) / case.size
+    ratio = source_pixels_to_one(*image.size, case.size, plan.fit)
     if case.enlarged_from is None:
-        pictures = np.stack([fit(image, case.size, None, BACKENDS[name]) for name in plan.backends])
+        pictures = np.stack([fit(image, case.size, None, BACKENDS[name], how=plan.fit) for name in plan.backends])
     else:
-        small = Image.fromarray(fit(image, case.enlarged_from, None, BACKENDS[plan.against]))
+        small = Image.fromarray(fit(image, case.enlarged_from, None, BACKENDS[plan.against], how=plan.fit))
         target = (case.size, case.size)
         ratio = case.enlarged_from / case.size
         pictures = np.stack([BACKENDS[name].function(small, target) for name in plan.backends])

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Union
 
 import numpy as np
 from PIL import Image
@@ -108,22 +108,20 @@ class DecodingTally:
             self.agreements.setdefault(key, Agreement()).merge(agreement)
 
 
-def compare_decoders(path: str, unusual: Sequence[str], decoders: Sequence[str]) -> DecodingTally:
+def compare_decoders(source: Union[str, bytes], unusual: Sequence[str], decoders: Sequence[str]) -> DecodingTally:
     """Decode a file with every decoder and compare each with the first.
 
     Parameters
     ----------
-    path
-        The file.
+    source
+        The file, or its bytes.
     unusual
         Its oddities, which name its kind.
     decoders
         Names in `DECODERS`.
     """
-    if not Path(path).is_file():
-        return DecodingTally()
     try:
-        encoded = Path(path).read_bytes()
+        encoded = source if isinstance(source, bytes) else Path(source).read_bytes()
     except OSError:
         return DecodingTally()
     kinds = [*(words.split(" (")[0] for words in unusual if not words.startswith(("huge", "tiny")))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from io import BytesIO
 from os import PathLike
 from typing import Union
 
@@ -18,18 +19,22 @@ _HUGE = 50_000_000
 _TINY = 8
 
 
-def oddities(path: Union[str, PathLike[str]]) -> list[str]:
+def oddities(source: Union[str, PathLike[str], bytes]) -> list[str]:
     """Return what is unusual about an image file, each in a few words, empty for plain 8-bit RGB.
 
     Parameters
     ----------
-    path
-        The file. One that cannot be opened has no oddities: decoding it says what is wrong.
+    source
+        The file, or its bytes. One that cannot be opened has no oddities: decoding it says what is wrong.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=formats_of(os.fspath(path))) as image:
+            if isinstance(source, bytes):
+                image = Image.open(BytesIO(source), formats=formats_of(""))
+            else:
+                image = Image.open(source, formats=formats_of(os.fspath(source)))
+            with image:
                 return _of(image)
     except Exception:  # damaged headers raise nearly everything
         return []

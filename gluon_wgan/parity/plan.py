@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
-from gluon_wgan.data.geometry import Box
-from gluon_wgan.parity.images import Images
+from gluon_wgan.data.geometry import CROP, Box
+from gluon_wgan.data.sources import Source
 from gluon_wgan.parity.options import ENLARGED_IMAGES
 
 
@@ -49,14 +49,17 @@ class Plan:
         Box to cut out of each image first, or None.
     decoders
         Names of the decoders to compare, the first with all others; none to leave that out.
+    fit
+        How an image becomes a square: one of `gluon_wgan.data.geometry.FITS`.
     """
 
-    images: Images
+    images: Source
     cases: tuple[Case, ...]
     backends: tuple[str, ...]
     against: str
     crop: Optional[Box]
     decoders: tuple[str, ...]
+    fit: str = CROP
 
     @property
     def reference(self) -> int:

@@ -57,6 +57,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "against": plan.against,
         "backends": list(plan.backends),
         "crop": plan.crop,
+        "fit": plan.fit,
         "images": {
             "label": plan.images.label,
             "count": len(plan.images),

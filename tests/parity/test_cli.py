@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from gluon_wgan.data.geometry import fit
 from gluon_wgan.data.resize import BACKENDS
@@ -20,6 +20,7 @@ from gluon_wgan.parity import measures
 from gluon_wgan.parity.cli import main
 from gluon_wgan.parity.compare import compare_images
 from gluon_wgan.parity.plan import Case, Plan
+from tests.data import containers as made
 
 FEW = ["--backends", "cv2,cv2-area", "--jobs", "1", "--quiet"]
 
@@ -71,15 +72,15 @@ def test_rows_are_measures_of_training_pictures(photos, tmp_path):
 
 
 def test_each_image_is_decoded_once(photos, tmp_path, monkeypatch):
-    from gluon_wgan.parity import images
+    from gluon_wgan.data.sources import base
 
     opened = []
 
-    def count(path: str, nc: int) -> Image.Image:
+    def count(path: str, nc: int, max_pixels: int) -> Image.Image:
         opened.append(path)
         return Image.open(path).convert("RGB")
 
-    monkeypatch.setattr(images, "open_image", count)
+    monkeypatch.setattr(base, "open_image", count)
     assert main([str(photos), "--size", "32", "16", "64", *FEW, "--out", str(tmp_path / "out")]) == 0
     assert len(opened) == len(set(opened)) == 3
 
@@ -146,7 +147,7 @@ def test_lists_and_single_files_and_several_folders(photos, tmp_path):
     words = [str(photos / "some.txt"), str(one), str(photos / "below"), "--size", "16", *FEW]
     assert main([*words, "--out", str(tmp_path / "out")]) == 0
     names = list(dict.fromkeys(row["image"] for row in rows_of(tmp_path / "out" / "parity.csv")))
-    assert names[0].endswith("some.txt/below/2.png") and names[2] == str(one) and len(names) == 3
+    assert names[0].endswith("some.txt/below/2.png") and names[2].endswith("1.png") and len(names) == 3
 
 
 def test_enlarging_takes_a_few_images_evenly_spread():
@@ -303,3 +304,52 @@ def test_photographs_confirm_the_ranking(shared_data: Callable[[str], Path], tmp
     assert {name for name, one in found.items() if not one["aliases"]} == {
         name for name, backend in BACKENDS.items() if backend.antialiases
     }
+
+
+def test_archives_lists_and_patterns_give_the_rows_of_their_folder(photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    files = {path.relative_to(photos).as_posix(): path.read_bytes() for path in sorted(photos.rglob("*.png"))}
+    made.write_zip(tmp_path / "a.zip", files)
+    made.write_tar(tmp_path / "train-0.tar", dict(list(files.items())[:2]))
+    made.write_tar(tmp_path / "train-1.tar", dict(list(files.items())[2:]))
+    made.write_lmdb(tmp_path / "a_lmdb", {name.encode(): content for name, content in files.items()})
+    (photos / "list.tsv").write_text("".join(f"0\t{name}\n" for name in files))
+    found = []
+    for number, source in enumerate((photos, "a.zip", "train-*.tar", "a_lmdb", photos / "list.tsv")):
+        out = tmp_path / f"out{number}"
+        words = [str(tmp_path / source), "--size", "16", "--decoders", "pil,pil-plain", *FEW, "--out", str(out)]
+        assert main(words) == 0
+        rows = rows_of(out / "parity.csv")
+        decoding = json.loads((out / "parity.json").read_text())["decoders"]
+        found.append(([{name: row[name] for name in row if name != "image"} for row in rows], decoding))
+    assert len(found[0][0]) > 2 and all(other == found[0] for other in found[1:])
+
+
+@pytest.mark.parametrize("how", ["pad", "stretch"])
+def test_fit_is_that_of_pillow(how, tmp_path):
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (60, 90, 3), dtype=np.uint8))
+    (tmp_path / "in").mkdir()
+    image.save(tmp_path / "in" / "a.png")
+    words = [
+        str(tmp_path / "in"),
+        "--fit",
+        how,
+        "--size",
+        "16",
+        "--backends",
+        "pil-box",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main([*words, "--jobs", "1", "--quiet"]) == 0
+
+    def square(method: Image.Resampling) -> np.ndarray:
+        if how == "pad":
+            return np.asarray(ImageOps.pad(image, (16, 16), method=method))
+        return np.asarray(image.resize((16, 16), method))
+
+    expected = measures.l1_sum(square(Image.Resampling.BOX), square(Image.Resampling.BILINEAR))
+    row = next(row for row in rows_of(tmp_path / "out" / "parity.csv") if row["backend"] == "pil-box")
+    assert float(row["l1_sum"]) == pytest.approx(expected, rel=1e-5)
+    assert json.loads((tmp_path / "out" / "parity.json").read_text())["fit"] == how

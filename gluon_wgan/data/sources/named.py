@@ -40,7 +40,7 @@ def named_source(kind: str, roots: Sequence[str], cache_dir: AnyPath, *, max_pix
     for together in _grouped(paths, kind):
         if len(together) > 1 or (kind == "auto" and recognise(together[0]) == IMAGE):
             parts.append(_image_files(together, max_pixels))
-            named.append(os.path.dirname(os.path.abspath(together[0])) if len(together) > 1 else together[0])
+            named.append(together[0])
         else:
             parts.append(source_of(kind, together[0], cache_dir, max_pixels=max_pixels))
             named.append(together[0])
