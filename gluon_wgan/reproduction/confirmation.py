@@ -17,7 +17,14 @@ import numpy as np
 
 from gluon_wgan.metrics.intervals import Estimate
 from gluon_wgan.reproduction.effects import rank_correlation, words
-from gluon_wgan.reproduction.inference import Contrast, PairedModel, contrast_of, mean_correlation, partial_correlation
+from gluon_wgan.reproduction.inference import (
+    LARGEST_CORRELATION,
+    Contrast,
+    PairedModel,
+    contrast_of,
+    mean_correlation,
+    partial_correlation,
+)
 from gluon_wgan.reproduction.plan import BASE
 from gluon_wgan.reproduction.results import Results, Row, read_rows
 from gluon_wgan.reproduction.verdicts import Question, Verdict, conclude, of_contrast
@@ -33,7 +40,6 @@ BACKENDS = {
 """The backend of each run that was not trained on Pillow bilinear."""
 NOT_MODELLED = ("dcgan", "wgan-gp")
 NOT_MEASURED = "not measured"
-_INSIDE = 1 - 1e-9
 
 
 class Evidence:
@@ -171,7 +177,7 @@ def _tracks(evidence: Evidence, name: str, claim: str) -> Question:
     seeds = sorted(evidence.results.by_seed(BASE, "swd", END))
     each = [tracking(evidence.results, BASE, seed)["first_differences"] for seed in seeds]
     known = [value for value in each if not math.isnan(value)]
-    found = contrast_of(list(np.arctanh(np.clip(known, -_INSIDE, _INSIDE))))
+    found = contrast_of(list(np.arctanh(np.clip(known, -LARGEST_CORRELATION, LARGEST_CORRELATION))))
     interval = mean_correlation(known)
     return Question(name, claim, found.value, 1, interval, interval, "rank correlation of changes", found.p)
 

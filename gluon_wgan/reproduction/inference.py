@@ -14,6 +14,8 @@ from gluon_wgan.metrics.intervals import Estimate, around
 from gluon_wgan.reproduction.effects import CONFIDENCE, of_few
 
 ALPHA = 1 - CONFIDENCE
+LARGEST_CORRELATION = 0.995
+"""Half an exchange of neighbouring ranks below 1 with ten points; a correlation of 1 has no finite z."""
 _TINY = 1e-9
 
 
@@ -126,9 +128,9 @@ def positive_mean(values: Sequence[float]) -> Estimate:
 def mean_correlation(correlations: Sequence[float]) -> Estimate:
     """Return the mean of correlations with a t interval on Fisher's scale, so between -1 and 1.
 
-    Correlations of exactly 1 and -1, whose z is infinite, are moved inside by 1e-9.
+    Correlations beyond `LARGEST_CORRELATION` are set to it.
     """
-    inside = np.clip(correlations, -1 + _TINY, 1 - _TINY)
+    inside = np.clip(correlations, -LARGEST_CORRELATION, LARGEST_CORRELATION)
     return Estimate(*(math.tanh(part) for part in of_few(list(np.arctanh(inside)))))
 
 

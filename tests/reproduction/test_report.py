@@ -190,7 +190,7 @@ def test_what_is_learnt_is_told_of_the_longest_run(material):
         assert row == [f"{moment:,}", *(f"{VALUES['long', 0, moment, name]:.3g}" for name in names)]
     assert len(rows) == 10
     found = cells(blocks["learning-correlation"])
-    expected = [("long", 0), ("wgan", 0), ("wgan", 1), ("wgan", 2)]
+    expected = [("long", 0), ("wgan", 1), ("wgan", 2)]  # wgan's seed 0 is the beginning of long
     for row, (name, seed) in zip(found, expected):
         moments = PLAN.runs[name].moments
         ranks = [
@@ -232,9 +232,8 @@ def test_the_baselines_stand_beside_the_floor_and_the_published_figures(material
             *(mean(run.name, name, end) for name in ("swd", "frechet")),
         ]
     assert len(rows) == len(PLAN.runs)
-    wgan, penalised, ratio = cells(blocks["reproducibility"])
-    assert (wgan[1], penalised[1], ratio[1]) == ("FID 41.3 ± 2.0", "FID 30.0 ± 1.0", "0.73")
-    assert (wgan[3], penalised[3]) == (mean("wgan", "frechet", 1000), mean("wgan-gp", "frechet", 1494))
+    (ratio,) = cells(blocks["reproducibility"])  # FID and another distance are not put side by side, only ratios
+    assert ratio[1] == "0.73"
     pairs = zip(seeds_of("wgan-gp", "frechet", 1494), seeds_of("wgan", "frechet", 1000))
     assert ratio[3] == interval([one / other for one, other in pairs])
 
@@ -291,8 +290,8 @@ def test_every_claim_is_judged_on_its_own_effect(material):
         ("1c. ", pairs("eps-1e-8", "eps-tuned", "loss_noise", 25, 25), 1),
         ("2a. ", pairs(bilinear, "wgan", "swd", 1000, 1000), 1),
         ("2b. ", pairs(bilinear, "wgan", "frechet", 1000, 1000), 1),
-        ("2c. They are messier", pairs(bilinear, "wgan", "detail", 1000, 1000), 1),
-        ("4a. The warm-up", pairs("no-warmup", "wgan", "swd", 1494, 1000), 1),
+        ("2c. They have more fine detail", pairs(bilinear, "wgan", "detail", 1000, 1000), 1),
+        ("4a. Warm-up and boost together", pairs("no-warmup", "wgan", "swd", 1494, 1000), 1),
         ("4b. N(0, 0.02)", pairs("init-mxnet", "wgan", "swd", 1000, 1000), 1),
         ("4c. Clipping before", pairs("clip-after", "wgan", "swd", 1000, 1000), 1),
         ("4d. The bound 0.01 is better than 0.005", pairs("clip-0005", "wgan", "swd", 1000, 1000), 1),
@@ -305,7 +304,9 @@ def test_every_claim_is_judged_on_its_own_effect(material):
     ]
     for claim, values, expected in checks:
         (row,) = [row for name, row in found.items() if name.startswith(claim)]
-        assert row[0] == verdict_of(values, expected), claim
+        word = verdict_of(values, expected)
+        unseen = claim in ("1b. ", "1c. ") and word == claims.FAILS
+        assert row[0] == ("not seen at this scale" if unseen else word), claim
         assert f" {interval(values, sign=True)} " in f" {row[1]} ", claim
     nearer = pairs("eps-1e-8", "eps-tuned", "curve_from/eps-outside", 25, 25)
     (row,) = [row for name, row in found.items() if name.startswith("1d. ")]
@@ -316,7 +317,8 @@ def test_every_claim_is_judged_on_its_own_effect(material):
     assert row[0] == verdict_of([one - 1 for one in ratio], 1) and interval(ratio) in row[1]
     (row,) = [row for name, row in found.items() if name.startswith("5. The critic's estimate")]
     correlations = [learning.correlation(material, *one) for one in learning.correlated(material)]
-    assert row[0] == verdict_of(correlations, 1) and f"the least of 4 runs {min(correlations):.2f}" in row[1]
+    inside = list(np.arctanh(np.clip(correlations, -0.995, 0.995)))
+    assert row[0] == verdict_of(inside, 1) and f"the least of 3 runs {min(correlations):.2f}" in row[1]
 
 
 class TestPage:

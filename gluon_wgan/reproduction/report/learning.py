@@ -69,12 +69,16 @@ def correlation(material: Material, run: Run, seed: int) -> float:
 
 
 def correlated(material: Material) -> list[tuple[Run, int]]:
-    """Return the runs and seeds that have moments enough for a rank correlation."""
+    """Return the runs and seeds that have moments enough for a rank correlation.
+
+    The base run's seeds that the longest run has too are its beginning, and count once.
+    """
+    longest = _longest(material)
     return [
         (run, seed)
-        for run in {run.name: run for run in (_longest(material), *material.runs([BASE]))}.values()
+        for run in {run.name: run for run in (longest, *material.runs([BASE]))}.values()
         for seed in run.seeds
-        if len(run.moments) > 3
+        if len(run.moments) > 3 and (run is longest or seed not in longest.seeds)
     ]
 
 
