@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a question that the training loop asks between two steps."""
+"""Ctrl-C, SIGTERM and a closed terminal as a question that the training loop asks between two steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Optional
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from gluon_wgan.utils.streams import say_at_once
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(Exception):
@@ -25,9 +27,10 @@ class Interrupted(Exception):
 
 
 class InterruptWatch:
-    """Remembers the first Ctrl-C or SIGTERM; a second one acts as it always does.
+    """Remembers the first Ctrl-C, SIGTERM or SIGHUP; later ones wait for the save that it asks for, and say so.
 
-    Outside the main thread, where Python allows no handlers, it watches nothing.
+    A signal that is ignored when the watch begins stays ignored, as ``nohup`` wants it. Outside the main thread,
+    where Python allows no handlers, nothing is watched.
     """
 
     def __init__(self) -> None:
@@ -37,7 +40,8 @@ class InterruptWatch:
     def __enter__(self) -> InterruptWatch:
         if threading.current_thread() is threading.main_thread():
             for signum in SIGNALS:
-                self._previous[signum] = signal.signal(signum, self._remember)
+                if signal.getsignal(signum) is not signal.SIG_IGN:
+                    self._previous[signum] = signal.signal(signum, self._remember)
         return self
 
     def __exit__(
@@ -46,13 +50,12 @@ class InterruptWatch:
         error: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> None:
-        self._restore()
-
-    def _remember(self, signum: int, frame: Optional[FrameType]) -> None:
-        self.signum = signum
-        self._restore()
-
-    def _restore(self) -> None:
         for signum, handler in self._previous.items():
             signal.signal(signum, handler)
-        self._previous = {}
+
+    def _remember(self, signum: int, frame: Optional[FrameType]) -> None:
+        if self.signum is None:
+            self.signum = signum
+            say_at_once("Stopping after this step, and saving.")
+        else:
+            say_at_once("Still saving; please wait. (Ctrl-\\ ends the run at once and loses what is not saved.)")

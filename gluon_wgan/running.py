@@ -14,13 +14,14 @@ from gluon_wgan.data.load import find_source, prepare_data, recognisable_roots, 
 from gluon_wgan.data.recipe import other_ways
 from gluon_wgan.data.store import Store
 from gluon_wgan.engine import Engine
-from gluon_wgan.errors import UserError
+from gluon_wgan.errors import UserError, last_line, remedy, shell_word
 from gluon_wgan.interrupt import InterruptWatch
 from gluon_wgan.parity.warning import aliasing_warning
 from gluon_wgan.run import atomic
 from gluon_wgan.run.checkpoint_folders import STATE, list_checkpoints, newest_whole_checkpoint, saved_iteration
 from gluon_wgan.run.directory import RunDirectory, refuse_taken
 from gluon_wgan.run.log import log_to_file
+from gluon_wgan.run.tensorboard import check_tensorboard
 from gluon_wgan.session import Session, Start
 from gluon_wgan.utils.untrusted import read_json_object
 
@@ -89,25 +90,29 @@ def train_in(
         store, warning = find_pixels(config, run, progress)
     except UserError as error:
         raise UserError(f"{error}{moved_data(config, run)}") from None
+    if config.tensorboard:
+        check_tensorboard()
     resumed, engine, start = run is not None, build_engine(), None
     if config.branch is not None and (run is None or not list_checkpoints(run.checkpoints)):
         start = Start.from_branch(engine, config, store)
-    if run is None:
-        run = RunDirectory.create(config)
-        atomic.write_json(run.data_file, {**describe_store(store), "resize_warning": warning})
-    with run.locked(), log_to_file(run.log_file, warning), InterruptWatch() as watch:
-        session = Session(config, run, store, engine, resumed, watch, progress, start)
+    # Whatever can be refused has been refused by now: a start that is refused leaves no directory behind.
+    with InterruptWatch() as watch:
+        if run is None:
+            run = RunDirectory.create(config, {**describe_store(store), "resize_warning": warning})
         try:
-            # How long to train and how often to save may have changed.
-            atomic.write_json(run.config_file, config.to_json())
-            session.loop()
+            with run.locked(), log_to_file(run.log_file, warning):
+                session = Session(config, run, store, engine, resumed, watch, progress, start)
+                try:
+                    # How long to train and how often to save may have changed.
+                    atomic.write_json(run.config_file, config.to_json())
+                    session.loop()
+                finally:
+                    session.close()
         except OSError as error:
             raise UserError(
-                f"Cannot write into {run.path} ({error}): make room or mend its permissions, then continue "
-                f"with --resume {run.path}."
+                f"Cannot write into {run.path} ({last_line(error)}): {remedy(error, 'check that folder')}; then "
+                f"continue with --resume {shell_word(run.path)}."
             ) from None
-        finally:
-            session.close()
     return run.path
 
 

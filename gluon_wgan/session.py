@@ -18,7 +18,7 @@ from gluon_wgan.config_checks import flag_of
 from gluon_wgan.data.batches import BatchStream
 from gluon_wgan.data.store import Store
 from gluon_wgan.engine import Engine, Pending
-from gluon_wgan.errors import UserError
+from gluon_wgan.errors import UserError, shell_word
 from gluon_wgan.interrupt import Interrupted, InterruptWatch
 from gluon_wgan.pages.run_page import RunPage
 from gluon_wgan.pixels import to_bytes
@@ -220,7 +220,7 @@ class Session:
         path = self.save()
         raise Interrupted(
             f"Stopped at generator iteration {self.state.gen_iter} and saved {path}. Continue with: "
-            f"python {self.engine.program} --resume {self.run.path}",
+            f"python {self.engine.program} --resume {shell_word(self.run.path)}",
             self.watch.signum,
         )
 

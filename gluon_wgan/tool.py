@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from typing import Any, Callable, NoReturn, Optional, TextIO
 
-from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.errors import UserError, last_line, remedy
+from gluon_wgan.utils.streams import protect_standard_streams
 from gluon_wgan.utils.text import printable
 
 BAD_INPUT, CTRL_C = 2, 130
@@ -27,6 +30,11 @@ class SentenceParser(argparse.ArgumentParser):
             **more,  # type: ignore[arg-type]
         )
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Read the command line; a help text that nobody reads to its end is no error."""
+        protect_standard_streams()
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Print the sentence and exit with status 2."""
         print(f"{self.prog}: {message[0].upper()}{message[1:]}; --help lists the options.", file=sys.stderr)
@@ -34,8 +42,8 @@ class SentenceParser(argparse.ArgumentParser):
 
 
 def no_room(error: OSError) -> str:
-    """Return the sentence for what could not be written."""
-    return f"{last_line(error)}: make room, or name another place."
+    """Return the sentence for what could not be read or written."""
+    return f"{last_line(error)}: {remedy(error, 'name another place')}."
 
 
 class _PrintableOutput:
@@ -61,6 +69,8 @@ def run_tool(
 ) -> int:
     """Do a tool's work and return the exit status: the work's own, 0 for None, 2 for bad input, 130 for Ctrl-C.
 
+    The status does not depend on whether anybody reads what is printed.
+
     Parameters
     ----------
     program
@@ -72,19 +82,47 @@ def run_tool(
     unwritable
         From the system's error to the sentence for it.
     """
-    try:
-        with contextlib.redirect_stdout(_PrintableOutput(sys.stdout)):
-            status = work() or 0
-        sys.stdout.flush()  # or a closed pipe would show only as Python ends, beyond this function
+    protect_standard_streams()
+    with _ctrl_c_raises():
+        try:
+            with contextlib.redirect_stdout(_PrintableOutput(sys.stdout)):
+                status = work() or 0
+            sys.stdout.flush()  # or a full disk would show only as Python ends, beyond this function
+            return status
+        except (UserError, ImportError) as error:
+            sentence, status = str(error), BAD_INPUT
+        except UnicodeEncodeError as error:
+            sentence, status = _unknown_character(error), BAD_INPUT
+        except OSError as error:
+            sentence, status = unwritable(error), BAD_INPUT
+            _forget_unwritten_output()
+        except KeyboardInterrupt:
+            sentence, status = stopped, CTRL_C
+        print(printable(f"{program}: {sentence}"), file=sys.stderr)
         return status
-    except (UserError, ImportError) as error:
-        sentence, status = str(error), BAD_INPUT
-    except BrokenPipeError:  # whoever read the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
-    except OSError as error:
-        sentence, status = unwritable(error), BAD_INPUT
-    except KeyboardInterrupt:
-        sentence, status = stopped, CTRL_C
-    print(printable(f"{program}: {sentence}"), file=sys.stderr)
-    return status
+
+
+@contextlib.contextmanager
+def _ctrl_c_raises() -> Iterator[None]:
+    """Raise KeyboardInterrupt for Ctrl-C meanwhile, where a script has it end Python without a traceback."""
+    ends_python = signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    if ends_python:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ends_python:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _forget_unwritten_output() -> None:
+    """Drop what stdout still holds if it cannot be written, which Python would report once more at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _unknown_character(error: UnicodeEncodeError) -> str:
+    character = ascii(error.object[error.start])
+    return f"This locale's encoding ({error.encoding}) has no {character}: set PYTHONUTF8=1, or rename what holds it."

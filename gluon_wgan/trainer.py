@@ -54,7 +54,7 @@ def train(
     Diverged
         When a loss is not finite; the state is saved under ``checkpoints/nonfinite_*``.
     Interrupted
-        After Ctrl-C or SIGTERM, once everything is saved.
+        After Ctrl-C, SIGTERM or SIGHUP, once everything is saved.
     """
     if branch is not None:
         if resume is not None:

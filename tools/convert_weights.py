@@ -10,6 +10,7 @@ netD_epoch_N.pth and generator_config.json, which the authors' generate.py and m
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -72,4 +73,6 @@ def convert_weights(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while modules are imported
     sys.exit(main())

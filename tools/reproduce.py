@@ -3,6 +3,7 @@
 python tools/reproduce.py --plan quick
 """
 
+import signal
 import sys
 from pathlib import Path
 
@@ -10,6 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while modules are imported
     try:
         from gluon_wgan.reproduction.cli import main
     except ImportError as error:

@@ -3,12 +3,15 @@
 python tools/resize_parity.py PHOTOS --size 64
 """
 
+import signal
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while modules are imported
     try:
         from gluon_wgan.parity.cli import main
     except ImportError as error:

@@ -7,7 +7,6 @@ work on a partial folder whose lock is free.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.utils.folders import remove_ours, rename_new, strangers
+from gluon_wgan.utils.locks import take_lock
 
 log = logging.getLogger("gluon_wgan.data")
 
@@ -34,10 +34,10 @@ def locked(final: Path) -> Iterator[None]:
     """Hold the lock of the folder `final`, waiting for it if another process or thread has it."""
     with _lock_file(final).open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            take_lock(file)
         except BlockingIOError:
             log.info("Waiting for another process, which is preparing the same images.")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            take_lock(file, wait=True)
         yield
 
 
@@ -103,7 +103,8 @@ def remove_stale_partials(folder: Path, is_final: Callable[[str], bool], is_ours
             continue
         with _lock_file(final).open("a") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not take_lock(file):
+                    continue  # without locks nobody knows whether it is still being made
             except BlockingIOError:
                 continue
             with suppress(OSError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import shlex
 import signal
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from gluon_wgan.devices import choose_contexts, parse_gpus
 from gluon_wgan.errors import UserError
 from gluon_wgan.run.log import log_to_terminal
 from gluon_wgan.tool import SentenceParser, run_tool
+from gluon_wgan.utils.locks import take_lock
 
 ROOT = Path(__file__).resolve().parents[2]
 PLANS, PAGE = ROOT / "plans", ROOT / "docs" / "reproduction.md"
@@ -129,9 +129,9 @@ def reproduce(arguments: argparse.Namespace) -> None:
 def _alone(out: Path) -> Iterator[None]:
     """Keep another reproduction out of the same folder meanwhile."""
     out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("w") as file:
+    with (out / ".lock").open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            take_lock(file)
         except BlockingIOError:
             raise UserError(f"Another process is reproducing into {out}: wait for it, or give another --out.") from None
         yield

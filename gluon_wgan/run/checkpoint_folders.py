@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from gluon_wgan.data.atomic import flush_to_disk
-from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.errors import UserError, last_line, remedy, shell_word
 from gluon_wgan.results import CriticScores
 from gluon_wgan.run import atomic
 from gluon_wgan.utils.untrusted import read_json_object
@@ -97,9 +97,10 @@ def write_checkpoint(
     # MXNet and PyTorch raise kinds of RuntimeError.
     except (OSError, RuntimeError, ValueError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        what_to_do = remedy(error, "check that folder") if isinstance(error, OSError) else "check that disk"
         raise UserError(
-            f"The checkpoint {final} could not be written ({last_line(error)}): make room on that "
-            f"disk, then continue from the one before with --resume {parent.parent}."
+            f"The checkpoint {final} could not be written ({last_line(error)}): {what_to_do}; then continue from the "
+            f"one before with --resume {shell_word(parent.parent)}."
         ) from None
     return final
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from gluon_wgan.config import TrainConfig, read_config
 from gluon_wgan.data.atomic import flush_to_disk
-from gluon_wgan.errors import UserError
+from gluon_wgan.errors import UserError, last_line, remedy, shell_word
 from gluon_wgan.run import atomic
 from gluon_wgan.utils.folders import remove_stale_files
+from gluon_wgan.utils.locks import take_lock
 
 RUNS = Path("runs")
+# What `create` makes before config.json, which marks a run that can be resumed.
+_PARTS = ("samples", "checkpoints")
+_HALF_WRITTEN = re.compile(r"\.config\.json\.\d+\.tmp")
 
 
 class RunDirectory:
@@ -40,23 +44,30 @@ class RunDirectory:
         self.tensorboard = path / "tensorboard"
 
     @classmethod
-    def create(cls, config: TrainConfig) -> RunDirectory:
-        """Make a new run directory and write ``config.json`` into it.
+    def create(cls, config: TrainConfig, data: dict[str, Any]) -> RunDirectory:
+        """Make a new run directory and write ``config.json`` and ``data.json`` into it.
 
         Raises
         ------
         UserError
-            When ``config.out`` exists already with something in it, or cannot be made.
+            When ``config.out`` exists already with something in it, or cannot be made; nothing is left of it then.
         """
+        existed = config.out is not None and os.path.isdir(config.out)
+        path: Optional[Path] = None
         try:
             path = _claim(Path(config.out)) if config.out is not None else _claim_next_number()
             run = cls(path)
-            run.samples.mkdir()
-            run.checkpoints.mkdir()
+            run.samples.mkdir(exist_ok=True)
+            run.checkpoints.mkdir(exist_ok=True)
             atomic.write_json(run.config_file, config.to_json())
+            atomic.write_json(run.data_file, data)
             flush_to_disk(path.parent)
         except OSError as error:
-            raise UserError(f"Cannot make the run directory ({error}): give another with --out.") from None
+            if path is not None:
+                _remove_unstarted(cls(path), existed)
+            raise UserError(
+                f"Cannot make the run directory ({last_line(error)}): {remedy(error, 'give another with --out')}."
+            ) from None
         return run
 
     @classmethod
@@ -71,8 +82,12 @@ class RunDirectory:
         run = cls(path)
         if not run.config_file.is_file():
             raise UserError(f"{path} is not a run directory (it has no config.json): name one to resume.")
-        run.samples.mkdir(exist_ok=True)
-        run.checkpoints.mkdir(exist_ok=True)
+        try:
+            run.samples.mkdir(exist_ok=True)
+            run.checkpoints.mkdir(exist_ok=True)
+        except OSError as error:
+            otherwise = f"resume a copy of it (cp -r {shell_word(path)} COPY)"
+            raise UserError(f"Cannot write into {path} ({last_line(error)}): {remedy(error, otherwise)}.") from None
         return run
 
     def config(self) -> TrainConfig:
@@ -88,10 +103,10 @@ class RunDirectory:
         UserError
             When another process holds it.
         """
-        with open(self.path / ".lock", "w") as file:
+        with open(self.path / ".lock", "a") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+                take_lock(file)
+            except BlockingIOError:
                 raise UserError(
                     f"Another process is training into {self.path}: wait for it, or give another --out."
                 ) from None
@@ -101,22 +116,47 @@ class RunDirectory:
 
 
 def refuse_taken(out: Optional[str]) -> None:
-    """Refuse a new run directory that holds something already.
+    """Refuse a new run directory that holds something already, except what a start left that was killed at once.
 
     Raises
     ------
     UserError
         Naming it.
     """
-    if out is None or not os.path.lexists(out) or (os.path.isdir(out) and not os.listdir(out)):
+    if out is None or not os.path.lexists(out) or (os.path.isdir(out) and _is_unstarted(Path(out))):
         return
-    raise UserError(f"--out {out} exists already: give another name, or continue that run with --resume {out}.")
+    remedies = "give another name"
+    if (Path(out) / "config.json").is_file():
+        remedies += f", or continue that run with --resume {shell_word(out)}"
+    raise UserError(f"--out {out} exists already: {remedies}.")
+
+
+def _is_unstarted(path: Path) -> bool:
+    """Whether a directory holds nothing but what `create` makes before ``config.json``."""
+    return all(_HALF_WRITTEN.fullmatch(entry.name) or _is_empty_part(entry) for entry in path.iterdir())
+
+
+def _is_empty_part(entry: Path) -> bool:
+    return entry.name in _PARTS and entry.is_dir() and not entry.is_symlink() and not any(entry.iterdir())
+
+
+def _remove_unstarted(run: RunDirectory, existed: bool) -> None:
+    """Remove what `create` has made of a run directory, and the directory unless it was there before."""
+    with contextlib.suppress(OSError):
+        run.config_file.unlink(missing_ok=True)
+        for name in _PARTS:
+            (run.path / name).rmdir()
+        if not existed:
+            run.path.rmdir()
 
 
 def _claim(path: Path) -> Path:
     """Make a directory that must not hold anything yet."""
     refuse_taken(str(path))
     path.mkdir(parents=True, exist_ok=True)
+    for entry in path.iterdir():
+        if _HALF_WRITTEN.fullmatch(entry.name):
+            entry.unlink()
     return path
 
 

@@ -39,11 +39,26 @@ def log_to_terminal() -> None:
     log.setLevel(logging.INFO)
 
 
+class _LogFile(logging.FileHandler):
+    """Appends to a file; a full disk is reported by the checkpoint that does not fit, not by every message."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")
+        self.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Lose the message."""
+
+    def close(self) -> None:
+        """Close the file."""
+        with contextlib.suppress(OSError):
+            super().close()
+
+
 @contextlib.contextmanager
 def log_to_file(path: Path, already_shown: Optional[str] = None) -> Iterator[None]:
-    """Append the package's messages, with the time, to a file meanwhile, first a warning that was shown before."""
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+    """Append the package's messages to a file meanwhile: first a warning shown before, last the error that ends them."""
+    handler = _LogFile(path)
     if already_shown is not None:
         handler.handle(log.makeRecord(log.name, logging.WARNING, "", 0, "%s", (already_shown,), None))
     level = log.level
@@ -51,6 +66,10 @@ def log_to_file(path: Path, already_shown: Optional[str] = None) -> Iterator[Non
     log.setLevel(logging.INFO)
     try:
         yield
+    except Exception as error:
+        # To the file alone: whoever catches it shows it.
+        handler.handle(log.makeRecord(log.name, logging.ERROR, "", 0, "%s", (error,), None))
+        raise
     finally:
         log.removeHandler(handler)
         log.setLevel(level)

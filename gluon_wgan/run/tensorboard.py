@@ -9,6 +9,20 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.run.metrics import Row
 
 
+def check_tensorboard() -> None:
+    """Refuse, before a run begins, events that could not be written.
+
+    Raises
+    ------
+    UserError
+        When tensorboardX is not installed.
+    """
+    try:
+        import tensorboardX  # noqa: F401
+    except ImportError:
+        raise UserError("--tensorboard needs tensorboardX: pip install tensorboardX.") from None
+
+
 class TensorBoard:
     """Writes every metrics row as scalars.
 
@@ -26,10 +40,9 @@ class TensorBoard:
     """
 
     def __init__(self, directory: Path, gen_iter: int) -> None:
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError:
-            raise UserError("--tensorboard needs tensorboardX: pip install tensorboardX.") from None
+        check_tensorboard()
+        from tensorboardX import SummaryWriter
+
         self._writer = SummaryWriter(str(directory), purge_step=gen_iter + 1)
 
     def append(self, row: Row) -> None:

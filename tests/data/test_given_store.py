@@ -84,7 +84,7 @@ def test_training_on_a_store_and_resuming_where_it_lies_now(
 
 def test_images_named_at_a_resume_take_the_stores_place(store: Store, tmp_path: Path) -> None:
     config: dict[str, Any] = {"data": str(store.path), "image_size": 32, "nc": 1, "resize": "cv2-bicubic"}
-    run = RunDirectory.create(TrainConfig(**config, out=str(tmp_path / "run")))
+    run = RunDirectory.create(TrainConfig(**config, out=str(tmp_path / "run")), {})
     assert resolve({}, run.path).data == str(store.path)
     assert resolve({"gen_iters": 3}, run.path).data == str(store.path)
     named = resolve({"data_root": ("in",)}, run.path)

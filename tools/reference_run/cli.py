@@ -30,7 +30,7 @@ EXAMPLES = """examples:
 
 Running statistics always gather the unbiased variance, PyTorch's rule; weights start as train_wgan.py's do.
 
-exit status: 0 done; 1 a loss is not finite; 2 bad input; 130 Ctrl-C; 143 SIGTERM
+exit status: 0 done; 1 a loss is not finite; 2 bad input; 130 Ctrl-C; 143 SIGTERM; 129 a closed terminal
 """
 
 
