@@ -189,8 +189,18 @@ class TrainConfig:
     layer_norm_d: bool = _option(False, "layer norm in the critic in place of batch norm (with --no-bn-d)", MODEL)
     mlp_g: bool = _option(False, "use a multilayer perceptron as generator", MODEL)
     mlp_d: bool = _option(False, "use a multilayer perceptron as critic", MODEL)
-    net_g: Optional[str] = _option(None, "start from these generator weights (a .params file)", MODEL, metavar="FILE")
-    net_d: Optional[str] = _option(None, "start from these critic weights (a .params file)", MODEL, metavar="FILE")
+    net_g: Optional[str] = _option(
+        None,
+        "start from these generator weights: a run, a checkpoint, or a .params or .pth file",
+        MODEL,
+        metavar="PATH",
+    )
+    net_d: Optional[str] = _option(
+        None,
+        "start from these critic weights: a run, a checkpoint, or a .params or .pth file",
+        MODEL,
+        metavar="PATH",
+    )
     init: str = _option(
         "reference",
         "initial weights. reference: convolutions N(0, 0.02), batch-norm gamma N(1, 0.02), all else as PyTorch "

@@ -30,7 +30,7 @@ _REMEDIES = {
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "raise the limit of open files with `ulimit -n`"),
     errno.ENOMEM: "free some memory",
     errno.ENAMETOOLONG: "choose a shorter name",
-    errno.EFBIG: "that file system or `ulimit -f` allows no larger files",
+    errno.EFBIG: "make room for larger files, which `ulimit -f` or that file system limits",
     **dict.fromkeys((errno.EIO, errno.ESTALE), "check that disk"),
 }
 

@@ -17,7 +17,7 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.results import CriticResult, GeneratorResult
 from gluon_wgan.run.carry_over import carry_over
 from gluon_wgan.run.checkpoint import restore_checkpoint, save_checkpoint
-from gluon_wgan.run.checkpoint_folders import Progress
+from gluon_wgan.run.checkpoint_folders import Progress, list_checkpoints
 from gluon_wgan.running import DEFAULT_PROGRAM, open_run, train_in
 from gluon_wgan.wgan import WGAN
 
@@ -64,8 +64,12 @@ def train(
         # The checkpoint itself, since a run's newest one may soon be another.
         config = config.replace(branch=str(find_branch_point(Path(config.branch)).checkpoint))
     run = open_run(config, None if resume is None else Path(resume), GluonEngine.program)
+    built = config
+    if run is not None and list_checkpoints(run.checkpoints):
+        # The weights that the run began with may have been moved away since.
+        built = config.replace(net_g=None, net_d=None)
     devices = list(contexts) if contexts is not None else choose_contexts(config.gpus, config.require_gpu)
-    return train_in(run, config, lambda: GluonEngine(config, devices), progress=progress)
+    return train_in(run, config, lambda: GluonEngine(built, devices), progress=progress)
 
 
 class GluonEngine:

@@ -19,6 +19,7 @@ from gluon_wgan.clipping import InPlaceClip
 from gluon_wgan.config import TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.initializers import initialise
+from gluon_wgan.interop.initial_weights import load_initial_weights
 from gluon_wgan.models import build_critic, build_generator
 from gluon_wgan.models.layers import GreyDeconvolution
 from gluon_wgan.models.statistics import TrainingPass
@@ -27,7 +28,7 @@ from gluon_wgan.optimizers import build_optimizer, step
 from gluon_wgan.penalty import GradientPenalty
 from gluon_wgan.pixels import to_network
 from gluon_wgan.results import CriticResult, GeneratorResult, Judgement
-from gluon_wgan.sampling import load_weights, sample
+from gluon_wgan.sampling import sample
 
 Loss = Callable[[nd.NDArray], nd.NDArray]
 
@@ -68,11 +69,12 @@ class WGAN:
         self.alphas = streams.generator_for(config.seed, streams.ALPHAS)
         initial = streams.generator_for(config.seed, streams.INITIALISATION)
         self.generator, self.critic = build_generator(config), build_critic(config)
-        for net, weights in ((self.generator, config.net_g), (self.critic, config.net_d)):
+        networks = {"generator": (self.generator, config.net_g), "critic": (self.critic, config.net_d)}
+        for role, (net, weights) in networks.items():
             net.cast(config.dtype)
             initialise(net, initial, contexts, config.init)
             if weights is not None:
-                load_weights(net, weights, contexts)
+                load_initial_weights(net, role, weights, config)
         accumulate_gradients(self.critic)
         clipped = _clipped_parameters(self.critic, config)
         self._clip = InPlaceClip(clipped, config.clip) if clipped else None

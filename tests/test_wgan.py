@@ -251,8 +251,12 @@ def test_weights_of_another_network_are_refused(tmp_path):
     nd.save(str(foreign), {"a": nd.ones(3)})
     broken = tmp_path / "broken.params"
     broken.write_bytes(b"nonsense")
-    for path in (foreign, broken, tmp_path / "missing.params"):
-        with pytest.raises(UserError, match="Cannot load the weights"):
+    for path, said in (
+        (foreign, "holds no generator"),
+        (broken, "Cannot read"),
+        (tmp_path / "x.params", "There is no"),
+    ):
+        with pytest.raises(UserError, match=said):
             WGAN(small(net_g=str(path)), [cpu()])
 
 

@@ -26,7 +26,7 @@ from gluon_wgan.data.sources import Source
 from gluon_wgan.data.store import META, RESIZE_WARNING, SKIPPED, Store, open_store
 from gluon_wgan.data.store_writer import StoreWriter, is_store_file, read_journal, was_begun
 from gluon_wgan.data.workers import Failures, Task, run_task
-from gluon_wgan.errors import UserError
+from gluon_wgan.errors import UserError, remedy
 from gluon_wgan.progress import redraw_seconds
 from gluon_wgan.utils.folders import named_as, remove_ours
 
@@ -107,7 +107,7 @@ def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str
     except OSError as error:
         raise UserError(
             f"Cannot keep prepared images in {cache_dir} ({error.strerror or error}): "
-            "free space there and run the same again, or choose another cache folder."
+            f"{remedy(error, 'name another folder with --cache-dir')}; then run the same again."
         ) from error
     _report(store.skipped, store.path, how.strict)
     return store
@@ -152,7 +152,7 @@ def prepare_at(
                 store = work.build(final, begun or per_shard)
     except OSError as error:
         raise UserError(
-            f"Cannot write {final} ({error.strerror or error}): make room or mend its permissions, then add "
+            f"Cannot write {final} ({error.strerror or error}): {remedy(error, 'check that folder')}; then add "
             "--resume to go on."
         ) from error
     _report(store.skipped, store.path, how.strict)

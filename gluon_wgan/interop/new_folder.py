@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gluon_wgan.data.atomic import flush_to_disk
-from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.errors import UserError, last_line, remedy
 from gluon_wgan.utils.folders import is_stale, rename_new
 
 
@@ -82,4 +82,4 @@ def _remove_stale(final: Path) -> None:
 
 def _unwritable(out: Path, error: OSError) -> UserError:
     reason = error.strerror or last_line(error)
-    return UserError(f"{out} cannot be written ({reason}): make room, or name another place.")
+    return UserError(f"{out} cannot be written ({reason}): {remedy(error, 'name another place')}.")

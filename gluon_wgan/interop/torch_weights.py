@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from gluon_wgan.errors import UserError
+from gluon_wgan.errors import UserError, remedy
 from gluon_wgan.interop import gluon_folder, torch_files
 from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
 from gluon_wgan.interop.generator_config import FILE, generator_config, read_generator_config
@@ -71,7 +71,7 @@ def convert(source: Path, out: Path, config: Optional[Path] = None, *, generator
     try:
         return _convert(source, out, config, (GENERATOR,) if generator_only else (GENERATOR, CRITIC))
     except OSError as error:
-        raise UserError(f"{source} cannot be read ({error.strerror}): name another, or mend its permissions.") from None
+        raise UserError(f"{source} cannot be read ({error.strerror}): {remedy(error, 'name another')}.") from None
 
 
 def _convert(source: Path, out: Path, config: Optional[Path], roles: tuple[str, ...]) -> Conversion:

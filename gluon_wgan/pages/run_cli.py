@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
+from gluon_wgan.errors import remedy
 from gluon_wgan.pages.run_page import RunPage
 from gluon_wgan.run.directory import RunDirectory
 from gluon_wgan.tool import SentenceParser, run_tool
@@ -32,7 +33,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     arguments = parser.parse_args(argv)
 
     def unwritable(error: OSError) -> str:
-        return f"Cannot write into {arguments.run} ({error.strerror or error}): mend its permissions."
+        return f"Cannot write into {arguments.run} ({error.strerror or error}): {remedy(error, 'check that folder')}."
 
     return run_tool("run_report.py", lambda: write_report(arguments.run), unwritable=unwritable)
 

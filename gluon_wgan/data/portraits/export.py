@@ -11,7 +11,7 @@ from tqdm import tqdm
 from gluon_wgan.data.atomic import completing, locked, partial_of
 from gluon_wgan.data.portraits.listing import PortraitList
 from gluon_wgan.data.sources.portraits import PortraitsSource
-from gluon_wgan.errors import UserError
+from gluon_wgan.errors import UserError, remedy
 from gluon_wgan.progress import redraw_seconds
 
 
@@ -46,8 +46,8 @@ def write_folder(source: PortraitsSource, folder: Path, *, progress: bool) -> No
                 _fill(partial, source, progress)
     except OSError as error:
         raise UserError(
-            f"Cannot write {final} ({error.strerror or error}): make room or mend its permissions, and run the same "
-            "again to go on."
+            f"Cannot write {final} ({error.strerror or error}): {remedy(error, 'check that folder')}; then run the "
+            "same again to go on."
         ) from error
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from gluon_wgan.data.decode import open_image, pixels_of
 from gluon_wgan.data.formats import IMAGE_SUFFIXES as IMAGE_SUFFIXES
-from gluon_wgan.errors import UserError
+from gluon_wgan.errors import UserError, remedy
 
 AnyPath = Union[str, PathLike[str]]
 
@@ -107,7 +107,7 @@ def first_bytes(path: Path, count: int = 1) -> bytes:
 
 def unreadable(path: AnyPath, error: OSError) -> UserError:
     """Return the sentence for what the system does not let us read."""
-    return UserError(f"Cannot read {os.fspath(path)} ({error.strerror or error}): check the disk and its permissions.")
+    return UserError(f"Cannot read {os.fspath(path)} ({error.strerror or error}): {remedy(error, 'name another')}.")
 
 
 def damaged(path: AnyPath, offset: int, what: str) -> UserError:

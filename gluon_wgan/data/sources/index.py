@@ -25,7 +25,7 @@ from tqdm import tqdm
 from gluon_wgan.data.atomic import flush_to_disk, locked
 from gluon_wgan.data.sources.index_writer import DATA, NAMES, ROWS, IndexWriter
 from gluon_wgan.data.sources.names import LazyNames
-from gluon_wgan.errors import UserError
+from gluon_wgan.errors import UserError, remedy
 from gluon_wgan.progress import redraw_seconds
 from gluon_wgan.utils.folders import named_as, remove_ours
 from gluon_wgan.utils.untrusted import read_json_object
@@ -170,8 +170,8 @@ def index_of(
                     index = _make(folder, made_from, columns, fill, resumable, bar)
     except OSError as error:
         raise UserError(
-            f"Cannot keep the list of {path} in {folder} ({error.strerror or error}): free space there or choose "
-            "another cache folder."
+            f"Cannot keep the list of {path} in {folder} ({error.strerror or error}): "
+            f"{remedy(error, 'name another folder with --cache-dir')}."
         ) from error
     return index
 

@@ -57,8 +57,8 @@ class IndexWriter:
         free = shutil.disk_usage(self._folder).free
         if free < len(content) + _SPARE:
             raise UserError(
-                f"Unpacking into {self._folder} stopped with {free >> 20} MiB free on its disk: free space there or "
-                "choose another cache folder."
+                f"Unpacking into {self._folder} stopped with {free >> 20} MiB free on its disk: make room there, or "
+                "name another folder with --cache-dir."
             )
         self.data.write(content)
         return start

@@ -1,0 +1,150 @@
+"""Weights to start a run from: a run, a checkpoint, a ``.params`` file, or the authors' ``.pth`` file."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+from mxnet import nd
+from mxnet.gluon import HybridBlock
+
+from gluon_wgan.config import TrainConfig, read_config
+from gluon_wgan.config_checks import flag_of
+from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.interop import torch_files
+from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
+from gluon_wgan.interop.network import config_of, network_from_state, role_of
+from gluon_wgan.interop.params_file import read_params
+from gluon_wgan.run.checkpoint_folders import MANIFEST, check_checkpoint, newest_whole_checkpoint
+
+FLAGS = {GENERATOR: "--net-g", CRITIC: "--net-d"}
+_LETTERS = {GENERATOR: "G", CRITIC: "D"}
+_PARAMS_MAGIC = (0x112).to_bytes(8, "little")
+# Options that decide what a network looks like.
+_FIELDS = {
+    GENERATOR: ("image_size", "nc", "nz", "ngf", "arch", "block_order", "n_extra_layers", "no_bn", "mlp_g"),
+    CRITIC: (
+        *("image_size", "nc", "ndf", "arch", "block_order", "n_extra_layers", "no_bn_d", "layer_norm_d", "mlp_d"),
+    ),
+}
+
+
+def load_initial_weights(net: HybridBlock, role: str, given: str, config: TrainConfig) -> None:
+    """Put weights that a user names into an initialised network, cast to its type.
+
+    Parameters
+    ----------
+    net, role
+        The network, and which it is: ``"generator"`` or ``"critic"``.
+    given
+        A run directory (its newest whole checkpoint is taken), a checkpoint, a folder that a conversion made, a folder
+        of the authors' ``.pth`` files (the newest epoch), or one file.
+    config
+        What the network was built from.
+
+    Raises
+    ------
+    UserError
+        When nothing is there, it is damaged, or it belongs to another network; it names the options that would fit.
+    """
+    file = _file_of(role, given)
+    arrays, found = _read(role, file)
+    parameters = net._collect_params_with_prefix()
+    differing = [] if found is None else _differing(role, found, config)
+    fits = {name: array.shape for name, array in arrays.items()} == {n: p.shape for n, p in parameters.items()}
+    if differing or not fits:
+        raise UserError(f"{file} holds the weights of another {role}: {_remedy(role, found, differing)}.")
+    for name, array in arrays.items():
+        parameters[name].set_data(nd.array(array, dtype=parameters[name].dtype))
+
+
+def _file_of(role: str, given: str) -> Path:
+    """Return the file of one network that a path means."""
+    path, flag = Path(given), FLAGS[role]
+    if not path.exists():
+        raise UserError(f"There is no {path}: {flag} takes a run directory, a checkpoint, or a .params or .pth file.")
+    if not path.is_dir():
+        return path
+    folder: Optional[Path] = path
+    if (path / "checkpoints").is_dir():
+        folder = newest_whole_checkpoint(path / "checkpoints")
+        if folder is None:
+            raise UserError(f"{path} has no checkpoint yet: train on, or give {flag} another run.")
+    assert folder is not None
+    if (folder / MANIFEST).exists():
+        check_checkpoint(folder)
+    if (folder / f"{role}.params").is_file():
+        return folder / f"{role}.params"
+    pattern = re.compile(rf"net{_LETTERS[role]}_epoch_(\d+)\.pth")
+    epochs = {int(match[1]): entry for entry in folder.iterdir() if (match := pattern.fullmatch(entry.name))}
+    if not epochs:
+        raise UserError(f"There is no {role} in {folder}: give {flag} a run, a checkpoint, or a .params or .pth file.")
+    return epochs[max(epochs)]
+
+
+def _read(role: str, file: Path) -> tuple[dict[str, np.ndarray], Optional[TrainConfig]]:
+    """Return a file's arrays under this package's names, and what network they make, or None if that is unknown."""
+    try:
+        with file.open("rb") as opened:
+            of_mxnet = opened.read(8) == _PARAMS_MAGIC
+        if of_mxnet or file.suffix == ".params":
+            arrays = read_params(file)
+            _refuse_other_role(role, file, _role_of_params(arrays))
+            return arrays, _described(role, file, arrays)
+    except (OSError, ValueError) as error:
+        raise UserError(f"Cannot read the weights {file} ({last_line(error)}): give {FLAGS[role]} another.") from None
+    state = torch_files.read_state_dict(file)
+    _refuse_other_role(role, file, role_of(state))
+    network = network_from_state(role, state, None, str(file))
+    return network.weights, network.config
+
+
+def _role_of_params(arrays: dict[str, np.ndarray]) -> Optional[str]:
+    """Return which network arrays under this package's names are: a critic ends in one number."""
+    weights = [array for name, array in arrays.items() if name.startswith("main.") and name.endswith(".weight")]
+    if not weights:
+        return None
+    return CRITIC if len(weights[-1]) == 1 else GENERATOR
+
+
+def _refuse_other_role(role: str, file: Path, found: Optional[str]) -> None:
+    if found is None:
+        raise UserError(f"{file} holds no {role} of this package or of the authors: give {FLAGS[role]} another.")
+    if found != role:
+        raise UserError(f"{file} holds a {found}: give it with {FLAGS[found]}, and {FLAGS[role]} a {role}.")
+
+
+def _described(role: str, file: Path, arrays: dict[str, np.ndarray]) -> Optional[TrainConfig]:
+    """Return what network a ``.params`` file belongs to, as the files beside it or the shapes say."""
+    try:
+        checkpoints = file.resolve().parent.parent
+        if checkpoints.name == "checkpoints" and (checkpoints.parent / "config.json").is_file():
+            return read_config(checkpoints.parent / "config.json")
+        if role == GENERATOR and (file.parent / "generator.json").is_file():
+            values: dict[str, Any] = json.loads((file.parent / "generator.json").read_text(encoding="utf-8"))
+            return TrainConfig(**{name: values[name] for name in _FIELDS[role]})
+        return config_of(role, arrays, str(file))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, UserError):
+        return None  # the shapes decide
+
+
+def _differing(role: str, found: TrainConfig, config: TrainConfig) -> list[str]:
+    return [name for name in _FIELDS[role] if getattr(found, name) != getattr(config, name)]
+
+
+def _remedy(role: str, found: Optional[TrainConfig], differing: list[str]) -> str:
+    """Return which options would build the network that was found."""
+    if found is None or not differing:
+        return f"give {FLAGS[role]} weights that these options have trained"
+    words = [_setting(name, getattr(found, name)) for name in differing]
+    return f"it was trained with {', '.join(words)}, so give the same here"
+
+
+def _setting(name: str, value: object) -> str:
+    flag = flag_of(name)
+    if isinstance(value, bool):
+        return flag if value else f"not {flag}"
+    return f"{flag} {value}"
