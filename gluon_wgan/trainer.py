@@ -65,8 +65,8 @@ def train(
         config = config.replace(branch=str(find_branch_point(Path(config.branch)).checkpoint))
     run = open_run(config, None if resume is None else Path(resume), GluonEngine.program)
     built = config
-    if run is not None and list_checkpoints(run.checkpoints):
-        # The weights that the run began with may have been moved away since.
+    if config.branch is not None or (run is not None and list_checkpoints(run.checkpoints)):
+        # A checkpoint replaces the weights that the run began with, which may have been moved away since.
         built = config.replace(net_g=None, net_d=None)
     devices = list(contexts) if contexts is not None else choose_contexts(config.gpus, config.require_gpu)
     return train_in(run, config, lambda: GluonEngine(built, devices), progress=progress)
