@@ -57,7 +57,7 @@ class _LogFile(logging.FileHandler):
 
 @contextlib.contextmanager
 def log_to_file(path: Path, already_shown: Optional[str] = None) -> Iterator[None]:
-    """Append the package's messages to a file meanwhile: first a warning shown before, last the error that ends them."""
+    """Append the package's messages to a file meanwhile: first an earlier warning, last the error that ends them."""
     handler = _LogFile(path)
     if already_shown is not None:
         handler.handle(log.makeRecord(log.name, logging.WARNING, "", 0, "%s", (already_shown,), None))
