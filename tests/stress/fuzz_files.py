@@ -27,7 +27,7 @@ from tests.stress.fuzz_sources import damage
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--dataset", "drawn-faces", "--num-faces", "16", "--image-size", "16", "--batch-size", "8", "--ngf", "4"]
-TINY += ["--ndf", "4", "--nz", "4", "--warmup-iters", "0", "--threads", "1", "--sample-every", "2"]
+TINY += ["--ndf", "4", "--nz", "4", "--warmup-iters", "0", "--sample-every", "2"]
 HOSTILE = (
     *(b"[" * 100_000, b"9" * 400, b"NaN", b"1e999", b"-1", b"true", b"null", b'"\\ud800"', b'"\\u0000"', b"{}", b"[]"),
     *(b'""', b'"' + b"x" * 140_000 + b'"', b"5.5", b"inf", b",", b"\0" * 64, b"\xff\xfe", b'"\\u001b[2J"', b"../../x"),
@@ -115,7 +115,8 @@ def make_worker(folder: str, seed: int) -> Callable[[int], tuple[str, str, str]]
         copy.parent.mkdir()
         (shutil.copytree if kind.root.is_dir() else shutil.copy)(kind.root, copy)
         file = copy / kind.file if kind.file else copy
-        file.write_bytes(_damaged(file, np.random.default_rng([seed, number])))
+        if number >= 0:  # the others show that what is sound is read
+            file.write_bytes(_damaged(file, np.random.default_rng([seed, number])))
         try:
             return (kind.name, *_outcome(kind, copy))
         finally:
