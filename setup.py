@@ -113,9 +113,7 @@ setup(
     license="Apache-2.0",
     packages=find_packages(include=["gluon_wgan", "gluon_wgan.*"]),
     package_data={
-        "gluon_wgan.data.portraits": ["*.csv.gz", "*.txt"],
-        "gluon_wgan.pages": ["*.html", "*.css", "*.js"],
-        "gluon_wgan.parity": ["*.html", "*.css"],
+        "gluon_wgan.reports": ["*.html", "*.css", "*.js"],
     },
     # MXNet 1.9.1 stops at NumPy 1.26, which has no wheel for Python 3.13.
     python_requires=">=3.9,<3.13",

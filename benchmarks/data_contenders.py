@@ -60,7 +60,7 @@ def prepare(folder: Path, backend: str, jobs: int, limit: Optional[int] = None) 
     """Return what lists, decodes, crops, resizes, stores and hashes the images, and flushes them to disk."""
     import numpy as np
 
-    from gluon_wgan.data.prepare import Preparation, prepare
+    from gluon_wgan.data.preparation import Preparation, prepare
     from gluon_wgan.data.resize import resize
     from gluon_wgan.data.sources import FolderSource, Source, sample
 

@@ -32,9 +32,9 @@ import gluon_wgan  # noqa: E402, F401  (makes MXNet importable)
 import numpy as np  # noqa: E402
 from mxnet import base, cpu, nd  # noqa: E402
 
-from gluon_wgan.config import TrainConfig, preset_config  # noqa: E402
-from gluon_wgan.optimizers import optimizer_arrays  # noqa: E402
-from gluon_wgan.wgan import WGAN  # noqa: E402
+from gluon_wgan.config.train_config import TrainConfig, preset_config  # noqa: E402
+from gluon_wgan.training.optimizers import optimizer_arrays  # noqa: E402
+from gluon_wgan.training.wgan import WGAN  # noqa: E402
 
 FRONTEND = (
     *("MXImperativeInvokeEx", "MXInvokeCachedOpEx", "MXAutogradBackwardEx"),

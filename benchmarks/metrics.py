@@ -22,12 +22,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from gluon_wgan import compat  # noqa: E402
-from gluon_wgan.data.prepare import Preparation, prepare  # noqa: E402
+from gluon_wgan.data.preparation import Preparation, prepare  # noqa: E402
 from gluon_wgan.data.sources import FolderSource  # noqa: E402
-from gluon_wgan.metrics import evaluate  # noqa: E402
-from gluon_wgan.metrics.faces import FaceFinder  # noqa: E402
+from gluon_wgan.metrics import all_metrics  # noqa: E402
+from gluon_wgan.metrics.face_rate import FaceFinder  # noqa: E402
 from gluon_wgan.metrics.features import FeatureNetwork, load_features  # noqa: E402
-from gluon_wgan.metrics.images import ChosenImages  # noqa: E402
+from gluon_wgan.metrics.image_sets import ChosenImages  # noqa: E402
 from gluon_wgan.metrics.swd import sliced_wasserstein  # noqa: E402
 
 SIZE, MANY = 64, 10_000
@@ -103,13 +103,13 @@ def copies(images: np.ndarray, by_opencv: np.ndarray) -> list[tuple[str, np.ndar
 
 def figures(real: ChosenImages, fake: ChosenImages, network: FeatureNetwork) -> dict[str, float]:
     """Return every figure of a set, by its name."""
-    ones, others = (evaluate.features_of(network, images, False).values for images in (real, fake))
+    ones, others = (all_metrics.features_of(network, images, False).values for images in (real, fake))
     found = [
-        *evaluate.sliced(real, fake, seed=0, threads=compat.usable_cores()),
-        *evaluate.frechet_distance(ones, others, {}),
-        *evaluate.kernel_distance(ones, others, 0, {}),
-        *evaluate.neighbourhoods(ones, others, {}),
-        *evaluate.face_rate(real, fake, FaceFinder()),
+        *all_metrics.sliced(real, fake, seed=0, threads=compat.usable_cores()),
+        *all_metrics.frechet_distance(ones, others, {}),
+        *all_metrics.kernel_distance(ones, others, 0, {}),
+        *all_metrics.neighbourhoods(ones, others, {}),
+        *all_metrics.face_rate(real, fake, FaceFinder()),
     ]
     return {figure.metric: figure.estimate.value for figure in found}
 
@@ -126,13 +126,13 @@ def print_times(images: np.ndarray, network: Optional[FeatureNetwork]) -> None:
     sliced_wasserstein(one, other, seed=0, threads=compat.usable_cores())
     print(f"  swd, no floor     {time.perf_counter() - start:7.1f}", flush=True)
     start = time.perf_counter()
-    ones, others = (evaluate.features_of(network, images, False).values for images in (one, other))
+    ones, others = (all_metrics.features_of(network, images, False).values for images in (one, other))
     print(f"  {network.name} features   {time.perf_counter() - start:7.1f}", flush=True)
     for name, found in (
-        ("fid", evaluate.frechet_distance(ones, others, {})),
-        ("kid", evaluate.kernel_distance(ones, others, 0, {})),
-        ("precision ...", evaluate.neighbourhoods(ones, others, {})),
-        ("face rate", evaluate.face_rate(one, other, FaceFinder())),
+        ("fid", all_metrics.frechet_distance(ones, others, {})),
+        ("kid", all_metrics.kernel_distance(ones, others, 0, {})),
+        ("precision ...", all_metrics.neighbourhoods(ones, others, {})),
+        ("face rate", all_metrics.face_rate(one, other, FaceFinder())),
     ):
         start = time.perf_counter()
         list(found)

@@ -29,10 +29,10 @@ from mxnet import nd  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from gluon_wgan.compat import usable_cores  # noqa: E402
-from gluon_wgan.config import TrainConfig  # noqa: E402
-from gluon_wgan.initializers import initialise  # noqa: E402
+from gluon_wgan.config.train_config import TrainConfig  # noqa: E402
 from gluon_wgan.models import build_critic  # noqa: E402
-from gluon_wgan.optimizers import build_optimizer, optimizer_arrays, step  # noqa: E402
+from gluon_wgan.models.initializers import initialise  # noqa: E402
+from gluon_wgan.training.optimizers import build_optimizer, optimizer_arrays, step  # noqa: E402
 
 LR, STEPS_A_ROUND, WARM_UP_ROUNDS = 1e-12, 5, 3
 GRADIENT_SIZE = 1e-3

@@ -26,8 +26,8 @@ os.environ.setdefault("OMP_NUM_THREADS", str(usable_cores()))
 
 import numpy as np  # noqa: E402
 
-from gluon_wgan.config import preset_config  # noqa: E402
-from gluon_wgan.presets import PRESETS  # noqa: E402
+from gluon_wgan.config.presets import PRESETS  # noqa: E402
+from gluon_wgan.config.train_config import preset_config  # noqa: E402
 
 WARM_UP = 2
 BASE = "gluon"
@@ -52,7 +52,7 @@ def measure(presets: list[str], rounds: int) -> tuple[Times, Times]:
     """Return the seconds of the critic steps and of the generator steps of each preset, by round."""
     from mxnet import cpu
 
-    from gluon_wgan.wgan import WGAN
+    from gluon_wgan.training.wgan import WGAN
 
     gans = {name: WGAN(preset_config(name), [cpu()]) for name in presets}
     real = np.random.default_rng(0).integers(0, 256, (64, 3, 64, 64), dtype=np.uint8)

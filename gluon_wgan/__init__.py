@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 from gluon_wgan import compat
 
 if TYPE_CHECKING:
-    from gluon_wgan.config import TrainConfig
+    from gluon_wgan.config.train_config import TrainConfig
     from gluon_wgan.data.resize import resize
-    from gluon_wgan.run.checkpoint import load_generator
-    from gluon_wgan.trainer import train
+    from gluon_wgan.training.checkpoint import load_generator
+    from gluon_wgan.training.trainer import train
 
 __version__ = "0.1.0"
 __all__ = ["TrainConfig", "load_generator", "resize", "train"]
 
 _HOMES = {
-    "TrainConfig": "gluon_wgan.config",
-    "load_generator": "gluon_wgan.run.checkpoint",
+    "TrainConfig": "gluon_wgan.config.train_config",
+    "load_generator": "gluon_wgan.training.checkpoint",
     "resize": "gluon_wgan.data.resize",
-    "train": "gluon_wgan.trainer",
+    "train": "gluon_wgan.training.trainer",
 }
 _NEED_MXNET = ("load_generator", "train")
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gluon_wgan.cli import resize_parity as parity_cli
+from gluon_wgan.cli.prepare import main as prepare
+from gluon_wgan.cli.runner import run_tool
 from gluon_wgan.data.store import open_store
-from gluon_wgan.pages.template import _MARK, write_page
-from gluon_wgan.parity import cli as parity_cli
-from gluon_wgan.prepare_cli import main as prepare
-from gluon_wgan.run import atomic
-from gluon_wgan.run.log import log_to_file
-from gluon_wgan.tool import run_tool
+from gluon_wgan.reports.template import _MARK, write_page
+from gluon_wgan.runs.log import log_to_file
+from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.text import csv_name, markdown_text, name_in_csv, printable
 
 EVIL = "\x1b]0;owned\x07\x1b[2Ja\rb\x9b31m\u202e"
@@ -101,5 +101,5 @@ def test_a_store_tells_who_trains_on_it_that_its_backend_aliases(tmp_path: Path)
 
 
 def test_atomic_files_leave_nothing_behind(tmp_path: Path) -> None:
-    atomic.write_bytes(tmp_path / "a", b"x")
+    atomic_files.write_bytes(tmp_path / "a", b"x")
     assert os.listdir(tmp_path) == ["a"]

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 
 def _parser() -> argparse.ArgumentParser:
-    from gluon_wgan.tool import SentenceParser
+    from gluon_wgan.cli.runner import SentenceParser
 
     parser = SentenceParser(prog="convert_weights.py", description=__doc__ or "")
     add = parser.add_argument
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Convert as the command line says and return the exit status: 0, or 2 for bad input."""
     try:
-        from gluon_wgan.tool import run_tool
+        from gluon_wgan.cli.runner import run_tool
     except ImportError as error:
         print(f"convert_weights.py: {error}", file=sys.stderr)
         return 2

@@ -16,7 +16,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gluon_wgan.config import (  # noqa: E402
+from gluon_wgan.cli.flags import REFERENCE_SWITCHES, REFERENCE_VALUES  # noqa: E402
+from gluon_wgan.config.checks import flag_of  # noqa: E402
+from gluon_wgan.config.presets import PRESETS  # noqa: E402
+from gluon_wgan.config.train_config import (  # noqa: E402
     CADENCE,
     LENGTH,
     MACHINE,
@@ -25,9 +28,6 @@ from gluon_wgan.config import (  # noqa: E402
     TrainConfig,
     preset_config,
 )
-from gluon_wgan.config_checks import flag_of  # noqa: E402
-from gluon_wgan.flags import REFERENCE_SWITCHES, REFERENCE_VALUES  # noqa: E402
-from gluon_wgan.presets import PRESETS  # noqa: E402
 
 PAGE = ROOT / "docs" / "configuration.md"
 FIDELITY = ROOT / "docs" / "fidelity.md"
@@ -44,7 +44,7 @@ ON_RESUME = {
 }
 INTRODUCTION = """# Options
 
-Made by `python tools/document_options.py` from `gluon_wgan/config.py`; change the options there.
+Made by `python tools/document_options.py` from `gluon_wgan/config/train_config.py`; change the options there.
 
 `--resume RUN_DIR` continues a run. The last column says whether an option may then differ from the run's own:
 what decides the numbers may not.

@@ -8,8 +8,8 @@ import mxnet as mx
 import numpy as np
 
 from benchmarks.contenders.sizes import BATCH, NC, SIZE
-from gluon_wgan.config import TrainConfig
-from gluon_wgan.wgan import WGAN
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.training.wgan import WGAN
 
 
 def build() -> tuple[Callable[[], None], Callable[[], None]]:

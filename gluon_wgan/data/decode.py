@@ -26,10 +26,10 @@ from typing import BinaryIO, Optional, Union
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from gluon_wgan.data import depth
-from gluon_wgan.data.foreign import HEAD_BYTES, describe_foreign
-from gluon_wgan.data.formats import formats_of
+from gluon_wgan.data import sample_depth
+from gluon_wgan.data.image_formats import formats_of
 from gluon_wgan.data.png_chunks import SIGNATURE, without_metadata
+from gluon_wgan.data.unsupported_files import HEAD_BYTES, describe_foreign
 
 COLOUR_HANDLING = "exif-applied,over-white,16-bit-by-257,first-frame,luma-601,transparent-and-zero-as-declared"
 """Names the rules above in the key of a store: a change of them must change it."""
@@ -83,7 +83,7 @@ def open_image(
 ) -> Image.Image:
     """Decode one image like `decode`, but return it in Pillow's hands, in mode RGB or L.
 
-    Its `info` has `gluon_wgan.data.depth.PEAK` if it is of 16 bits and uses 14 or fewer.
+    Its `info` has `gluon_wgan.data.sample_depth.PEAK` if it is of 16 bits and uses 14 or fewer.
     """
     formats = formats_of(name or (os.fspath(source) if isinstance(source, (str, PathLike)) else ""))
     try:
@@ -92,7 +92,7 @@ def open_image(
             file = _at_once(source)
             try:
                 return _open(file, formats, nc, max_pixels, bit_depth)
-            except (BadImage, depth.UnsupportedPixels, MemoryError, Image.DecompressionBombError):
+            except (BadImage, sample_depth.UnsupportedPixels, MemoryError, Image.DecompressionBombError):
                 raise
             except Exception:
                 pixels_alone = without_metadata(_content(file))
@@ -119,26 +119,26 @@ def is_image_file(path: Union[str, PathLike[str]]) -> bool:
 
 
 def _open(
-    file: depth.File, formats: tuple[str, ...], nc: int, max_pixels: Optional[int], bit_depth: Optional[int]
+    file: sample_depth.File, formats: tuple[str, ...], nc: int, max_pixels: Optional[int], bit_depth: Optional[int]
 ) -> Image.Image:
-    with depth.read_image(file, formats, bit_depth) as image:
+    with sample_depth.read_image(file, formats, bit_depth) as image:
         if max_pixels is not None and image.width * image.height > max_pixels:
             raise BadImage(f"{image.width}x{image.height} pixels, more than the limit of {max_pixels}")
-        raw = depth.raw_mode(image)
-        depth.scale_transparency(image, raw)
+        raw = sample_depth.raw_mode(image)
+        sample_depth.scale_transparency(image, raw)
         image.load()
-        low = depth.lower_bytes(file, image, raw, bit_depth)
-        peak = depth.peak_of(image) if bit_depth is None and depth.is_wide(image, raw) else None
-        depth.transpose(image)
+        low = sample_depth.lower_bytes(file, image, raw, bit_depth)
+        peak = sample_depth.peak_of(image) if bit_depth is None and sample_depth.is_wide(image, raw) else None
+        sample_depth.transpose(image)
         if low is not None:
-            depth.transpose(low)
-        opened = to_channels(_flattened(depth.eight_bit(image, low, bit_depth)), nc)
+            sample_depth.transpose(low)
+        opened = to_channels(_flattened(sample_depth.eight_bit(image, low, bit_depth)), nc)
     if peak is not None:
-        opened.info[depth.PEAK] = peak
+        opened.info[sample_depth.PEAK] = peak
     return opened
 
 
-def _at_once(source: Encoded) -> depth.File:
+def _at_once(source: Encoded) -> sample_depth.File:
     """Return bytes, and files of usual size, as something to read from memory: Pillow reads in small pieces."""
     if isinstance(source, (str, PathLike)):
         with open(source, "rb") as file:
@@ -147,7 +147,7 @@ def _at_once(source: Encoded) -> depth.File:
     return BytesIO(source) if isinstance(source, bytes) else source
 
 
-def _content(file: depth.File) -> bytes:
+def _content(file: sample_depth.File) -> bytes:
     """Return the whole of a file that is a PNG, or nothing."""
     with open(file, "rb") if isinstance(file, str) else nullcontext(file) as opened:
         opened.seek(0)

@@ -25,9 +25,9 @@ import numpy as np
 from tqdm import tqdm
 
 from gluon_wgan.data.shards import ShardedImages
-from gluon_wgan.data.sources.names import PackedNames
+from gluon_wgan.data.sources.packed_names import PackedNames
 from gluon_wgan.errors import UserError
-from gluon_wgan.progress import redraw_seconds
+from gluon_wgan.utils.progress_bars import redraw_seconds
 from gluon_wgan.utils.text import name_in_csv
 from gluon_wgan.utils.untrusted import read_csv, read_json_object
 
@@ -65,7 +65,7 @@ class Store:
 
     @property
     def made_from(self) -> dict[str, Any]:
-        """Everything that decided the pixels; see `gluon_wgan.data.recipe.recipe`."""
+        """Everything that decided the pixels; see `gluon_wgan.data.preprocessing_spec.recipe`."""
         return self.meta["made_from"]
 
     @property

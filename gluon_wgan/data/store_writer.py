@@ -22,9 +22,9 @@ from typing import Any, Optional
 
 import numpy as np
 
-from gluon_wgan.data.atomic import flush_to_disk, replace_file
-from gluon_wgan.data.growing import GrowingFile
 from gluon_wgan.data.store import FORMAT_VERSION, META, NAME_ENDS, NAMES, SKIPPED, shard_name
+from gluon_wgan.utils.append_file import GrowingFile
+from gluon_wgan.utils.atomic_folders import flush_to_disk, replace_file
 from gluon_wgan.utils.folders import named_as, remove_ours
 from gluon_wgan.utils.text import csv_name
 from gluon_wgan.utils.untrusted import read_json_object
@@ -51,7 +51,7 @@ class StoreWriter:
     folder
         Where to write; it exists.
     key, made_from
-        See `gluon_wgan.data.recipe`.
+        See `gluon_wgan.data.preprocessing_spec`.
     row
         Shape of one image: (channels, size, size).
     per_shard

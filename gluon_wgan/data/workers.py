@@ -24,12 +24,12 @@ from typing import Any, BinaryIO, Callable, Optional
 
 import numpy as np
 
-from gluon_wgan.data.conveyor import Conveyor, Job
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.geometry import CROP, Box, fit
 from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.data.sources import Source
 from gluon_wgan.errors import UserError
+from gluon_wgan.utils.work_queue import Conveyor, Job
 
 Failures = list[tuple[int, str]]
 """Number of each image that could not be used, and why."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gluon_wgan.config import TrainConfig
+from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.models import build_critic, build_generator
 from gluon_wgan.models.blocks import halvings

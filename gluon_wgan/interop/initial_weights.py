@@ -11,14 +11,14 @@ import numpy as np
 from mxnet import nd
 from mxnet.gluon import HybridBlock
 
-from gluon_wgan.config import TrainConfig, read_config
-from gluon_wgan.config_checks import flag_of
+from gluon_wgan.config.checks import flag_of
+from gluon_wgan.config.train_config import TrainConfig, read_config
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.interop import torch_files
 from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
-from gluon_wgan.interop.network import config_of, network_from_state, role_of
-from gluon_wgan.interop.params_file import read_params
-from gluon_wgan.run.checkpoint_folders import MANIFEST, check_checkpoint, newest_whole_checkpoint
+from gluon_wgan.interop.network_weights import config_of, network_from_state, role_of
+from gluon_wgan.runs.checkpoints import MANIFEST, check_checkpoint, newest_whole_checkpoint
+from gluon_wgan.utils.params_file import read_params
 
 FLAGS = {GENERATOR: "--net-g", CRITIC: "--net-d"}
 _LETTERS = {GENERATOR: "G", CRITIC: "D"}

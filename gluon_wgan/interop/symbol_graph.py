@@ -13,8 +13,8 @@ from mxnet.base import MXNetError
 from mxnet.gluon import HybridBlock, SymbolBlock
 
 from gluon_wgan.errors import UserError, last_line
-from gluon_wgan.interop.params_file import read_params
 from gluon_wgan.models.layers import GreyDeconvolution
+from gluon_wgan.utils.params_file import read_params
 
 INPUT = "latents"
 SYMBOL, PARAMS = "generator-symbol.json", "generator-0000.params"

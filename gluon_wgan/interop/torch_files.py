@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.run import atomic
+from gluon_wgan.utils import atomic_files
 
 # Before it, a crafted file could break out of the reader that refuses code (CVE-2026-24747, CVE-2025-32434).
 OLDEST_SAFE = (2, 10)
@@ -45,4 +45,4 @@ def write_state_dict(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     state = OrderedDict((name, torch.from_numpy(np.array(array))) for name, array in arrays.items())
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    atomic.write_bytes(path, buffer.getvalue())
+    atomic_files.write_bytes(path, buffer.getvalue())

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.errors import UserError, remedy
-from gluon_wgan.interop import gluon_folder, torch_files
+from gluon_wgan.interop import gluon_checkpoints, torch_files
 from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
 from gluon_wgan.interop.generator_config import FILE, generator_config, read_generator_config
-from gluon_wgan.interop.network import Network, network_from_state, role_of, state_of
-from gluon_wgan.interop.new_folder import new_folder, refuse_taken
+from gluon_wgan.interop.network_weights import Network, network_from_state, role_of, state_of
 from gluon_wgan.interop.plain_torch_files import read_state_dict
-from gluon_wgan.run import atomic
-from gluon_wgan.run.checkpoint_folders import MANIFEST, check_checkpoint, newest_whole_checkpoint
+from gluon_wgan.runs.checkpoints import MANIFEST, check_checkpoint, newest_whole_checkpoint
+from gluon_wgan.utils import atomic_files
+from gluon_wgan.utils.new_folder import new_folder, refuse_taken
 
 LETTERS = {GENERATOR: "G", CRITIC: "D"}
 _NAME = re.compile(r"net([GD])_epoch_(\d+)\.pth")
@@ -78,7 +78,7 @@ def _convert(source: Path, out: Path, config: Optional[Path], roles: tuple[str, 
     if not source.exists():
         raise UserError(f"There is no {source}: name .pth files of the authors' code, or a run directory.")
     source = _checkpoint_of_the_reference(source)
-    if source.is_dir() and gluon_folder.is_gluon_folder(source):
+    if source.is_dir() and gluon_checkpoints.is_gluon_folder(source):
         if config is not None:
             raise UserError(f"--config {config} belongs to .pth files, and {source} holds none: leave it out.")
         return _to_torch(source, out, roles)
@@ -124,10 +124,10 @@ def _to_gluon(source: Path, out: Path, config: Optional[Path], roles: tuple[str,
     if config is not None and networks[0].role != GENERATOR:
         raise UserError(f"--config {config} describes a generator, and {source} holds none: leave it out.")
     _refuse_strangers(networks)
-    hashes = {path.name: atomic.sha256_of(path) for path in files}
+    hashes = {path.name: atomic_files.sha256_of(path) for path in files}
     counts = {network.role: network.counts for network in networks}
     with new_folder(out) as folder:
-        gluon_folder.write_folder(folder, networks, gluon_folder.Origin(epoch, ngpu, hashes, counts))
+        gluon_checkpoints.write_folder(folder, networks, gluon_checkpoints.Origin(epoch, ngpu, hashes, counts))
     return Conversion(files, sorted(out.iterdir()))
 
 
@@ -160,11 +160,11 @@ def _refuse_strangers(networks: list[Network]) -> None:
 
 def _to_torch(source: Path, out: Path, roles: tuple[str, ...]) -> Conversion:
     torch_files.import_torch()
-    read, networks, origin = gluon_folder.read_folder(source, roles)
+    read, networks, origin = gluon_checkpoints.read_folder(source, roles)
     with new_folder(out) as folder:
         for network in networks:
             name = f"net{LETTERS[network.role]}_epoch_{origin.epoch}.pth"
             torch_files.write_state_dict(folder / name, state_of(network))
             if network.role == GENERATOR:
-                atomic.write_json(folder / FILE, generator_config(network.config, origin.ngpu))
+                atomic_files.write_json(folder / FILE, generator_config(network.config, origin.ngpu))
     return Conversion([read], sorted(out.iterdir()))

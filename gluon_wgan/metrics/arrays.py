@@ -17,7 +17,7 @@ from gluon_wgan.data.sources import Source
 from gluon_wgan.data.sources.subset import sample
 from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError
-from gluon_wgan.metrics.images import room_for
+from gluon_wgan.metrics.image_sets import room_for
 
 ARRAY_SUFFIXES = (".npy", ".npz")
 _USUAL_NAMES = ("arr_0", "samples", "images", "x")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from gluon_wgan.config import TrainConfig
-from gluon_wgan.data.load import cache_directory
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.data.prepared_data import cache_directory
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.metrics.features import INCEPTION_ADDRESS, INCEPTION_BYTES, INCEPTION_SHA256
-from gluon_wgan.run.atomic import sha256_of
+from gluon_wgan.utils.atomic_files import sha256_of
 
 _BLOCK, _SECONDS = 1 << 20, 30
 

@@ -13,11 +13,11 @@ from mxnet import Context, nd
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.interop.plain_torch_files import read_state_dict
-from gluon_wgan.metrics.images import ImageSet
+from gluon_wgan.metrics.image_sets import ImageSet
 from gluon_wgan.metrics.inception import SIDE, Inception
 from gluon_wgan.metrics.model_zoo import classifier, scale_of, side_of
+from gluon_wgan.metrics.network_resize import RULES, resized
 from gluon_wgan.metrics.random_network import random_network
-from gluon_wgan.metrics.resizing import RULES, resized
 from gluon_wgan.utils.untrusted import open_regular
 
 RANDOM, INCEPTION = "random", "inception"

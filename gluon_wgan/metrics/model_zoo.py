@@ -9,7 +9,7 @@ from mxnet import Context, gluon, sym
 
 from gluon_wgan.compat import import_gluoncv
 from gluon_wgan.errors import UserError
-from gluon_wgan.sampling import load_weights
+from gluon_wgan.models.inference import load_weights
 
 _SIDES = {"inceptionv3": 299, "xception": 299, "xception71": 299}
 _SIDE, _CIFAR, _CIFAR_SIDE = 224, "cifar_", 32

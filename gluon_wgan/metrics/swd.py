@@ -15,10 +15,10 @@ from functools import partial
 import numpy as np
 from tqdm import tqdm
 
-from gluon_wgan.metrics.images import ImageSet
-from gluon_wgan.metrics.intervals import PARTS, Estimate, of_eighths
+from gluon_wgan.metrics.confidence_intervals import PARTS, Estimate, of_eighths
+from gluon_wgan.metrics.image_sets import ImageSet
 from gluon_wgan.metrics.pyramid import laplacian_level, sides
-from gluon_wgan.progress import redraw_seconds
+from gluon_wgan.utils.progress_bars import redraw_seconds
 
 PATCH = 7
 PATCHES = 128

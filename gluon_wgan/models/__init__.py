@@ -6,7 +6,7 @@ from typing import Any
 
 from mxnet.gluon import HybridBlock
 
-from gluon_wgan.config import TrainConfig
+from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.models.dcgan import DCGANCritic, DCGANGenerator
 from gluon_wgan.models.lite import LiteCritic, LiteGenerator

@@ -7,7 +7,7 @@ from typing import Optional
 
 from mxnet.gluon import HybridBlock, nn
 
-from gluon_wgan.config import TrainConfig
+from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.models.layers import ExactLeakyReLU, GreyDeconvolution, LayerNorm
 
 # Slope of the critic's LeakyReLU for negative input (reference, models/dcgan.py).

@@ -9,7 +9,7 @@ from types import ModuleType
 
 from mxnet.gluon import HybridBlock, nn
 
-from gluon_wgan.config import TrainConfig
+from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.models.blocks import (
     add_extra_layers,
     critic_style,

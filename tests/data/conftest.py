@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gluon_wgan.data.prepare import Preparation, prepare
+from gluon_wgan.data.preparation import Preparation, prepare
 from gluon_wgan.data.sources import Source
 from gluon_wgan.data.store import Store
 from tests.conftest import skip_unless_ci

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gluon_wgan import portraits_cli
-from gluon_wgan.data.portraits.listing import Portrait, PortraitList
 from gluon_wgan.errors import UserError
+from tools.portraits import cli
+from tools.portraits.listing import Portrait, PortraitList
 
 COUNT = 6
 
@@ -73,8 +73,8 @@ def paint_gallery(tmp_path: Path, rng: np.random.Generator) -> Gallery:
 
 
 def use_list(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    monkeypatch.setattr("gluon_wgan.data.sources.portraits.LIST", path)
-    monkeypatch.setattr("gluon_wgan.portraits_cli.LIST", path)
+    monkeypatch.setattr("tools.portraits.source.LIST", path)
+    monkeypatch.setattr("tools.portraits.cli.LIST", path)
 
 
 def refusal(run: Callable[[], object]) -> str:
@@ -87,7 +87,7 @@ def refusal(run: Callable[[], object]) -> str:
 
 def one_sentence(capsys: pytest.CaptureFixture[str], *words: object) -> str:
     capsys.readouterr()
-    assert portraits_cli.main([str(word) for word in words]) == 2
+    assert cli.main([str(word) for word in words]) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said.startswith("rebuild_portraits.py: ") and said.endswith(".") and "Traceback" not in said
     return said

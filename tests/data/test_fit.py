@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from gluon_wgan.config import TrainConfig
+from gluon_wgan.cli.prepare import main
+from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.geometry import fit
-from gluon_wgan.data.load import prepare_data, way_of
+from gluon_wgan.data.prepared_data import prepare_data, way_of
 from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.data.store import open_store
 from gluon_wgan.errors import UserError
-from gluon_wgan.prepare_cli import main
 
 SHAPES = [(40, 50), (50, 40), (64, 64), (7, 90), (91, 6), (33, 100), (640, 3), (16, 16)]
 FILTERS = {"pil-bilinear": Image.Resampling.BILINEAR, "pil-lanczos": Image.Resampling.LANCZOS}

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gluon_wgan.cli import main as train_main
-from gluon_wgan.cli import resolve
-from gluon_wgan.config import TrainConfig
-from gluon_wgan.data.load import prepare_data
-from gluon_wgan.data.recipe import other_ways
+from gluon_wgan.cli.prepare import main as prepare_main
+from gluon_wgan.cli.train import main as train_main
+from gluon_wgan.cli.train import resolve
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.data.prepared_data import prepare_data
+from gluon_wgan.data.preprocessing_spec import other_ways
 from gluon_wgan.data.store import Store, open_store, shard_name
 from gluon_wgan.errors import UserError
-from gluon_wgan.prepare_cli import main as prepare_main
-from gluon_wgan.run.directory import RunDirectory
+from gluon_wgan.runs.directory import RunDirectory
 
 SMALL = ["--ngf", "4", "--ndf", "4", "--batch-size", "4", "--gen-iters", "1", "--warmup-iters", "0", "--n-critic", "1"]
 
@@ -97,7 +97,7 @@ def test_another_version_of_the_library_makes_a_new_store_but_no_old_run_goes_on
     cache, run = tmp_path / "cache", tmp_path / "run"
     words = ["--num-faces", "12", "--image-size", "16", *SMALL, "--cache-dir", str(cache)]
     assert train_main([*words, "--out", str(run)]) == 0
-    monkeypatch.setattr("gluon_wgan.data.recipe.library_versions", lambda backend: {"pillow": "1.2.3"})
+    monkeypatch.setattr("gluon_wgan.data.preprocessing_spec.library_versions", lambda backend: {"pillow": "1.2.3"})
     capsys.readouterr()
     assert train_main(["--resume", str(run), "--gen-iters", "2"]) == 2
     said = capsys.readouterr().err

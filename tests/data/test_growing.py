@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluon_wgan.data.growing import GrowingFile
+from gluon_wgan.utils.append_file import GrowingFile
 
 
 def test_what_follows_the_known_beginning_is_cut_off(tmp_path: Path) -> None:

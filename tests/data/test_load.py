@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gluon_wgan.config import TrainConfig
-from gluon_wgan.data.load import find_source, prepare_data
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.data.prepared_data import find_source, prepare_data
 from gluon_wgan.errors import UserError
 
 

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluon_wgan.config import TrainConfig, preset_config
-from gluon_wgan.crops import NAMED_CROPS
-from gluon_wgan.data.load import find_source, prepare_data
+from gluon_wgan.cli.flags import build_parser, chosen_options
+from gluon_wgan.config.crops import NAMED_CROPS
+from gluon_wgan.config.train_config import TrainConfig, preset_config
+from gluon_wgan.data.prepared_data import find_source, prepare_data
 from gluon_wgan.data.sources import DrawnFacesSource, FolderSource, SubsetSource, sample, take
-from gluon_wgan.data.sources.names import pack_names
+from gluon_wgan.data.sources.packed_names import pack_names
 from gluon_wgan.errors import UserError
-from gluon_wgan.flags import build_parser, chosen_options
 from tests.data import containers as made
 
 
@@ -148,7 +148,7 @@ def test_a_deep_folder(tmp_path: Path) -> None:
         subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)  # deeper than Python's own remover can go
 
 
-# From the sources that gluon_wgan/crops.py names: side of the square, and its upper left corner, by hand.
+# From the sources that gluon_wgan/config/crops.py names: side of the square, and its upper left corner, by hand.
 BY_HAND = {
     "celeba": (108, (178 - 108) // 2, (218 - 108) // 2),
     "celeba-128": (128, 89 - 64, 121 - 64),

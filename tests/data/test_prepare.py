@@ -21,14 +21,14 @@ import PIL
 import pytest
 from PIL import Image
 
-from gluon_wgan.data import prepare as prepare_module
-from gluon_wgan.data.atomic import completing, locked
+from gluon_wgan.data import preparation as prepare_module
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.recipe import recipe, recipe_key
+from gluon_wgan.data.preprocessing_spec import recipe, recipe_key
 from gluon_wgan.data.sources import DrawnFacesSource, FolderSource, ListSource
 from gluon_wgan.data.store import Store
 from gluon_wgan.data.store_writer import read_journal
 from gluon_wgan.errors import UserError
+from gluon_wgan.utils.atomic_folders import completing, locked
 
 Prepare = Callable[..., Store]
 WritePictures = Callable[..., Path]
@@ -37,7 +37,7 @@ WritePictures = Callable[..., Path]
 SCRIPT = """
 import sys
 from gluon_wgan.data import store_writer
-from gluon_wgan.data.prepare import Preparation, prepare
+from gluon_wgan.data.preparation import Preparation, prepare
 from gluon_wgan.data.sources import DrawnFacesSource
 store_writer.JOURNAL_SECONDS = 0.02
 how = Preparation(size=16, resize="pil", crop=None, nc=1, strict=False, jobs=2, progress=False)

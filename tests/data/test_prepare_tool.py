@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gluon_wgan.data.atomic import locked
+from gluon_wgan.cli.prepare import main
 from gluon_wgan.data.store import Store, open_store
 from gluon_wgan.data.store_writer import read_journal
-from gluon_wgan.prepare_cli import main
+from gluon_wgan.utils.atomic_folders import locked
 
 WritePictures = Callable[..., Path]
 
@@ -28,7 +28,7 @@ WritePictures = Callable[..., Path]
 EAGER = """
 import sys
 from gluon_wgan.data import store_writer
-from gluon_wgan.prepare_cli import main
+from gluon_wgan.cli.prepare import main
 store_writer.JOURNAL_SECONDS = 0.05
 sys.exit(main(sys.argv[1:]))
 """

@@ -16,9 +16,9 @@ import pytest
 import zstandard
 from pyarrow import parquet
 
-from gluon_wgan.config import TrainConfig
+from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.load import find_source
+from gluon_wgan.data.prepared_data import find_source
 from gluon_wgan.data.sources import ParquetSource, Source, named_source, recognise, source_of
 from gluon_wgan.errors import UserError
 from tests.data import containers as made

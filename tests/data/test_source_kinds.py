@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluon_wgan.config import TrainConfig
-from gluon_wgan.data.load import find_source, recognisable_roots
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.data.prepared_data import find_source, recognisable_roots
 from gluon_wgan.data.sources import Source, recognise, source_of
 from gluon_wgan.errors import UserError
 from tests.data import containers as made

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gluon_wgan.data import prepare as prepare_module
+from gluon_wgan.cli.prepare import main
+from gluon_wgan.data import preparation as prepare_module
 from gluon_wgan.data.store import open_store
 from gluon_wgan.data.workers import run_task
-from gluon_wgan.prepare_cli import main
 
 FACES = ["--dataset", "drawn-faces", "--num-faces", "8", "--image-size", "16", "--jobs", "1"]
 

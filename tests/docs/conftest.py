@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gluon_wgan import trainer
-from gluon_wgan.config import TrainConfig
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.training import trainer
 from tests.browser import browse
 from tests.docs.markdown import REPOSITORY
 

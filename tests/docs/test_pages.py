@@ -12,8 +12,8 @@ from urllib.parse import unquote
 import pytest
 
 import gluon_wgan
-from gluon_wgan.cli import resolve
-from gluon_wgan.flags import chosen_options
+from gluon_wgan.cli.flags import chosen_options
+from gluon_wgan.cli.train import resolve
 from tests.docs.markdown import PAGES, REPOSITORY, Command, anchors, commands, python_blocks, targets
 
 LARGEST_PICTURE = 300_000

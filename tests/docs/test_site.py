@@ -112,7 +112,7 @@ BROKEN = {
     "[a](../none/outside.txt)": "none/outside.txt",
     "![a](none.png)": "none.png",
     "```{eval-rst}\n:func:`gluon_wgan.no_role`\n```": "gluon_wgan.no_role",
-    "```{eval-rst}\n.. autofunction:: gluon_wgan.streams.no_function\n```": "no_function",
+    "```{eval-rst}\n.. autofunction:: gluon_wgan.utils.seeding.no_function\n```": "no_function",
 }
 
 

@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from gluon_wgan.metrics.images import ChosenImages
+from gluon_wgan.metrics.image_sets import ChosenImages
 
 
 @pytest.fixture

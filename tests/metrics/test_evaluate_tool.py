@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluon_wgan.cli import main as train_main
+from gluon_wgan.cli.evaluate import main
+from gluon_wgan.cli.prepare import main as prepare_main
+from gluon_wgan.cli.train import main as train_main
 from gluon_wgan.data.store import open_store
-from gluon_wgan.evaluate_cli import main
+from gluon_wgan.generators.latents import draw_groups
+from gluon_wgan.generators.load import open_trained
+from gluon_wgan.generators.sampler import Artist
 from gluon_wgan.metrics import fid as frechet
 from gluon_wgan.metrics.random_network import random_network
-from gluon_wgan.pages.evaluations import differing, figure_of
-from gluon_wgan.prepare_cli import main as prepare_main
-from gluon_wgan.using.drawing import Artist
-from gluon_wgan.using.latents import draw_groups
-from gluon_wgan.using.trained import open_trained
+from gluon_wgan.runs.evaluations import differing, figure_of
 
 FACES = ["--dataset", "drawn-faces", "--num-faces", "60", "--image-size", "32"]
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from gluon_wgan.metrics import swd
-from gluon_wgan.metrics.faces import FaceFinder, count_faces
-from gluon_wgan.metrics.images import ChosenImages
+from gluon_wgan.metrics.face_rate import FaceFinder, count_faces
+from gluon_wgan.metrics.image_sets import ChosenImages
 
 
 class Recorder:

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gluon_wgan.config import TrainConfig
-from gluon_wgan.data.prepare import Preparation, prepare_at
+from gluon_wgan.cli.evaluate import main
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.data.preparation import Preparation, prepare_at
 from gluon_wgan.data.sources.folder import FolderSource
 from gluon_wgan.data.store import open_store
 from gluon_wgan.errors import UserError
-from gluon_wgan.evaluate_cli import main
-from gluon_wgan.metrics import given, images
-from gluon_wgan.metrics.evaluate import Figure
-from gluon_wgan.metrics.intervals import Estimate
-from gluon_wgan.metrics.lines import HEAD, as_line, as_row
+from gluon_wgan.metrics import given_images, image_sets
+from gluon_wgan.metrics.all_metrics import Figure
+from gluon_wgan.metrics.confidence_intervals import Estimate
+from gluon_wgan.metrics.result_lines import HEAD, as_line, as_row
 
 NAN = float("nan")
 
@@ -45,20 +45,20 @@ def test_pictures_are_cropped_and_resized_as_a_runs_images(pictures: Path) -> No
     config = TrainConfig(
         data_root=str(pictures), image_size=16, nc=1, resize="pil-nearest", crop=(4, 6, 20, 22), batch_size=8
     )
-    store = given.like_run(pictures, config)
+    store = given_images.like_run(pictures, config)
     expected = [np.asarray(Image.open(path).convert("L"))[6:22, 4:20] for path in sorted(pictures.glob("*.png"))]
     np.testing.assert_array_equal(np.asarray(store.images)[:, 0], expected)
 
 
 def test_a_store_of_any_size_says_how_pictures_are_prepared(pictures: Path, store_of_28: Path) -> None:
     for judged, real in ((pictures, store_of_28), (store_of_28, pictures)):
-        one, other = given.pair(judged, real, 100, 0)
+        one, other = given_images.pair(judged, real, 100, 0)
         made = one if judged == pictures else other
         assert made.images.shape == (20, 1, 28, 28)
         assert made.made_from["resize"] == "pil-box" and made.made_from["crop"] is None
         assert {one.path, other.path} > {store_of_28}
         assert (other if real == store_of_28 else one).path == store_of_28
-    assert given.like_store(store_of_28, open_store(store_of_28)).path == store_of_28
+    assert given_images.like_store(store_of_28, open_store(store_of_28)).path == store_of_28
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_what_holds_no_images_is_one_sentence(
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").write_bytes(b"nothing known")
     with pytest.raises(UserError, match=complaint) as caught:
-        given.pair(tmp_path / judged, tmp_path / real, 100, 0)
+        given_images.pair(tmp_path / judged, tmp_path / real, 100, 0)
     # Nothing here is a damaged store, and no flag of another tool helps.
     assert "delete" not in str(caught.value) and "--dataset" not in str(caught.value)
 
@@ -121,7 +121,7 @@ def test_what_is_not_known_is_null_and_said() -> None:
 
 def test_no_room_for_drawn_images_is_one_sentence() -> None:
     with pytest.raises(UserError, match=r"99,999,999,999 drawn images.*TMPDIR"):
-        images.room_for((99_999_999_999, 3, 1024, 1024))
-    room = images.room_for((2, 3, 4, 4))
+        image_sets.room_for((99_999_999_999, 3, 1024, 1024))
+    room = image_sets.room_for((2, 3, 4, 4))
     room[:] = 7
     assert room.shape == (2, 3, 4, 4) and room.sum() == 7 * room.size

@@ -16,8 +16,8 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.interop.plain_torch_files import read_state_dict
 from gluon_wgan.metrics import features
 from gluon_wgan.metrics.features import inception_of, load_features
-from gluon_wgan.metrics.images import ChosenImages
-from gluon_wgan.run.atomic import sha256_of
+from gluon_wgan.metrics.image_sets import ChosenImages
+from gluon_wgan.utils.atomic_files import sha256_of
 
 
 def random_state(torch: ModuleType, network: Any) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluon_wgan.metrics import evaluate
-from gluon_wgan.metrics.intervals import Estimate, eighths, hull, wilson
+from gluon_wgan.metrics import all_metrics
+from gluon_wgan.metrics.confidence_intervals import Estimate, eighths, hull, wilson
 
 NAN = float("nan")
 
@@ -20,13 +20,13 @@ def drawn(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def figures(real: np.ndarray, fake: np.ndarray) -> dict[str, Estimate]:
-    found = [*evaluate.kernel_distance(real, fake, 0, {}), *evaluate.neighbourhoods(real, fake, {})]
+    found = [*all_metrics.kernel_distance(real, fake, 0, {}), *all_metrics.neighbourhoods(real, fake, {})]
     return {figure.metric: figure.estimate for figure in found}
 
 
 def test_intervals_hold_what_other_draws_give(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     # Enough of each to see an error that is half of what it should be; all subsets are the whole set here.
-    monkeypatch.setattr(evaluate, "KID_SUBSETS", 2)
+    monkeypatch.setattr(all_metrics, "KID_SUBSETS", 2)
     draws = 80
     found = [figures(*drawn(rng, 160)) for _ in range(draws)]
     for name in found[0]:
@@ -40,22 +40,22 @@ def test_intervals_hold_what_other_draws_give(rng: np.random.Generator, monkeypa
 
 def test_a_kernel_distance_of_one_subset_has_an_interval(rng: np.random.Generator) -> None:
     real, fake = drawn(rng, 40)
-    (figure,) = evaluate.kernel_distance(real, fake, 0, {})
+    (figure,) = all_metrics.kernel_distance(real, fake, 0, {})
     assert figure.estimate.high - figure.estimate.low > 0.1 * figure.estimate.value
     assert figure.floor is not None and figure.floor.low < figure.floor.value < figure.floor.high
-    (few,) = evaluate.kernel_distance(real[:14], fake[:14], 0, {})
+    (few,) = all_metrics.kernel_distance(real[:14], fake[:14], 0, {})
     assert np.isnan(few.estimate.low) and np.isfinite(few.estimate.value)
 
 
 def test_shares_of_all_and_of_none_are_not_certain(rng: np.random.Generator) -> None:
     real, fake = drawn(rng, 60)
-    far = {figure.metric: figure.estimate for figure in evaluate.neighbourhoods(real, fake + 100, {})}
+    far = {figure.metric: figure.estimate for figure in all_metrics.neighbourhoods(real, fake + 100, {})}
     expected = scipy.stats.binomtest(0, 60).proportion_ci(method="wilson").high
     for name in ("precision", "recall", "coverage"):
         assert far[name] == pytest.approx((0, 0, expected))
         assert far[name].low == 0
     assert far["density"].value == 0 and np.isnan(far["density"].high)
-    near = {figure.metric: figure.estimate for figure in evaluate.neighbourhoods(real, real, {})}
+    near = {figure.metric: figure.estimate for figure in all_metrics.neighbourhoods(real, real, {})}
     for name in ("precision", "recall", "coverage"):
         assert near[name] == pytest.approx((1, 1 - expected, 1))
 
@@ -64,7 +64,7 @@ def test_shares_of_all_and_of_none_are_not_certain(rng: np.random.Generator) -> 
 def test_no_interval_leaves_the_possible(seed: int) -> None:
     rng = np.random.default_rng(seed)
     real, fake = rng.standard_normal((60, 6)), rng.standard_normal((60, 6)) + 1.5
-    for figure in evaluate.neighbourhoods(real, fake, {}):
+    for figure in all_metrics.neighbourhoods(real, fake, {}):
         assert 0 <= figure.estimate.low <= figure.estimate.value <= figure.estimate.high
         assert figure.metric == "density" or figure.estimate.high <= 1
 

@@ -16,7 +16,7 @@ from mxnet.gluon import nn
 from gluon_wgan.compat import import_gluoncv
 from gluon_wgan.errors import UserError
 from gluon_wgan.metrics.features import load_features
-from gluon_wgan.metrics.images import ChosenImages
+from gluon_wgan.metrics.image_sets import ChosenImages
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CIFAR10 = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))

@@ -16,7 +16,7 @@ from PIL import Image
 
 from gluon_wgan.metrics import fid
 from gluon_wgan.metrics.features import load_features
-from gluon_wgan.metrics.images import ChosenImages
+from gluon_wgan.metrics.image_sets import ChosenImages
 
 SHA256 = "0853804487fb91c145f8f64ecacb39976335786af50b578f6940e84a25f26022"
 """Of the weights; figures of other weights are not comparable, so this must never change silently."""

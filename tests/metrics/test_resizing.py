@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.metrics.faces import FaceFinder
-from gluon_wgan.metrics.images import ChosenImages
-from gluon_wgan.metrics.resizing import resized
+from gluon_wgan.metrics.face_rate import FaceFinder
+from gluon_wgan.metrics.image_sets import ChosenImages
+from gluon_wgan.metrics.network_resize import resized
 
 
 @pytest.mark.parametrize(("height", "width", "side"), [(64, 64, 299), (32, 32, 299), (300, 320, 299), (17, 9, 40)])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gluon_wgan.evaluate_cli import main
+from gluon_wgan.cli.evaluate import main
 from gluon_wgan.metrics.arrays import read_array
 from gluon_wgan.metrics.random_network import random_network
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gluon_wgan.metrics import swd
-from gluon_wgan.metrics.images import ChosenImages
+from gluon_wgan.metrics.image_sets import ChosenImages
 from gluon_wgan.metrics.pyramid import laplacian_level, sides
 from gluon_wgan.metrics.swd import DIRECTIONS, PATCHES, REPEATS, sliced_wasserstein
 

@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def _files(count: int, seed: int, folder: Path) -> int:
-    from gluon_wgan.utils.expendable import Died, ExpendableProcess
+    from gluon_wgan.utils.disposable_process import Died, ExpendableProcess
 
     worker = ExpendableProcess(fuzz_files.make_worker, str(folder), seed, seconds=SECONDS_PER_FILE)
     kinds = fuzz_files.kinds_in(folder)

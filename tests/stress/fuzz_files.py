@@ -22,8 +22,8 @@ from gluon_wgan.data.store import open_store
 from gluon_wgan.data.store_writer import read_journal
 from gluon_wgan.errors import UserError
 from gluon_wgan.interop.plain_torch_files import read_state_dict
-from gluon_wgan.reproduction.plan import read_plan
 from tests.stress.fuzz_sources import damage
+from tools.reproduction.plan import read_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--dataset", "drawn-faces", "--num-faces", "16", "--image-size", "16", "--batch-size", "8", "--ngf", "4"]
@@ -186,18 +186,18 @@ def _tool(main: Callable[[list[str]], int], words: list[str]) -> None:
 
 
 def _page(run: Path) -> None:
-    from gluon_wgan.pages.run_cli import main
+    from gluon_wgan.cli.report import main
 
     _tool(main, [str(run)])
 
 
 def _resume(run: Path) -> None:
-    from gluon_wgan.cli import main
+    from gluon_wgan.cli.train import main
 
     _tool(main, ["--resume", str(run), "--gen-iters", "3", "--cache-dir", str(run.parents[1] / "cache")])
 
 
 def _export(run: Path) -> None:
-    from gluon_wgan.export_cli import main
+    from gluon_wgan.cli.export import main
 
     _tool(main, [str(run), "--format", "gluon", "--out", str(run.parent / "exported")])

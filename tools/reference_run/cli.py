@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan import __version__, compat
-from gluon_wgan.cli import DIVERGED, resolve
-from gluon_wgan.config import TrainConfig
-from gluon_wgan.flags import build_parser, chosen_options
+from gluon_wgan.cli.flags import build_parser, chosen_options
+from gluon_wgan.cli.runner import run_tool
+from gluon_wgan.cli.train import DIVERGED, resolve
+from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.interop.torch_files import import_torch
-from gluon_wgan.run.log import log_to_terminal
-from gluon_wgan.tool import run_tool
+from gluon_wgan.runs.log import log_to_terminal
 from tools.reference_run.options import (
     FOREIGN,
     follow_pytorch,
@@ -77,9 +77,9 @@ def _train(config: TrainConfig, resume: Optional[Path], arguments: argparse.Name
     # Imported here because PyTorch reads its number of threads when it is loaded.
     import torch
 
-    from gluon_wgan.interrupt import Interrupted
-    from gluon_wgan.running import open_run, train_in
-    from gluon_wgan.session import Diverged
+    from gluon_wgan.training.loop import Diverged
+    from gluon_wgan.training.run_training import open_run, train_in
+    from gluon_wgan.training.signals import Interrupted
     from tools.reference_run.device import choose_device, set_arithmetic
     from tools.reference_run.engine import ReferenceEngine
 

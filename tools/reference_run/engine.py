@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gluon_wgan import streams
-from gluon_wgan.branching import CarriedOver
-from gluon_wgan.config import TrainConfig
+from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.errors import UserError
-from gluon_wgan.results import CriticScores
-from gluon_wgan.run.checkpoint_folders import Progress, read_checkpoint, write_checkpoint
-from gluon_wgan.running import PROGRAM
+from gluon_wgan.runs.checkpoints import Progress, read_checkpoint, write_checkpoint
+from gluon_wgan.runs.step_results import CriticScores
+from gluon_wgan.training.branching import CarriedOver
+from gluon_wgan.training.run_training import PROGRAM
+from gluon_wgan.utils import seeding
 from tools.reference.wgan import ReferenceWGAN
 from tools.reference_run import files
 from tools.reference_run.device import name_of
@@ -46,7 +46,7 @@ class PendingLoss:
 
 
 class ReferenceEngine:
-    """The PyTorch reference with the package's noise and initial weights: see :class:`gluon_wgan.engine.Engine`.
+    """The PyTorch reference with the package's noise and initial weights: see :class:`gluon_wgan.training.engine.Engine`.
 
     Parameters
     ----------
@@ -70,9 +70,9 @@ class ReferenceEngine:
         self.config, self._device = config, device
         self.devices = [name_of(device)]
         self.about = {PROGRAM: self.program, "torch": torch.__version__, **arithmetic}
-        self.noise = streams.generator_for(config.seed, streams.NOISE)
-        self.alphas = streams.generator_for(config.seed, streams.ALPHAS)
-        initial = streams.generator_for(config.seed, streams.INITIALISATION)
+        self.noise = seeding.generator_for(config.seed, seeding.NOISE)
+        self.alphas = seeding.generator_for(config.seed, seeding.ALPHAS)
+        initial = seeding.generator_for(config.seed, seeding.INITIALISATION)
         wgan = ReferenceWGAN(options_of(config)).to(getattr(torch, config.dtype))
         for net in (wgan.generator, wgan.critic):
             initialise(net, initial, config.init)
@@ -83,7 +83,7 @@ class ReferenceEngine:
         latents = self._latents(len(real) if self.config.short_noise else self.config.batch_size)
         alphas = None
         if self.config.objective == "wgan-gp":
-            alphas = self._moved(streams.draw_alphas(self.alphas, len(real), self.config.gp_alpha))
+            alphas = self._moved(seeding.draw_alphas(self.alphas, len(real), self.config.gp_alpha))
         # As bytes: a quarter of what has to travel otherwise.
         found = self.wgan.critic_step(self._moved(real), latents, alphas)
         means = (found.real_scores.mean(), found.fake_scores.mean())
@@ -102,7 +102,7 @@ class ReferenceEngine:
 
         def write(folder: Path) -> dict[str, Any]:
             files.write_weights(folder, self.wgan, self.config, progress.gen_iter)
-            return {"noise": streams.state_of(self.noise), "alphas": streams.state_of(self.alphas)}
+            return {"noise": seeding.state_of(self.noise), "alphas": seeding.state_of(self.alphas)}
 
         return write_checkpoint(parent, name, progress, files.FORMAT, write)
 
@@ -111,8 +111,8 @@ class ReferenceEngine:
 
         def read(state: dict[str, Any]) -> None:
             files.read_weights(path, self.wgan, state["gen_iter"])
-            streams.restore_state(self.noise, state.pop("noise"))
-            streams.restore_state(self.alphas, state.pop("alphas"))
+            seeding.restore_state(self.noise, state.pop("noise"))
+            seeding.restore_state(self.alphas, state.pop("alphas"))
 
         return read_checkpoint(path, files.FORMAT, read)
 
@@ -121,7 +121,7 @@ class ReferenceEngine:
         raise UserError(f"{self.program} has no --branch: start a new run.")
 
     def _latents(self, count: int) -> Tensor:
-        return self._moved(streams.draw_latents(self.noise, count, self.config.nz, self.config.latent))
+        return self._moved(seeding.draw_latents(self.noise, count, self.config.nz, self.config.latent))
 
     def _moved(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(values).to(self._device)

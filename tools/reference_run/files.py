@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from gluon_wgan.config import TrainConfig
+from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.interop.generator_config import FILE as GENERATOR_CONFIG
 from gluon_wgan.interop.generator_config import generator_config
-from gluon_wgan.run import atomic
+from gluon_wgan.utils import atomic_files
 from tools.reference.authors_names import authors_state
 from tools.reference.wgan import ReferenceWGAN
 
@@ -30,7 +30,7 @@ def write_weights(folder: Path, wgan: ReferenceWGAN, config: TrainConfig, gen_it
         _save(folder / name, {key: tensor.cpu() for key, tensor in authors_state(net).items()})
     optimizers = {"generator": wgan.generator_optimizer, "critic": wgan.critic_optimizer}
     _save(folder / OPTIMIZERS, {name: optimizer.state_dict() for name, optimizer in optimizers.items()})
-    atomic.write_json(folder / GENERATOR_CONFIG, generator_config(config, ngpu=1))
+    atomic_files.write_json(folder / GENERATOR_CONFIG, generator_config(config, ngpu=1))
 
 
 def read_weights(folder: Path, wgan: ReferenceWGAN, gen_iter: int) -> None:
@@ -61,7 +61,7 @@ def _save(path: Path, content: Any) -> None:
     # Through memory, because torch.save of a file on a full disk ends in an error without a reason.
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    atomic.write_bytes(path, buffer.getvalue())
+    atomic_files.write_bytes(path, buffer.getvalue())
 
 
 def _load(path: Path) -> Any:

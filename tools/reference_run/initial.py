@@ -21,7 +21,7 @@ def initialise(net: nn.Module, rng: np.random.Generator, scheme: str) -> None:
     net
         A network of :mod:`tools.reference.networks`, on the CPU.
     rng
-        The stream ``INITIALISATION`` of :mod:`gluon_wgan.streams`; the package draws the generator from it first,
+        The stream ``INITIALISATION`` of :mod:`gluon_wgan.utils.seeding`; the package draws the generator from it first,
         then the critic, layer by layer, weight before bias.
     scheme
         ``reference``, ``port2018``, ``pytorch`` or ``mxnet``.

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gluon_wgan.config import TrainConfig
-from gluon_wgan.config_checks import flag_of
+from gluon_wgan.config.checks import flag_of
+from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.errors import UserError
 from tools.reference.options import Options
 

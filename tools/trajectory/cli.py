@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan import __version__, compat
-from gluon_wgan.config import MATHS, PIXELS, TrainConfig, preset_config
-from gluon_wgan.config_checks import flag_of
+from gluon_wgan.cli.flags import build_parser, chosen_options
+from gluon_wgan.cli.runner import SentenceParser, run_tool
+from gluon_wgan.config.checks import flag_of
+from gluon_wgan.config.presets import PRESETS
+from gluon_wgan.config.train_config import MATHS, PIXELS, TrainConfig, preset_config
 from gluon_wgan.errors import UserError
-from gluon_wgan.flags import build_parser, chosen_options
-from gluon_wgan.presets import PRESETS
-from gluon_wgan.progress import redraw_seconds
-from gluon_wgan.tool import SentenceParser, run_tool
+from gluon_wgan.utils.progress_bars import redraw_seconds
 from tools.trajectory.plan import CRITIC_STEPS, GENERATOR_STEPS, Length
 
 PROGRAM = "parity_trajectory.py"
@@ -79,7 +79,7 @@ def _compare(configs: dict[str, TrainConfig], length: Length, out: Path, command
     # Imported here because MXNet reads its number of threads when it is loaded.
     from tqdm import tqdm
 
-    from gluon_wgan.data.load import prepare_data
+    from gluon_wgan.data.prepared_data import prepare_data
     from tools.trajectory.about import about
     from tools.trajectory.run import trace
     from tools.trajectory.write import table, write_all

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from gluon_wgan.parity import svg
+from gluon_wgan.reports import svg
 from tools.trajectory.difference import GROUPS
 from tools.trajectory.run import KERNELS, LAYOUT, OURS, THREADS, Trajectory
 from tools.trajectory.summary import spread

@@ -8,10 +8,10 @@ from typing import Optional
 
 import numpy as np
 
-from gluon_wgan import schedule
-from gluon_wgan.config import TrainConfig
+from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.batches import BatchStream
 from gluon_wgan.data.store import Store
+from gluon_wgan.training import schedule
 
 # Critic steps for each generator step, and generator steps, when nothing is asked for.
 CRITIC_STEPS, GENERATOR_STEPS = 5, 4

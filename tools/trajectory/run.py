@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Optional
 
-from gluon_wgan import streams
-from gluon_wgan.config import TrainConfig
+from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.store import Store
+from gluon_wgan.utils import seeding
 from tools.reference.options import Options
 from tools.reference.wgan import ReferenceWGAN
 from tools.reference_run.options import options_of
@@ -112,10 +112,10 @@ def _noise_of(config: TrainConfig, ours: GluonSide) -> Callable[[Step], Noise]:
     def draw(step: Step) -> Noise:
         reals = config.batch_size if step.real is None else len(step.real)
         count = reals if config.short_noise else config.batch_size
-        drawn = streams.draw_latents(latents, count, config.nz, config.latent)
+        drawn = seeding.draw_latents(latents, count, config.nz, config.latent)
         if config.objective != "wgan-gp" or step.real is None:
             return Noise(drawn)
-        return Noise(drawn, streams.draw_alphas(alphas, reals, config.gp_alpha))
+        return Noise(drawn, seeding.draw_alphas(alphas, reals, config.gp_alpha))
 
     return draw
 

@@ -13,8 +13,8 @@ from mxnet import cpu, nd
 from mxnet.gluon import Parameter
 from torch import Tensor, nn
 
-from gluon_wgan.config import TrainConfig
-from gluon_wgan.wgan import WGAN
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.training.wgan import WGAN
 from tools.reference.options import Options
 from tools.reference.wgan import ReferenceWGAN
 from tools.trajectory.difference import Snapshot

@@ -4,7 +4,7 @@ A source names its images and reads them one at a time, in any order and in any 
 identity changes whenever any of its images may have changed.
 """
 
-from gluon_wgan.data.formats import IMAGE_SUFFIXES
+from gluon_wgan.data.image_formats import IMAGE_SUFFIXES
 from gluon_wgan.data.sources.base import Source
 from gluon_wgan.data.sources.cifar import CifarSource
 from gluon_wgan.data.sources.detect import recognise, source_of
@@ -12,16 +12,16 @@ from gluon_wgan.data.sources.drawn import DrawnFacesSource
 from gluon_wgan.data.sources.faces import celeba, lfw
 from gluon_wgan.data.sources.folder import FolderSource
 from gluon_wgan.data.sources.idx import IdxSource
-from gluon_wgan.data.sources.lists import ListSource
+from gluon_wgan.data.sources.list_files import ListSource
 from gluon_wgan.data.sources.lsun import LsunSource
 from gluon_wgan.data.sources.mixture import MixedSource
-from gluon_wgan.data.sources.named import named_source
+from gluon_wgan.data.sources.open_source import named_source
 from gluon_wgan.data.sources.parquet import ParquetSource
-from gluon_wgan.data.sources.portraits import PortraitsSource
 from gluon_wgan.data.sources.record import RecordSource
 from gluon_wgan.data.sources.subset import SubsetSource, sample, take
 from gluon_wgan.data.sources.tar_archive import TarSource
 from gluon_wgan.data.sources.zip_archive import ZipSource
+from tools.portraits.source import PortraitsSource
 
 __all__ = [
     "IMAGE_SUFFIXES",

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from gluon_wgan.data.decode import open_image, pixels_of
-from gluon_wgan.data.formats import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from gluon_wgan.data.image_formats import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from gluon_wgan.errors import UserError, remedy
 
 AnyPath = Union[str, PathLike[str]]

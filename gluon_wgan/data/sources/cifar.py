@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image
 
 from gluon_wgan.data.decode import BadImage, pixels_of, to_channels
-from gluon_wgan.data.sources import members
+from gluon_wgan.data.sources import archive_members
+from gluon_wgan.data.sources.archive_members import SpanReader
 from gluon_wgan.data.sources.base import AnyPath, damaged, existing, existing_file, unreadable
 from gluon_wgan.data.sources.cifar_pickle import as_bytes, read_batch
-from gluon_wgan.data.sources.index import index_of
 from gluon_wgan.data.sources.index_writer import DATA, IndexWriter
-from gluon_wgan.data.sources.members import SpanReader
+from gluon_wgan.data.sources.member_index import index_of
 from gluon_wgan.data.sources.tar_archive import decompressed
 from gluon_wgan.data.sources.tar_walk import TarWalk
 from gluon_wgan.errors import UserError
@@ -58,7 +58,9 @@ class CifarSource:
 
     def __init__(self, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
         path = find_cifar(existing(root))
-        self.facts: dict[str, Any] = {"archive": members.file_facts(path)} if path.is_file() else _folder_facts(path)
+        self.facts: dict[str, Any] = (
+            {"archive": archive_members.file_facts(path)} if path.is_file() else _folder_facts(path)
+        )
         self.index = index_of(Path(cache_dir), path, "cifar10", self.facts, 0, lambda writer: _unpack(path, writer))
         if not self.index.count:
             raise UserError(f"{path} holds no file data_batch_1 to data_batch_5: give CIFAR-10's archive or folder.")
@@ -104,7 +106,7 @@ def _batch_files(folder: Path) -> list[Path]:
 
 
 def _folder_facts(folder: Path) -> dict[str, Any]:
-    return {path.name: members.file_facts(path) for path in _batch_files(folder)}
+    return {path.name: archive_members.file_facts(path) for path in _batch_files(folder)}
 
 
 def _unpack(path: Path, writer: IndexWriter) -> None:

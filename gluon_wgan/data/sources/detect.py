@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.data.decode import is_image_file
-from gluon_wgan.data.foreign import HEAD_BYTES, describe_foreign
 from gluon_wgan.data.sources import cifar, faces, idx, lsun
 from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, AnyPath, Source, existing, first_bytes
 from gluon_wgan.data.sources.cifar import CifarSource
 from gluon_wgan.data.sources.folder import FolderSource, holds_image
 from gluon_wgan.data.sources.idx import IdxSource
-from gluon_wgan.data.sources.lists import LIST_SUFFIXES, ListSource
+from gluon_wgan.data.sources.list_files import LIST_SUFFIXES, ListSource
 from gluon_wgan.data.sources.lsun import LsunSource
 from gluon_wgan.data.sources.parquet import MAGIC as PARQUET_MAGIC
 from gluon_wgan.data.sources.parquet import ParquetSource
-from gluon_wgan.data.sources.portraits import PortraitsSource
 from gluon_wgan.data.sources.record import RecordSource
 from gluon_wgan.data.sources.tar_archive import COMPRESSED, TarSource, decompressed
 from gluon_wgan.data.sources.zip_archive import ZipSource
+from gluon_wgan.data.unsupported_files import HEAD_BYTES, describe_foreign
 from gluon_wgan.errors import UserError
+from tools.portraits.source import PortraitsSource
 
 log = logging.getLogger("gluon_wgan.data")
 
@@ -65,7 +65,7 @@ KINDS = tuple(_MAKERS)
 
 
 def source_of(kind: str, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> Source:
-    """Return the source of one path; see `gluon_wgan.data.sources.named` for patterns, shards and single images.
+    """Return the source of one path; see `gluon_wgan.data.sources.open_source` for patterns, shards and single images.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from gluon_wgan.data.decode import pixels_of, to_channels
-from gluon_wgan.data.sources.names import NumberedNames
+from gluon_wgan.data.sources.packed_names import NumberedNames
 from gluon_wgan.errors import UserError
 
 

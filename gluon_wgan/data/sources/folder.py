@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.formats import IMAGE_SUFFIXES
+from gluon_wgan.data.image_formats import IMAGE_SUFFIXES
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, existing, unreadable
-from gluon_wgan.data.sources.names import pack_names
+from gluon_wgan.data.sources.packed_names import pack_names
 from gluon_wgan.errors import UserError
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image
 
 from gluon_wgan.data.decode import BadImage, pixels_of, to_channels
-from gluon_wgan.data.sources import members
+from gluon_wgan.data.sources import archive_members
+from gluon_wgan.data.sources.archive_members import SpanReader
 from gluon_wgan.data.sources.base import AnyPath, damaged, existing, existing_file, first_bytes
-from gluon_wgan.data.sources.index import index_of
 from gluon_wgan.data.sources.index_writer import DATA, IndexWriter
-from gluon_wgan.data.sources.members import SpanReader
-from gluon_wgan.data.sources.names import NumberedNames
+from gluon_wgan.data.sources.member_index import index_of
+from gluon_wgan.data.sources.packed_names import NumberedNames
 from gluon_wgan.data.sources.tar_archive import decompressed
 from gluon_wgan.errors import UserError
 
@@ -51,7 +51,7 @@ class IdxSource:
     def __init__(self, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
         path = _train_images(existing(root))
         self.label = path.name.split(".")[0]
-        self.facts = members.file_facts(path)
+        self.facts = archive_members.file_facts(path)
         if first_bytes(path, 2) == GZIP_MAGIC:
             index = index_of(Path(cache_dir), path, "idx", self.facts, 0, lambda writer: _unpack(path, writer))
             path = index.folder / DATA

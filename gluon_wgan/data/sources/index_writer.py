@@ -1,4 +1,4 @@
-"""Append to an index on the disk, and go on after what is there; see `gluon_wgan.data.sources.index`."""
+"""Append to an index on the disk, and go on after what is there; see `gluon_wgan.data.sources.member_index`."""
 
 from __future__ import annotations
 

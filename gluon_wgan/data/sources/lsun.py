@@ -10,11 +10,11 @@ from threading import Lock
 from typing import Any, Optional
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.sources import members
+from gluon_wgan.data.sources import archive_members
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, existing, first_bytes
-from gluon_wgan.data.sources.index import index_of
 from gluon_wgan.data.sources.index_writer import IndexWriter
 from gluon_wgan.data.sources.lmdb_pages import LmdbPages
+from gluon_wgan.data.sources.member_index import index_of
 from gluon_wgan.errors import UserError
 
 log = logging.getLogger("gluon_wgan.data")
@@ -55,7 +55,7 @@ class LsunSource(EncodedSource):
         path = find_lmdb(existing(root))
         first_bytes(path)
         _library()
-        self.path, self.facts = str(path.resolve()), members.file_facts(path)
+        self.path, self.facts = str(path.resolve()), archive_members.file_facts(path)
         pages = LmdbPages(path)
         self.index = index_of(
             Path(cache_dir),
@@ -128,7 +128,7 @@ _reading = Lock()
 
 def _opened(path: str) -> Any:
     """Open an LMDB for reading alone: without its lock file, and without reading ahead of random places."""
-    lmdb, facts = _library(), members.file_facts(path)
+    lmdb, facts = _library(), archive_members.file_facts(path)
     known, environment = _environments.get(path, (None, None))
     if known == facts:
         return environment

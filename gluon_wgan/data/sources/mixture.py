@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from gluon_wgan.data.sources.base import Source
-from gluon_wgan.data.sources.names import LazyNames
+from gluon_wgan.data.sources.packed_names import LazyNames
 from gluon_wgan.errors import UserError
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Optional
 
-from gluon_wgan.data.sources import members
+from gluon_wgan.data.sources import archive_members
+from gluon_wgan.data.sources.archive_members import SpanReader
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, existing_file
-from gluon_wgan.data.sources.index import index_of
 from gluon_wgan.data.sources.index_writer import DATA, IndexWriter
-from gluon_wgan.data.sources.members import SpanReader
+from gluon_wgan.data.sources.member_index import index_of
 from gluon_wgan.errors import UserError
 
 MAGIC = b"PAR1"
@@ -42,7 +42,7 @@ class ParquetSource(EncodedSource):
 
     def __init__(self, parquet_file: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
         path = existing_file(parquet_file, "a Parquet file")
-        self.facts = members.file_facts(path)
+        self.facts = archive_members.file_facts(path)
         self.index = index_of(Path(cache_dir), path, "parquet", self.facts, 3, lambda writer: _unpack(path, writer))
         if not self.index.count:
             raise UserError(f"{path} holds no row: give a Parquet file with images.")
@@ -57,7 +57,7 @@ class ParquetSource(EncodedSource):
     def encoded(self, index: int) -> bytes:
         """Return the bytes of image number `index`, or raise BadImage."""
         offset, size, reason = self.index.numbers(index)
-        members.refuse(reason)
+        archive_members.refuse(reason)
         return self.reader.read(offset, size)
 
 
@@ -88,7 +88,7 @@ def _add(writer: IndexWriter, value: Any, number: int) -> None:
     if isinstance(value, dict):
         name = f"{name} {value.get('path') or ''}".rstrip()
         value = value.get("bytes")
-    reason = members.reason_of_size(len(value), len(value)) if value else members.ABSENT
+    reason = archive_members.reason_of_size(len(value), len(value)) if value else archive_members.ABSENT
     start = 0 if reason else writer.unpack(value)
     writer.add(name.encode(errors="replace"), start, len(value or b""), reason)
 

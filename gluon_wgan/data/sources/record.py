@@ -19,11 +19,11 @@ from typing import Any, Optional
 import numpy as np
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.sources import members
+from gluon_wgan.data.sources import archive_members
+from gluon_wgan.data.sources.archive_members import SpanReader
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, damaged, existing_file, unreadable
-from gluon_wgan.data.sources.index import index_of
 from gluon_wgan.data.sources.index_writer import IndexWriter
-from gluon_wgan.data.sources.members import SpanReader
+from gluon_wgan.data.sources.member_index import index_of
 from gluon_wgan.errors import UserError
 
 log = logging.getLogger("gluon_wgan.data")
@@ -62,9 +62,9 @@ class RecordSource(EncodedSource):
         given = Path(record_file)
         path = existing_file(given.with_suffix(".rec") if given.suffix == ".idx" else given, "a RecordIO file")
         idx = path.with_suffix(".idx")
-        self.facts: dict[str, Any] = members.file_facts(path)
+        self.facts: dict[str, Any] = archive_members.file_facts(path)
         if idx.is_file():
-            self.facts["idx"] = members.file_facts(idx)
+            self.facts["idx"] = archive_members.file_facts(idx)
         fill = _list_idx if idx.is_file() else _scan
         self.index = index_of(Path(cache_dir), path, "records", self.facts, 1, lambda writer: fill(path, writer))
         if not self.index.count:

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Optional, cast
 
-from gluon_wgan.data.sources import members
+from gluon_wgan.data.sources import archive_members
+from gluon_wgan.data.sources.archive_members import SpanReader
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, damaged, existing_file, first_bytes, unreadable
-from gluon_wgan.data.sources.index import index_of
 from gluon_wgan.data.sources.index_writer import DATA, IndexWriter
-from gluon_wgan.data.sources.members import SpanReader
+from gluon_wgan.data.sources.member_index import index_of
 from gluon_wgan.data.sources.tar_walk import Member, TarWalk
 from gluon_wgan.errors import UserError
 
@@ -90,7 +90,7 @@ class TarSource(EncodedSource):
 
     def __init__(self, archive: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
         path = existing_file(archive, "a tar archive")
-        self.facts = members.file_facts(path)
+        self.facts = archive_members.file_facts(path)
         packed = _opener(path) is not None
         fill = _unpack if packed else _list
         self.index = index_of(Path(cache_dir), path, "tar", self.facts, 3, lambda writer: fill(path, writer))
@@ -107,7 +107,7 @@ class TarSource(EncodedSource):
     def encoded(self, index: int) -> bytes:
         """Return the bytes of image number `index`, or raise BadImage."""
         offset, size, reason = self.index.numbers(index)
-        members.refuse(reason)
+        archive_members.refuse(reason)
         return self.reader.read(offset, size)
 
 
@@ -177,14 +177,14 @@ def _unpack(path: Path, writer: IndexWriter) -> None:
 
 
 def _wanted(member: Member) -> bool:
-    return (member.is_file or member.is_link or member.is_sparse) and members.is_image(os.fsdecode(member.name))
+    return (member.is_file or member.is_link or member.is_sparse) and archive_members.is_image(os.fsdecode(member.name))
 
 
 def _reason(member: Member) -> int:
-    if members.leaves(os.fsdecode(member.name)):
-        return members.OUTSIDE
+    if archive_members.leaves(os.fsdecode(member.name)):
+        return archive_members.OUTSIDE
     if member.is_link:
-        return members.LINK
+        return archive_members.LINK
     if member.is_sparse:
-        return members.SPARSE
-    return members.reason_of_size(member.size, member.size)
+        return archive_members.SPARSE
+    return archive_members.reason_of_size(member.size, member.size)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.foreign import JOIN_PARTS
-from gluon_wgan.data.sources import members
+from gluon_wgan.data.sources import archive_members
+from gluon_wgan.data.sources.archive_members import SpanReader
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, damaged, existing_file
-from gluon_wgan.data.sources.index import index_of
 from gluon_wgan.data.sources.index_writer import IndexWriter
-from gluon_wgan.data.sources.members import SpanReader
+from gluon_wgan.data.sources.member_index import index_of
+from gluon_wgan.data.unsupported_files import JOIN_PARTS
 from gluon_wgan.errors import UserError
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # signature, version, flags, method, time, date, CRC, sizes (2), lengths (2)
@@ -47,7 +47,7 @@ class ZipSource(EncodedSource):
 
     def __init__(self, archive: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
         path = existing_file(archive, "a ZIP archive")
-        self.facts = members.file_facts(path)
+        self.facts = archive_members.file_facts(path)
         self.index = index_of(Path(cache_dir), path, "zip", self.facts, 6, lambda writer: _list(path, writer))
         if not self.index.count:
             raise UserError(
@@ -65,7 +65,7 @@ class ZipSource(EncodedSource):
     def encoded(self, index: int) -> bytes:
         """Return the unpacked bytes of image number `index`, or raise BadImage."""
         place, packed, unpacked, crc, method, reason = self.index.numbers(index)
-        members.refuse(reason)
+        archive_members.refuse(reason)
         local = _LOCAL.unpack(self.reader.read(place, _LOCAL.size))
         if local[0] != b"PK\3\4":
             raise BadImage(f"no member begins at byte {place} of {self.reader.path}")
@@ -100,7 +100,7 @@ def _list(path: Path, writer: IndexWriter) -> None:
     if any(entry.volume for entry in entries) or path.with_suffix(".z01").exists():
         raise UserError(f"{path} is one part of a split ZIP archive: {JOIN_PARTS}.")
     for entry in entries:
-        if entry.is_dir() or not members.is_image(entry.filename):
+        if entry.is_dir() or not archive_members.is_image(entry.filename):
             continue
         place, packed = entry.header_offset, entry.compress_size
         if not 0 <= place <= end - _LOCAL.size - packed:
@@ -110,12 +110,12 @@ def _list(path: Path, writer: IndexWriter) -> None:
 
 
 def _reason(entry: zipfile.ZipInfo) -> int:
-    if members.leaves(entry.filename):
-        return members.OUTSIDE
+    if archive_members.leaves(entry.filename):
+        return archive_members.OUTSIDE
     if entry.create_system == _UNIX and stat.S_ISLNK(entry.external_attr >> 16):
-        return members.LINK
+        return archive_members.LINK
     if entry.flag_bits & _ENCRYPTED_FLAG:
-        return members.ENCRYPTED
+        return archive_members.ENCRYPTED
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return members.METHOD
-    return members.reason_of_size(entry.compress_size, entry.file_size)
+        return archive_members.METHOD
+    return archive_members.reason_of_size(entry.compress_size, entry.file_size)

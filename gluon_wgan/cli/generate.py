@@ -1,0 +1,204 @@
+"""``tools/generate.py``: from the words of a command line to pictures."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional
+
+from gluon_wgan import compat
+from gluon_wgan.cli.runner import SentenceParser, run_tool
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.devices import choose_contexts, parse_gpus
+from gluon_wgan.errors import UserError
+from gluon_wgan.runs.log import log_to_terminal
+from gluon_wgan.utils.new_folder import new_folder, refuse_taken
+
+if TYPE_CHECKING:
+    from gluon_wgan.generators.image_folder import Studio
+    from gluon_wgan.generators.load import Trained
+
+GRID, STATIONS, STEPS = "8x8", 6, 10
+# Samples whose neighbours are sought: when --num does not say, and the first of them at most.
+SAMPLES, MOST_SAMPLES = 64, 1024
+EXAMPLES = """examples:
+  python tools/generate.py runs/0001 --out PICTURES                       a grid of 8x8 images
+  python tools/generate.py runs/0001 --out PICTURES --num 1000 --seed 1   1,000 PNG files
+  python tools/generate.py runs/0001 --out PICTURES --interpolate         a walk between images, as GIF and film
+  python tools/generate.py runs/0001 --out PICTURES --neighbours 6        has it learnt training images by heart?
+  python tools/generate.py -c generator_config.json -w netG_epoch_24.pth -o PICTURES -n 64
+                                                 the authors' generate.py: writes PICTURES/generated.png
+
+exit status: 0 done; 2 bad input or a full disk; 130 Ctrl-C
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Draw as the command line says and return the exit status."""
+    arguments = build_parser().parse_args(argv)
+    log_to_terminal()
+    return run_tool("generate.py", lambda: generate(arguments), stopped="Stopped; nothing was left behind.")
+
+
+def generate(arguments: argparse.Namespace) -> None:
+    """Draw what the arguments say.
+
+    Raises
+    ------
+    UserError
+        For bad input.
+    """
+    compat.check_mxnet_loads()
+    _check(arguments)
+    if arguments.source is None:
+        _as_the_authors(arguments)
+    else:
+        _draw(arguments)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = SentenceParser(
+        prog="generate.py",
+        description="Draw pictures with a trained generator.",
+        epilog=EXAMPLES,
+    )
+    add = parser.add_argument
+    add("source", nargs="?", type=Path, metavar="SOURCE", help="a run directory (its newest checkpoint) or checkpoint")
+    add("-o", "--out", "--output_dir", type=Path, metavar="FOLDER", help="where to put the pictures: a new folder")
+    what = parser.add_argument_group("what to draw (default: --grid)")
+    add = what.add_argument
+    add("-n", "--num", "--nimages", type=int, metavar="N", help="single PNG files, this many")
+    add("--grid", nargs="?", const=GRID, metavar="ROWSxCOLS", help=f"one picture of many images (default: {GRID})")
+    add(
+        "--interpolate",
+        nargs="?",
+        type=int,
+        const=STATIONS,
+        metavar="N",
+        help=f"a walk through N images and back, as a strip, a GIF and a film (default: {STATIONS})",
+    )
+    add("--steps", type=int, metavar="N", help=f"steps of the walk from one image to the next (default: {STEPS})")
+    add(
+        "--neighbours",
+        type=int,
+        metavar="K",
+        help=f"the K nearest training images of the samples (default: of {SAMPLES}; at most {MOST_SAMPLES})",
+    )
+    add("--data", type=Path, metavar="STORE", help="the training images, if the run's own store has moved")
+    how = parser.add_argument_group("how")
+    add = how.add_argument
+    add("--seed", type=int, default=TrainConfig.seed, metavar="N", help="of the latents (default: %(default)s)")
+    add("--truncate", type=float, metavar="X", help="draw numbers of the latents beyond +-X again")
+    add("--bn", choices=("batch", "running"), help="batch norm's statistics (default: those of the run's samples)")
+    add("--gpus", default="", metavar="N", help="the GPU to draw on (default: the CPU)")
+    theirs = parser.add_argument_group("instead of SOURCE, as the authors' generate.py has it")
+    theirs.add_argument("-c", "--config", type=Path, metavar="FILE", help="generator_config.json, or generator.json")
+    theirs.add_argument("-w", "--weights", type=Path, metavar="FILE", help="netG_epoch_N.pth, or generator.params")
+    theirs.add_argument("--cuda", action="store_true", help="same as --gpus 0")
+    return parser
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be meant, before anything is loaded."""
+    if arguments.out is None:
+        raise UserError("Nothing says where to put the pictures: give --out FOLDER.")
+    pair = (arguments.config, arguments.weights)
+    if (arguments.source is None) == (pair == (None, None)) or (arguments.source is None and None in pair):
+        raise UserError("Name what to draw with: a run directory or a checkpoint, or --config and --weights.")
+    if arguments.source is None and any((arguments.grid, arguments.interpolate, arguments.neighbours)):
+        raise UserError("--grid, --interpolate and --neighbours need a run directory or a checkpoint: name one.")
+    if arguments.steps is not None and arguments.interpolate is None:
+        raise UserError("--steps belongs to --interpolate: give that too, or leave --steps out.")
+    if arguments.data is not None and arguments.neighbours is None:
+        raise UserError("--data belongs to --neighbours: give that too, or leave --data out.")
+    limits = {"num": (1, 10_000_000), "interpolate": (2, 64), "steps": (1, 240), "neighbours": (1, 100)}
+    for name, (low, high) in {**limits, "seed": (0, 2**63 - 1)}.items():
+        value = getattr(arguments, name)
+        if value is not None and not low <= value <= high:
+            raise UserError(f"--{name} {value} is out of range: give {low} to {high}.")
+
+
+def _draw(arguments: argparse.Namespace) -> None:
+    # Imported here because NumPy and MXNet read their settings when they are loaded.
+    from gluon_wgan.generators.image_folder import RECORD, training_images
+    from gluon_wgan.generators.load import open_trained
+    from gluon_wgan.generators.nearest_neighbours import refuse_too_many
+
+    nothing = all(value is None for value in (arguments.num, arguments.interpolate, arguments.neighbours))
+    grid = _sides(arguments.grid or GRID) if arguments.grid or nothing else None
+    refuse_taken(arguments.out)
+    trained = open_trained(arguments.source)
+    store = training_images(trained, arguments.data) if arguments.neighbours is not None else None
+    if store is not None:
+        refuse_too_many(arguments.neighbours, len(store))
+    said = ""
+    with new_folder(arguments.out) as folder:
+        studio = _studio(arguments, trained, folder)
+        if arguments.num is not None and store is None:
+            studio.singles(arguments.num)
+        if grid is not None:
+            studio.grid(grid[0] * grid[1], grid[1])
+        if arguments.interpolate is not None:
+            studio.interpolation(arguments.interpolate, STEPS if arguments.steps is None else arguments.steps)
+        if store is not None:
+            samples = SAMPLES if arguments.num is None else arguments.num
+            studio.singles(samples)
+            said = studio.neighbours(arguments.neighbours, min(samples, MOST_SAMPLES), store)
+        studio.sign(RECORD)
+        described = _described(studio)
+    if "interpolation" in studio.record and len(studio.record["interpolation"]["files"]) < 3:
+        print("OpenCV cannot write an MP4 film here: the GIF holds the same frames.")
+    print(f"{arguments.out}: {described}.")
+    if said:
+        print(said)
+
+
+def _as_the_authors(arguments: argparse.Namespace) -> None:
+    """Write ``generated.png``, or ``generated_1.png`` and so on beside one that is there."""
+    from gluon_wgan.generators.load import open_pair
+
+    count = 1 if arguments.num is None else arguments.num
+    if count > MOST_SAMPLES:
+        raise UserError(f"--nimages {count} is too many for one picture: give at most {MOST_SAMPLES}, or SOURCE.")
+    trained = open_pair(arguments.config, arguments.weights)
+    out: Path = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    number, name = 0, "generated"
+    while (out / f"{name}.png").exists() or (out / f"{name}.json").exists():
+        number += 1
+        name = f"generated_{number}"
+    studio = _studio(arguments, trained, out)
+    columns = min(8, count)
+    studio.grid(count, columns, f"{name}.png")
+    studio.sign(f"{name}.json")
+    print(f"{out / name}.png: {_described(studio)}.")
+
+
+def _studio(arguments: argparse.Namespace, trained: Trained, folder: Path) -> Studio:
+    from gluon_wgan.generators.image_folder import Studio
+    from gluon_wgan.generators.sampler import Artist
+
+    gpus = parse_gpus("0" if arguments.cuda and not arguments.gpus else arguments.gpus)
+    artist = Artist(trained, arguments.bn or trained.config.sample_bn, choose_contexts(gpus, False)[0])
+    return Studio(trained, artist, arguments.seed, arguments.truncate, folder)
+
+
+def _sides(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([1-9][0-9]?)x([1-9][0-9]?)", text)
+    if match is None:
+        raise UserError(f"--grid {text} is no size: give rows and columns, each from 1 to 99, such as {GRID}.")
+    return int(match[1]), int(match[2])
+
+
+def _described(studio: Studio) -> str:
+    statistics = {
+        "batch": "batch norm with each group's own statistics",
+        "running": "batch norm with running statistics",
+        "none": "no batch norm",
+    }[studio.artist.batch_norm]
+    kinds = ", ".join(name for name in ("images", "grid", "interpolation", "neighbours") if name in studio.record)
+    truncated = "" if studio.truncate is None else f", truncated at {studio.truncate:g}"
+    return f"{kinds}; seed {studio.seed}{truncated}; {statistics}; weights {studio.trained.sha256[:12]}"

@@ -1,0 +1,132 @@
+"""``tools/prepare_data.py``: from the words of a command line to a store, whole or to be continued."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional, get_type_hints
+
+from gluon_wgan.cli.flags import add_flag
+from gluon_wgan.cli.runner import SentenceParser, run_tool
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.data.aliasing_warning import aliasing_warning
+from gluon_wgan.data.preparation import prepare_at
+from gluon_wgan.data.prepared_data import find_source, preparation_of, recognisable_roots
+from gluon_wgan.data.store import SKIPPED, Store, open_store, recorded_files
+from gluon_wgan.errors import UserError
+from gluon_wgan.runs.log import log_to_terminal
+
+log = logging.getLogger("gluon_wgan")
+
+_SHARED_WITH_TRAINING = (
+    *("dataset", "num_faces", "faces_seed", "limit", "fraction", "subset_seed"),
+    *("image_size", "resize", "crop", "fit", "center_crop", "nc", "max_pixels", "strict", "jobs", "cache_dir"),
+)
+EXAMPLES = """examples:
+  python tools/prepare_data.py PICTURES --out STORE --image-size 64 --resize pil
+  python tools/prepare_data.py LSUN/bedroom_train_lmdb --out STORE --fraction 0.1 --resume
+  python tools/prepare_data.py --verify STORE
+  python train_wgan.py --data STORE
+
+exit status: 0 done; 2 bad input, a full disk, or a damaged store; 130 Ctrl-C
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Prepare or verify a store as the command line says, and return the exit status."""
+    arguments = build_parser().parse_args(argv)
+    log_to_terminal()
+    work = make if arguments.verify is None else verify
+    return run_tool(
+        "prepare_data.py", lambda: work(arguments), stopped="Stopped; the same command with --resume goes on."
+    )
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser; what training knows too has training's flags and defaults."""
+    parser = SentenceParser(
+        prog="prepare_data.py",
+        description="Decode, crop and resize images once, into a store that train_wgan.py --data reads.",
+        epilog=EXAMPLES,
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument(
+        "source",
+        nargs="*",
+        default=(),
+        metavar="SOURCE",
+        help="a folder, a list, an archive or a database; several are joined",
+    )
+    parser.add_argument("--out", default=None, metavar="STORE", help="the store's folder, which must not exist yet")
+    parser.add_argument("--resume", action="store_true", default=False, help="go on where an earlier process stopped")
+    parser.add_argument(
+        "--shards", type=int, default=None, metavar="N", help="cut the pixels into N files (default: files of 1 GiB)"
+    )
+    parser.add_argument(
+        "--verify", default=None, metavar="STORE", help="only read a store again, and name the first damaged file"
+    )
+    types = get_type_hints(TrainConfig)
+    fields = {field.name: field for field in dataclasses.fields(TrainConfig)}
+    for name in _SHARED_WITH_TRAINING:
+        add_flag(parser, fields[name], types[name])
+    return parser
+
+
+def verify(arguments: argparse.Namespace) -> None:
+    """Read a store again.
+
+    Raises
+    ------
+    UserError
+        Naming the first file that is not as it was made.
+    """
+    store = open_store(arguments.verify)
+    store.verify(progress=True)
+    print(f"{store.path} is whole: {_described(store)}.")
+
+
+def make(arguments: argparse.Namespace) -> None:
+    """Prepare a store.
+
+    Raises
+    ------
+    UserError
+        For bad input, a full disk, or something else in the store's place.
+    """
+    if arguments.out is None:
+        raise UserError("Nothing says where to put the store: give --out STORE.")
+    given = {name: value for name, value in vars(arguments).items() if name in _SHARED_WITH_TRAINING}
+    config = TrainConfig(data_root=tuple(arguments.source) or None, **given)
+    if not arguments.source and config.dataset != "drawn-faces":
+        raise UserError("Nothing says where the images are: give their folder, list, archive or database.")
+    source = find_source(config)
+    warning = aliasing_warning(
+        source,
+        size=config.image_size,
+        resize=config.resize,
+        crop=config.crop,
+        roots=recognisable_roots(config),
+        fit=config.fit,
+    )
+    if warning is not None:
+        log.warning("%s", warning)
+    started = time.perf_counter()
+    how = preparation_of(config, progress=True)
+    store = prepare_at(
+        Path(arguments.out), source, how, shards=arguments.shards, resume=arguments.resume, warning=warning
+    )
+    print(f"{store.path}: {_described(store)}, after {time.perf_counter() - started:.1f} s.")
+    if store.skipped:
+        print(f"Skipped {len(store.skipped)} images, listed in {store.path / SKIPPED}.")
+
+
+def _described(store: Store) -> str:
+    images, channels, size, _ = store.images.shape
+    shards, in_bytes = len(store.meta["shards"]), sum(length for _, length, _ in recorded_files(store.meta))
+    files = f"{shards} shards" if shards > 1 else "1 shard"
+    depth = "grey" if channels == 1 else f"{channels} channels"
+    return f"{images:,} images of {size}x{size}, {depth}, {in_bytes / 1e6:,.1f} MB in {files}"

@@ -1,0 +1,207 @@
+"""``tools/resize_parity.py``: from the words of a command line to a report."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Optional
+
+from gluon_wgan import __version__, compat
+from gluon_wgan.cli.runner import SentenceParser, run_tool
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.data import aliasing_options
+from gluon_wgan.data.geometry import FITS, Box
+from gluon_wgan.data.resize import BACKENDS, canonical_name, library_versions
+from gluon_wgan.errors import UserError
+from gluon_wgan.reports.resize_files import write_figures
+from gluon_wgan.reports.resize_page import write_page
+from gluon_wgan.resize_parity import console
+from gluon_wgan.resize_parity.comparison_report import Report, build_report
+from gluon_wgan.resize_parity.decoders import DECODERS
+from gluon_wgan.resize_parity.input_images import find_images
+from gluon_wgan.resize_parity.parallel import compare_all
+from gluon_wgan.resize_parity.plan import Case, Plan
+from gluon_wgan.resize_parity.save import write_csv, write_json
+from gluon_wgan.utils.new_folder import new_folder
+
+ALIASES = 1
+_EPILOG = """The images may be whatever --data-root of train_wgan.py reads (folders, lists, archives, databases,
+shards, patterns) and single files; none at all stands for faces drawn by code. Exit status: 0, 2 for bad input, and
+with --check 1 when the backend aliases at one of the sizes."""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Compare as the command line says and return the exit status.
+
+    Parameters
+    ----------
+    argv
+        The words after the program's name; None takes them from ``sys.argv``.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = _parser().parse_args(words)
+    command = shlex.join(["python", "tools/resize_parity.py", *words])
+    return run_tool("resize_parity.py", lambda: _compare(make_plan(arguments), arguments, command))
+
+
+def make_plan(arguments: argparse.Namespace) -> Plan:
+    """Turn parsed arguments into a plan, or raise UserError."""
+    sizes, more_images = _sizes(arguments.size)
+    names, still_more = _backends(arguments)
+    against = canonical_name(arguments.against)
+    checked = [canonical_name(arguments.check)] if arguments.check else []
+    wanted = {*names, against, *checked}
+    cases = [Case(size) for size in sizes] + [Case(aliasing_options.ENLARGE_TO, aliasing_options.ENLARGE_FROM)]
+    if arguments.jobs < 1:
+        raise UserError(f"{arguments.jobs} processes cannot compare images: use 1 or more.")
+    return Plan(
+        images=find_images([*arguments.images, *more_images, *still_more]),
+        cases=tuple(cases),
+        backends=tuple(name for name in BACKENDS if name in wanted),
+        against=against,
+        crop=_crop(arguments.crop),
+        decoders=_decoders(arguments.decoders),
+        fit=arguments.fit,
+    )
+
+
+def _compare(plan: Plan, arguments: argparse.Namespace, command: str) -> int:
+    out = _free_folder() if arguments.out is None else Path(arguments.out)
+    with new_folder(out) as folder:
+        findings = compare_all(plan, min(arguments.jobs, len(plan.images)), not arguments.quiet)
+        if not any(tally.indices for tally in findings.tallies):
+            index, reason = findings.skipped[0]
+            raise UserError(f"No image can be used, {plan.images.names[index]} because: {reason}; check the data.")
+        when = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        report = build_report(plan, findings, command, _versions(plan), when)
+        write_csv(folder / "parity.csv", plan, findings)
+        write_json(folder / "parity.json", report)
+        write_page(folder / "parity.html", report)
+        if arguments.figures:
+            write_figures(folder / "figures", report)
+    if not arguments.quiet:
+        print(console.as_text(report))
+        print(f"\nReport: {out / 'parity.html'}")
+    return _check(report, canonical_name(arguments.check)) if arguments.check else 0
+
+
+def _free_folder() -> Path:
+    numbered = (Path(f"{aliasing_options.OUT}-{number}") for number in itertools.count(2))
+    return next(path for path in itertools.chain([Path(aliasing_options.OUT)], numbered) if not os.path.lexists(path))
+
+
+def _check(report: Report, backend: str) -> int:
+    bad = any(found.aliases[backend] for found in report.cases)
+    return ALIASES if bad else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = SentenceParser(
+        prog="resize_parity.py",
+        description="Compare how resize backends treat your own images, and whether it matters to a GAN.",
+        epilog=_EPILOG,
+    )
+    add = parser.add_argument
+    sizes = " ".join(map(str, aliasing_options.SIZES))
+    add("images", nargs="*", metavar="IMAGES", help="what to compare on (default: faces drawn by code)")
+    add("--size", nargs="+", default=[], metavar="PIXELS", help=f"sizes to resize to (default: {sizes})")
+    add(
+        "--backends",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="all, or names as in --resize (default: all)",
+    )
+    add(
+        "--against",
+        default=aliasing_options.AGAINST,
+        metavar="NAME",
+        help="the backend to compare with (default: %(default)s)",
+    )
+    add("--fit", choices=FITS, default=TrainConfig.fit, help="how an image becomes a square, as in training")
+    add("--crop", metavar="L,T,R,B", help="cut this box of pixels out of each image first, as in training")
+    add(
+        "--decoders",
+        metavar="NAMES",
+        help=f"compare decoders too, of {','.join(DECODERS)}, the first with the others",
+    )
+    add("--check", metavar="NAME", help="exit with status 1 when this backend aliases; compare it alone")
+    add(
+        "--out",
+        metavar="DIR",
+        help=f"a new folder for the report (default: {aliasing_options.OUT}, or where that exists {aliasing_options.OUT}-2 and so on)",
+    )
+    add("--figures", action="store_true", help="also write every figure and table as a file of its own")
+    add("--jobs", type=int, default=compat.usable_cores(), metavar="N", help="processes (default: one a core)")
+    add("--quiet", action="store_true", help="no progress bar and no table")
+    add("--version", action="version", version=f"gluon_wgan {__version__}")
+    return parser
+
+
+def _sizes(words: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Return the sizes, and what stands behind them: images that argparse could not tell apart."""
+    pieces = [piece for word in words for piece in _pieces(word)]
+    sizes = [int(piece) for piece in pieces if piece.isdecimal()]
+    images = [piece for piece in pieces if not piece.isdecimal()]
+    for image in images:
+        if not os.path.exists(image):
+            raise UserError(f"{image!r} is neither a size in pixels nor an existing path: mend --size.")
+    for size in sizes:
+        if not aliasing_options.SMALLEST <= size <= aliasing_options.LARGEST:
+            raise UserError(
+                f"Cannot compare at {size} pixels: use {aliasing_options.SMALLEST} to {aliasing_options.LARGEST}."
+            )
+    return list(dict.fromkeys(sizes)) or list(aliasing_options.SIZES), images
+
+
+def _backends(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """Return the names of the backends, and images that stand behind them."""
+    names, images = [], []
+    for piece in (piece for word in arguments.backends for piece in _pieces(word)):
+        if piece != "all" and piece not in BACKENDS and os.path.exists(piece):
+            images.append(piece)
+        else:
+            names += list(BACKENDS) if piece == "all" else [canonical_name(piece)]
+    return names or ([] if arguments.check else list(BACKENDS)), images
+
+
+def _pieces(word: str) -> list[str]:
+    return [word] if os.path.exists(word) else [piece for piece in word.split(",") if piece]
+
+
+def _crop(words: Optional[str]) -> Optional[Box]:
+    if words is None:
+        return None
+    try:
+        left, top, right, bottom = (int(word) for word in words.split(","))
+    except ValueError:
+        raise UserError(f"--crop {words} is no box: give LEFT,TOP,RIGHT,BOTTOM in pixels.") from None
+    if not (0 <= left < right and 0 <= top < bottom):
+        raise UserError(f"--crop {words} is empty or negative: give LEFT,TOP,RIGHT,BOTTOM in pixels.")
+    return left, top, right, bottom
+
+
+def _decoders(words: Optional[str]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name for name in (words or "").split(",") if name))
+    for name in names:
+        if name not in DECODERS:
+            raise UserError(f"There is no decoder {name!r}: choose {', '.join(DECODERS)}.")
+    if len(names) == 1:
+        raise UserError(f"--decoders {words} compares nothing: name two or more.")
+    return names
+
+
+def _versions(plan: Plan) -> dict[str, str]:
+    versions = {"gluon_wgan": __version__, "python": sys.version.split()[0]}
+    for name in plan.backends:
+        versions.update(library_versions(name))
+    for library in ("numpy", "scipy", "scikit-image"):
+        versions[library] = metadata.version(library)
+    return versions

@@ -1,0 +1,111 @@
+"""``train_wgan.py``: from the words of a command line to a training run."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from gluon_wgan import __version__, compat, cuda
+from gluon_wgan.cli.flags import build_parser, chosen_options
+from gluon_wgan.cli.runner import run_tool
+from gluon_wgan.config.train_config import TrainConfig, one_end, preset_config, read_config
+from gluon_wgan.errors import UserError
+from gluon_wgan.runs.log import log_to_terminal
+from gluon_wgan.utils.text import printable
+
+log = logging.getLogger("gluon_wgan")
+
+# Exit status beside those of every tool; after a signal it is 128 + its number, as shells have it.
+DIVERGED = 1
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Train as the command line says and return the exit status.
+
+    Parameters
+    ----------
+    argv
+        The words after the program's name; None takes them from ``sys.argv``.
+    """
+    parser = build_parser(f"gluon_wgan {__version__}")
+    arguments = parser.parse_args(argv)
+    log_to_terminal()
+
+    def work() -> int:
+        options = chosen_options(arguments)
+        resume = Path(arguments.resume) if arguments.resume is not None else None
+        config = resolve(options, resume)
+        if config.threads is not None:
+            compat.set_threads(config.threads)
+        if cuda.is_installed():
+            cuda.set_arithmetic(tf32=config.tf32, fast=config.fast)
+        compat.check_mxnet_loads()
+        return _dry_run(config) if arguments.dry_run else _train(config, resume)
+
+    return run_tool("train_wgan.py", work)
+
+
+def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:
+    """Return the configuration that a preset, or the run to resume, and the given options make.
+
+    Parameters
+    ----------
+    options
+        The options given on the command line, by name.
+    resume
+        The run directory to continue.
+    """
+    options = one_end(options)  # replaces what a preset or the run had
+    if options.get("data") is not None:
+        # Imported here because NumPy reads its number of threads when it is loaded.
+        from gluon_wgan.data.given_store import adopt_store
+
+        options = adopt_store(options)
+    elif {"data_root", "dataset"} & set(options):
+        options = {**options, "data": None}  # in place of the store that the run had
+    if options.get("branch") is not None:
+        if resume is not None:
+            raise UserError("--branch starts a new run and --resume continues one: give one of them.")
+        # Imported here as above.
+        from gluon_wgan.training.branching import branch_config
+
+        return branch_config(options)
+    if resume is None:
+        return preset_config(options.pop("preset", TrainConfig.preset), **options)
+    if "out" in options:
+        raise UserError(f"--out has no meaning beside --resume {resume}: the run stays where it is.")
+    return read_config(resume / "config.json").replace(**options)
+
+
+def _train(config: TrainConfig, resume: Optional[Path]) -> int:
+    # Imported here because MXNet reads its number of threads when it is loaded.
+    from gluon_wgan.training.loop import Diverged
+    from gluon_wgan.training.signals import Interrupted
+    from gluon_wgan.training.trainer import train
+
+    try:
+        train(config, resume=resume)
+    except Interrupted as stop:
+        return _fail(str(stop), 128 + stop.signum)
+    except Diverged as error:
+        return _fail(str(error), DIVERGED)
+    return 0
+
+
+def _dry_run(config: TrainConfig) -> int:
+    from gluon_wgan.training.dry_run import describe_run
+
+    for name, value in dataclasses.asdict(config).items():
+        print(f"{name:20} {value}")
+    for line in describe_run(config):
+        print(line)
+    return 0
+
+
+def _fail(message: str, status: int) -> int:
+    print(printable(f"train_wgan.py: {message}"), file=sys.stderr)
+    return status

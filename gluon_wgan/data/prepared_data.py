@@ -1,0 +1,112 @@
+"""From a configuration to its prepared data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Optional
+
+from gluon_wgan import compat
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.data.given_store import open_given
+from gluon_wgan.data.preparation import Preparation, prepare
+from gluon_wgan.data.preprocessing_spec import way
+from gluon_wgan.data.sources import DrawnFacesSource, Source, named_source
+from gluon_wgan.data.sources.subset import sample
+from gluon_wgan.data.store import Store
+from gluon_wgan.errors import UserError
+
+
+def find_source(config: TrainConfig) -> Source:
+    """Find the images that a configuration names, without decoding them.
+
+    What is large or compressed is listed or unpacked in the cache folder when it is found for the first time.
+
+    Raises
+    ------
+    UserError
+        When there are none.
+    """
+    whole = _whole_source(config)
+    wanted = config.limit
+    if config.fraction is not None:
+        wanted = max(1, round(config.fraction * len(whole)))
+    return whole if wanted is None else sample(whole, wanted, config.subset_seed)
+
+
+def _whole_source(config: TrainConfig) -> Source:
+    roots = config.data_roots
+    if not roots:  # TrainConfig has seen to it that drawn faces are wanted
+        return DrawnFacesSource(config.num_faces, config.faces_seed)
+    return named_source(config.dataset, roots, cache_directory(config), max_pixels=config.max_pixels)
+
+
+def recognisable_roots(config: TrainConfig) -> tuple[str, ...]:
+    """Return what a configuration names, if the tools that only recognise data read the same, or nothing."""
+    return config.data_roots if config.dataset not in ("lfw", "portraits") else ()
+
+
+def prepare_data(config: TrainConfig, *, progress: bool, source: Optional[Source] = None) -> Store:
+    """Open a configuration's store, or decode and resize its images once into one, which later runs open.
+
+    Parameters
+    ----------
+    config
+        What to prepare, and how.
+    progress
+        Whether to show a progress bar on stderr.
+    source
+        What `find_source` found for this configuration; None to look, if it names no store.
+
+    Raises
+    ------
+    UserError
+        When there are no usable images, fewer than a batch, the store does not fit, or the cache cannot be
+        written.
+    """
+    store = open_given(config) if config.data is not None else _prepared(config, progress, source)
+    if len(store) < config.batch_size:
+        raise UserError(
+            f"There are {len(store)} usable images but --batch-size is {config.batch_size}: give more images "
+            "or a smaller batch."
+        )
+    return store
+
+
+def _prepared(config: TrainConfig, progress: bool, source: Optional[Source]) -> Store:
+    found = find_source(config) if source is None else source
+    return prepare(found, preparation_of(config, progress=progress), cache_directory(config))
+
+
+def preparation_of(config: TrainConfig, *, progress: bool) -> Preparation:
+    """Return how a configuration wants its images prepared, with or without a progress bar."""
+    return Preparation(
+        size=config.image_size,
+        resize=config.resize,
+        crop=config.crop,
+        nc=config.nc,
+        strict=config.strict,
+        jobs=config.jobs or compat.usable_cores(),
+        progress=progress,
+        center_crop=config.center_crop,
+        fit=config.fit,
+    )
+
+
+def count_images(config: TrainConfig) -> int:
+    """Return how many images a configuration names, counting those that may turn out to be unusable."""
+    return len(find_source(config)) if config.data is None else len(open_given(config))
+
+
+def way_of(config: TrainConfig) -> dict[str, Any]:
+    """Return how a configuration's images are prepared: a recipe without its source."""
+    if config.data is not None:
+        return open_given(config).made_from
+    return way(**preparation_of(config, progress=False).options())
+
+
+def cache_directory(config: TrainConfig) -> Path:
+    """Return where prepared data is kept: ``cache_dir``, or the user's cache folder (XDG)."""
+    if config.cache_dir is not None:
+        return Path(config.cache_dir)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gluon_wgan"

@@ -1,0 +1,110 @@
+"""What decides the pixels of a store: the images, who resizes them, how, and to what."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Optional
+
+from gluon_wgan.data.decode import COLOUR_HANDLING
+from gluon_wgan.data.geometry import CROP, FITS, Box
+from gluon_wgan.data.resize import BACKENDS, canonical_name, library_versions
+from gluon_wgan.data.sources import Source
+from gluon_wgan.data.store import FORMAT_VERSION
+from gluon_wgan.errors import UserError
+
+# What of a recipe is no matter of where the images are. The version counts too: it is raised when the way from
+# a decoded picture to a square changes.
+_HOW = {
+    "format_version": "format",
+    "resize": "--resize",
+    "filter": "filter",
+    "libraries": "libraries",
+    "size": "--image-size",
+    "crop": "--crop",
+    "center_crop": "--center-crop",
+    "fit": "--fit",
+    "nc": "--nc",
+    "colour": "colour handling",
+}
+
+
+def recipe(source: Source, **options: Any) -> dict[str, Any]:
+    """Return everything that decides the pixels of a store, JSON-able.
+
+    For the options, which `way` takes, see `gluon_wgan.data.preparation.Preparation`.
+
+    Raises
+    ------
+    UserError
+        If one is out of range.
+    """
+    return {**way(**options), "source": source.identity()}
+
+
+def way(
+    *, size: int, resize: str, crop: Optional[Box], nc: int, center_crop: str = "round", fit: str = CROP
+) -> dict[str, Any]:
+    """Return a recipe without its source: how images are prepared, whatever they are."""
+    if size < 1:
+        raise UserError(f"Images cannot be {size} pixels wide: use a size of 1 or more.")
+    if nc not in (1, 3):
+        raise UserError(f"Images cannot have {nc} channels: use 1 (grey) or 3 (colour).")
+    if crop is not None and not (0 <= crop[0] < crop[2] and 0 <= crop[1] < crop[3]):
+        raise UserError(f"The crop box {crop} is empty or negative: give left, top, right, bottom in pixels.")
+    if fit not in FITS:
+        raise UserError(f"Images cannot be brought to a square by {fit!r}: use {', '.join(FITS)}.")
+    backend = BACKENDS[canonical_name(resize)]
+    return {
+        "format_version": FORMAT_VERSION,
+        "resize": backend.name,
+        "filter": backend.filter,
+        "libraries": library_versions(backend.name),
+        "size": size,
+        "crop": None if crop is None else list(crop),
+        "nc": nc,
+        "colour": COLOUR_HANDLING,
+        # Left out where it is the usual one, so that stores made before there was a choice keep their names.
+        **({} if center_crop == "round" else {"center_crop": center_crop}),
+        **({} if fit == CROP else {"fit": fit}),
+    }
+
+
+def fit_of(made_from: dict[str, Any]) -> str:
+    """Return how the images of a store were brought to a square."""
+    return made_from.get("fit", CROP)
+
+
+def recipe_key(made_from: dict[str, Any]) -> str:
+    """Return the SHA-256 of a recipe in canonical JSON."""
+    canonical = json.dumps(made_from, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def other_ways(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return in words where two recipes differ in how images are prepared, whatever the images are."""
+    return [
+        f"{_HOW[field]} {_shown(_value(old, field))}, not {_shown(_value(new, field))}"
+        for field in _differing(old, new)
+    ]
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return in words where two recipes differ."""
+    return other_ways(old, new) + (["other images"] if old.get("source") != new.get("source") else [])
+
+
+def _differing(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    fields = [field for field in _HOW if old.get(field) != new.get(field)]
+    # Another backend has another filter and other libraries, which would only say the same again.
+    return [field for field in fields if "resize" not in fields or field not in ("filter", "libraries")]
+
+
+def _value(made_from: dict[str, Any], field: str) -> Any:
+    return made_from.get(field, {"center_crop": "round", "fit": CROP}.get(field))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return " and ".join(f"{name} {version}" for name, version in value.items())
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

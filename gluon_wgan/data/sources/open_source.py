@@ -1,0 +1,91 @@
+"""From what a user names (paths, patterns, folders of shards, single image files) to one source."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Optional
+
+from gluon_wgan.data.sources.base import AnyPath, Source
+from gluon_wgan.data.sources.detect import IMAGE, SHARDS, recognise, shard_files, source_of
+from gluon_wgan.data.sources.folder import FileSource
+from gluon_wgan.data.sources.mixture import MixedSource, unambiguous_prefixes
+from gluon_wgan.data.sources.packed_names import pack_names
+from gluon_wgan.errors import UserError
+
+
+def named_source(kind: str, roots: Sequence[str], cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> Source:
+    """Return all images that a user names as one source.
+
+    Parameters
+    ----------
+    kind
+        One of `gluon_wgan.data.sources.detect.KINDS`, or ``auto`` to recognise each path.
+    roots
+        Paths, at least one: whatever `source_of` reads, single image files, folders of shards, and patterns
+        such as ``train-*.tar``.
+    cache_dir, max_pixels
+        As for `source_of`.
+
+    Raises
+    ------
+    UserError
+        If nothing usable is there, or something is named twice.
+    """
+    paths = [path for root in roots for path in _expanded(root, kind)]
+    parts: list[Source] = []
+    named: list[str] = []
+    for together in _grouped(paths, kind):
+        if len(together) > 1 or (kind == "auto" and recognise(together[0]) == IMAGE):
+            parts.append(_image_files(together, max_pixels))
+            named.append(together[0])
+        else:
+            parts.append(source_of(kind, together[0], cache_dir, max_pixels=max_pixels))
+            named.append(together[0])
+    if len(parts) == 1:
+        return parts[0]
+    # What one argument names has its name, as ``train-*.tar`` and a folder of shards do.
+    label = Path(roots[0].partition("*")[0].rstrip("-_/")).resolve().name if len(roots) == 1 else None
+    return MixedSource(parts, unambiguous_prefixes(named), label or None)
+
+
+def _expanded(root: str, kind: str) -> list[str]:
+    """Return the paths that one argument stands for."""
+    if not os.path.lexists(root) and glob.has_magic(root):
+        found = sorted(glob.glob(root, recursive=True))
+        # The .idx of a .rec is read with it.
+        paths = [path for path in found if not (path.endswith(".idx") and f"{path[:-4]}.rec" in found)]
+        if not paths:
+            raise UserError(f"No file matches {root}: check the pattern.")
+        return paths
+    if os.path.isdir(root) and (
+        recognise(root) == SHARDS if kind == "auto" else kind in ("tar", "parquet", "rec", "zip")
+    ):
+        return shard_files(Path(root), None if kind == "auto" else kind)
+    return [root]
+
+
+def _grouped(paths: Sequence[str], kind: str) -> Iterator[list[str]]:
+    """Yield paths one by one, but successive image files together."""
+    images: list[str] = []
+    for path in paths:
+        if kind == "auto" and recognise(path) == IMAGE:
+            images.append(path)
+            continue
+        if images:
+            yield images
+            images = []
+        yield [path]
+    if images:
+        yield images
+
+
+def _image_files(paths: Sequence[str], max_pixels: Optional[int]) -> Source:
+    """Return single image files as a source; one that is named twice counts once."""
+    absolute = list(dict.fromkeys(os.path.abspath(path) for path in paths))
+    root = os.path.commonpath([os.path.dirname(path) for path in absolute])
+    names = pack_names(os.path.relpath(path, root) for path in absolute)
+    label = Path(absolute[0]).stem if len(absolute) == 1 else os.path.basename(root)
+    return FileSource("files", Path(root), names, label, max_pixels)

@@ -1,0 +1,210 @@
+"""What ``tools/generate.py`` puts into a folder: pictures, and ``generate.json``, which says how they were made."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from gluon_wgan.data.prepared_data import prepare_data
+from gluon_wgan.data.store import Store, open_store
+from gluon_wgan.errors import UserError
+from gluon_wgan.generators import image_files
+from gluon_wgan.generators.latents import BATCH, closed_walk, draw_groups
+from gluon_wgan.generators.load import Trained
+from gluon_wgan.generators.nearest_neighbours import nearest, root_mean_square, yardstick
+from gluon_wgan.generators.sampler import Artist
+from gluon_wgan.models import generator_description
+from gluon_wgan.runs.checkpoints import STATE
+from gluon_wgan.runs.directory import RunDirectory
+from gluon_wgan.runs.environment import LIBRARIES
+from gluon_wgan.runs.figures import make_grid
+from gluon_wgan.utils import atomic_files
+from gluon_wgan.utils.progress_bars import redraw_seconds
+from gluon_wgan.utils.text import csv_name
+from gluon_wgan.utils.untrusted import read_json_object
+
+RECORD, IMAGES = "generate.json", "images"
+# Rows of the neighbours' picture.
+SHOWN = 8
+
+
+@dataclass
+class Studio:
+    """One generator, one seed, one folder.
+
+    Attributes
+    ----------
+    trained, artist
+        What draws.
+    seed, truncate
+        What the latents are drawn with.
+    folder
+        Where the files go.
+    record
+        What ``generate.json`` will hold; every method adds what it made.
+    """
+
+    trained: Trained
+    artist: Artist
+    seed: int
+    truncate: Optional[float]
+    folder: Path
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def latent_groups(self) -> Any:
+        """Return the seed's latents from the first on."""
+        config = self.trained.config
+        return draw_groups(self.seed, config.nz, config.latent, self.truncate)
+
+    def first(self, count: int) -> np.ndarray:
+        """Return the first images of the seed: uint8 (count, nc, size, size)."""
+        return np.concatenate(list(self.artist.draw_first(self.latent_groups(), count)))
+
+    def singles(self, count: int) -> None:
+        """Write ``images/000000.png`` and so on."""
+        (self.folder / IMAGES).mkdir()
+        number = 0
+        with tqdm(desc="Images", total=count, mininterval=redraw_seconds(), leave=False) as bar:
+            for images in self.artist.draw_first(self.latent_groups(), count):
+                for image in images:
+                    image_files.save_png(self.folder / IMAGES / f"{number:06d}.png", image_files.as_picture(image))
+                    number += 1
+                bar.update(len(images))
+        self.record["images"] = count
+
+    def grid(self, count: int, columns: int, name: str = "grid.png") -> None:
+        """Write the first images of the seed as one picture."""
+        grid = make_grid(self.first(count), columns)
+        image_files.save_png(self.folder / name, Image.fromarray(grid[:, :, 0] if grid.shape[2] == 1 else grid))
+        self.record["grid"] = {"file": name, "images": count, "columns": columns}
+
+    def interpolation(self, stations: int, steps: int) -> None:
+        """Write a closed walk through the first latents of the seed as a strip, a GIF and, if it works, an MP4."""
+        company, kind = next(self.latent_groups()), self.trained.config.latent
+        walk = closed_walk(company[:stations], steps, kind)
+        drawn = self.artist.draw_each(walk, company)
+        bar = tqdm(drawn, desc="Interpolation", total=len(walk), mininterval=redraw_seconds(), leave=False)
+        frames = np.stack(list(bar))
+        image_files.save_strip(self.folder / "interpolation.png", frames, steps)
+        image_files.save_gif(self.folder / "interpolation.gif", frames)
+        films = ["interpolation.gif"]
+        if image_files.save_mp4(self.folder / "interpolation.mp4", frames):
+            films.append("interpolation.mp4")
+        way = "great circles (slerp)" if kind == "normal" else "straight lines"
+        self.record["interpolation"] = {
+            "files": ["interpolation.png", *films],
+            "latents": f"the first {stations} of the seed, and back to the first",
+            "steps": steps,
+            "along": way,
+        }
+
+    def neighbours(self, count: int, samples: int, store: Store) -> str:
+        """Write ``neighbours.csv`` and ``neighbours.png``, and return in a sentence what they say."""
+        images = self.first(samples)
+        if images.shape[1:] != store.images.shape[1:]:
+            raise UserError(
+                f"{store.path} holds images of shape {tuple(store.images.shape[1:])} and the generator makes "
+                f"{images.shape[1:]}: give the run's own store with --data."
+            )
+        numbers, squared = nearest(images, store.images, count, progress=True)
+        values = images[0].size
+        levels = root_mean_square(squared, values)
+        self._write_table(numbers, squared, levels, store)
+        closest = np.argsort(squared[:, 0], kind="stable")[:SHOWN]
+        found = [[np.asarray(store.images[n : n + 1])[0] for n in numbers[row].tolist()] for row in closest]
+        captions = [[f"#{row}", *(f"{level:.1f}" for level in levels[row])] for row in closest.tolist()]
+        image_files.save_neighbours(self.folder / "neighbours.png", images[closest], np.array(found), captions)
+        usual = np.median(root_mean_square(yardstick(store.images, samples, self.seed, progress=True), values))
+        middle = np.median(levels[:, 0])
+        self.record["neighbours"] = {
+            "files": ["neighbours.csv", "neighbours.png"],
+            "samples": samples,
+            "of_each": count,
+            "store_sha256": store.content_sha256,
+            "training_images": len(store),
+            "median_rms_sample_to_training": float(middle),
+            "median_rms_training_to_other_training": float(usual),
+        }
+        return (
+            f"Half of {samples} samples differ from their nearest training image by less than {middle:.1f} levels a "
+            f"value (root mean square), the closest by {levels.min():.1f}; training images differ from their nearest "
+            f"other one by {usual:.1f}. Far smaller numbers for samples would mean copies."
+        )
+
+    def _write_table(self, numbers: np.ndarray, squared: np.ndarray, levels: np.ndarray, store: Store) -> None:
+        with open(self.folder / "neighbours.csv", "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(["sample", "rank", "training_number", "training_name", "distance", "rms_levels"])
+            for sample, row in enumerate(numbers.tolist()):
+                for rank, number in enumerate(row):
+                    distance = f"{np.sqrt(squared[sample, rank]):.6f}"
+                    level = f"{levels[sample, rank]:.6f}"
+                    table.writerow([sample, rank + 1, number, csv_name(store.names[number]), distance, level])
+
+    def sign(self, name: str = RECORD) -> None:
+        """Write ``generate.json``; it holds no time of day, so that the same command gives the same bytes."""
+        trained = self.trained
+        head = {
+            "weights": str(trained.weights),
+            "weights_sha256": trained.sha256,
+            "generator": generator_description(trained.config),
+            "latents": trained.config.latent,
+            "seed": self.seed,
+            "truncate": self.truncate,
+            "batch_norm": self.artist.batch_norm,
+            "group": BATCH,
+            "libraries": versions(),
+        }
+        atomic_files.write_bytes(self.folder / name, (json.dumps({**head, **self.record}, indent=2) + "\n").encode())
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that can change a pixel, as far as they are installed."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def training_images(trained: Trained, given: Optional[Path]) -> Store:
+    """Open the store that a run was trained on, checked by its hash, or prepare it again.
+
+    Parameters
+    ----------
+    trained
+        The generator.
+    given
+        A store that the user names instead.
+
+    Raises
+    ------
+    UserError
+        When there is none, or it holds other pixels than the run's.
+    """
+    if given is not None:
+        return open_store(given)
+    if trained.run is None or trained.folder is None:
+        raise UserError(f"{trained.weights} lies in no run directory: name its training images with --data STORE.")
+    try:
+        wanted = read_json_object(trained.folder / STATE, non_finite=True)["store_sha256"]
+        where = str(read_json_object(RunDirectory(trained.run).data_file)["store"])
+    except (OSError, ValueError, KeyError):
+        raise UserError(f"{trained.run} does not say what it was trained on: give --data STORE.") from None
+    try:
+        store = open_store(where)
+    except UserError:
+        store = prepare_data(trained.config, progress=True)
+    if store.content_sha256 != wanted:
+        raise UserError(f"{store.path} holds other pixels than {trained.run} was trained on: give --data STORE.")
+    return store

@@ -1,0 +1,161 @@
+"""``MODEL_CARD.md``: what an exported generator is, written from its run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Optional
+
+from gluon_wgan.config.train_config import overridden_fields
+from gluon_wgan.generators.load import Trained
+from gluon_wgan.runs.checkpoints import STATE
+from gluon_wgan.runs.directory import RunDirectory
+from gluon_wgan.runs.evaluations import newest
+from gluon_wgan.utils.text import markdown_text
+from gluon_wgan.utils.untrusted import read_json_lines, read_json_object
+
+CARD, EVALUATIONS = "MODEL_CARD.md", "evaluation.jsonl"
+# Where files lie and how much of a machine was used say nothing of a model, and may be nobody's business.
+_PRIVATE = {"data_root", "data", "cache_dir", "out", "branch", "net_g", "net_d"}
+
+
+def model_card(
+    trained: Trained, use: str, statistics: str, files: dict[str, str], agreement: str, pictures: Optional[str]
+) -> str:
+    """Return the card's text, in Markdown.
+
+    Parameters
+    ----------
+    trained
+        The generator.
+    use
+        How to load the files, as code.
+    statistics
+        In a sentence, which statistics batch norm uses in them.
+    files
+        Names of the exported files, with their SHA-256.
+    agreement
+        In a sentence, how well they agree with the checkpoint.
+    pictures
+        Name of the run's last sample grid beside the card, if there is one.
+    """
+    config = trained.config
+    count = sum(int(p.data().size) for p in trained.generator.collect_params().values() if p.grad_req != "null")
+    kind = "multilayer perceptron" if config.mlp_g else f"{config.arch} generator"
+    last = "" if pictures is None else f"\n\n![Samples of the run]({pictures})\n\nThe run's samples at this checkpoint."
+    beyond = " and a little beyond" if config.mlp_g else ""
+    parts = [
+        f"# A {kind} for images of {config.image_size}x{config.image_size} pixels",
+        f"Maps {config.nz} numbers from {_latents(config.latent)} to an image of {_channels(config.nc)}, with values "
+        f"from -1 (black) to 1 (white){beyond}. {count:,} trained numbers. Made with gluon_wgan in Apache MXNet Gluon.",
+        "![Images drawn from this generator](samples.png)\n\nThe first images of seed 0, drawn as exported. "
+        f"{statistics}{last}",
+        f"## How to use it\n\n```python\n{use}\n```\n\nValues become bytes by `(images + 1) * 127.5`, rounded and "
+        "cut to 0 .. 255.",
+        f"## Data and licence\n\n{_data(trained.run)}",
+        f"## Training\n\n{_training(trained)}",
+        f"## Figures\n\n{_figures(trained.run)}",
+        "## Limits\n\nIt draws images like those that it was trained on, with their biases, and nothing else. Whether "
+        "it repeats training images has to be looked at: `tools/generate.py RUN_DIR --neighbours 6 --out FOLDER`.",
+        f"## Files\n\n{_table(('file', 'SHA-256'), files.items())}\n\nFrom a checkpoint whose generator has the "
+        f"SHA-256 `{trained.sha256}`. {agreement}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _latents(kind: str) -> str:
+    return "N(0, 1)" if kind == "normal" else "the uniform distribution over [-1, 1]"
+
+
+def _channels(nc: int) -> str:
+    return "one channel (grey)" if nc == 1 else "three channels (RGB)"
+
+
+def _data(run: Optional[Path]) -> str:
+    unknown = "**To be filled in:** whose images they are, their licence, and the licence of these weights."
+    data = {} if run is None else _read_object(RunDirectory(run).data_file)
+    made: dict[str, Any] = data["made_from"] if isinstance(data.get("made_from"), dict) else {}
+    if not made:
+        return f"Nothing is recorded about the training images.\n\n{unknown}"
+    source = made.get("source", {})
+    rows = [
+        ("images", f"{data.get('images', '?'):,}" if isinstance(data.get("images"), int) else "?"),
+        ("kind of source", _source(source)),
+        ("resized with", made.get("resize")),
+        ("cut out before", made.get("crop") or "nothing"),
+        ("SHA-256 of the pixels", f"`{data.get('content_sha256')}`"),
+    ]
+    if _source(source).startswith("drawn-faces"):
+        unknown = "The images were drawn by gluon_wgan itself. **To be filled in:** the licence of these weights."
+    return f"{_table(('training images', ''), rows)}\n\n{unknown}"
+
+
+def _source(source: Any) -> str:
+    if not isinstance(source, dict):
+        return "?"
+    inner = source.get("of")
+    return f"{_source(inner)}, a part of it" if inner is not None else str(source.get("kind", "?"))
+
+
+def _training(trained: Trained) -> str:
+    if trained.run is None or trained.folder is None:
+        return "Nothing is recorded: the weights come from no run directory."
+    config, state = trained.config, _read_object(trained.folder / STATE)
+    rows = [
+        ("preset", config.preset),
+        ("objective", config.objective),
+        ("generator iterations", state.get("gen_iter")),
+        ("critic steps in all", state.get("critic_steps")),
+        ("images in a batch", config.batch_size),
+        ("seed", config.seed),
+    ]
+    rows += [(name, getattr(config, name)) for name in overridden_fields(config) if name not in _PRIVATE]
+    environment = _read_object(RunDirectory(trained.run).environment_file)
+    libraries = environment.get("libraries")
+    if isinstance(libraries, dict):
+        rows.append(("libraries", ", ".join(f"{name} {version}" for name, version in libraries.items())))
+    rows.append(("commit of gluon_wgan", environment.get("git_commit") or "?"))
+    return _table(("option", "value"), dict(rows).items())
+
+
+def _figures(run: Optional[Path]) -> str:
+    lines = [] if run is None else _evaluations(run / EVALUATIONS)
+    if not lines:
+        return "None yet: `tools/evaluate.py` measures a run."
+    figures = list(newest(lines).values())
+    shared = set(figures[0].protocol).intersection(*(figure.protocol for figure in figures))
+    rows = [
+        (one.metric, one.value, one.interval, one.floor, one.checkpoint, _words(one.protocol, without=shared))
+        for one in figures
+    ]
+    table = _table(("metric", "value", "interval", "floor", "checkpoint", "protocol"), rows)
+    common = _words(figures[0].protocol, without=set(figures[0].protocol) - shared)
+    floor = "The floor is the same figure of real images alone."
+    return f"{table}\n\n{floor}" + (f" Of all of them: {markdown_text(common)}." if common and len(figures) > 1 else "")
+
+
+def _words(protocol: Iterable[tuple[str, str]], without: set[tuple[str, str]]) -> str:
+    return ", ".join(f"{name} {text}" for name, text in protocol if (name, text) not in without)
+
+
+def _evaluations(path: Path) -> list[dict[str, Any]]:
+    try:
+        return read_json_lines(path)[0]
+    except (OSError, ValueError):
+        return []
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        return read_json_object(path, non_finite=True)
+    except (OSError, ValueError):
+        return {}
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    return markdown_text(str(value))

@@ -1,0 +1,124 @@
+"""Images that the user names for a comparison: a store, arrays, or image files, which are prepared or taken as is."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+from pathlib import Path
+
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.data.preparation import Preparation, prepare
+from gluon_wgan.data.prepared_data import cache_directory, preparation_of
+from gluon_wgan.data.preprocessing_spec import fit_of
+from gluon_wgan.data.sources import named_source, recognise
+from gluon_wgan.data.store import META, Store, open_store
+from gluon_wgan.errors import UserError
+from gluon_wgan.metrics.arrays import ARRAY_SUFFIXES, StoredImages, decoded_images, read_array
+
+WANTED = "give a store, a .npy or .npz array, or a folder, a list, an archive or a database of images"
+
+
+def is_store(path: Path) -> bool:
+    """Return whether a path is a folder made by ``tools/prepare_data.py`` or the like."""
+    return (path / META).exists()
+
+
+def like_run(path: Path, config: TrainConfig) -> StoredImages:
+    """Return a store, an array, or a store made in the cache of other images as a run's own were prepared.
+
+    Raises
+    ------
+    UserError
+        If there are no images.
+    """
+    return _prepared(path, preparation_of(config, progress=True), config)
+
+
+def like_store(path: Path, other: Store) -> StoredImages:
+    """Return a store, an array, or a store made in the cache of other images, of the kind of another store.
+
+    Nothing is cropped off first but what exceeds a square: these images may have been cut out already.
+
+    Raises
+    ------
+    UserError
+        If there are no images.
+    """
+    _, channels, size, _ = other.images.shape
+    config = TrainConfig()
+    how = dataclasses.replace(
+        preparation_of(config, progress=True),
+        size=size,
+        nc=channels,
+        resize=other.made_from["resize"],
+        center_crop=other.made_from.get("center_crop", config.center_crop),
+        fit=fit_of(other.made_from),
+    )
+    return _prepared(path, how, config)
+
+
+def pair(evaluated: Path, real: Path, wanted: int, seed: int) -> tuple[StoredImages, StoredImages]:
+    """Return two sets of images; if one is a store, it decides how the other's image files are prepared.
+
+    Otherwise image files are compared at their own size, which must be the same for all.
+
+    Parameters
+    ----------
+    evaluated, real
+        What the user names.
+    wanted, seed
+        How many images are decoded at most where there is no store, and which.
+
+    Raises
+    ------
+    UserError
+        If there are no images, or they differ in size.
+    """
+    if is_store(real):
+        against = open_store(real)
+        return like_store(evaluated, against), against
+    if is_store(evaluated):
+        store = open_store(evaluated)
+        return store, like_store(real, store)
+    return own_size(evaluated, wanted, seed), own_size(real, wanted, seed)
+
+
+def own_size(path: Path, wanted: int, seed: int) -> StoredImages:
+    """Return a store, an array, or images decoded and left at their own size.
+
+    Raises
+    ------
+    UserError
+        If there are no images, or they differ in size.
+    """
+    if is_store(path):
+        return open_store(path)
+    if path.suffix.lower() in ARRAY_SUFFIXES:
+        return read_array(path)
+    _recognised(path)
+    source = named_source("auto", [str(path)], cache_directory(TrainConfig()))
+    return decoded_images(source, path, wanted, seed)
+
+
+def _prepared(path: Path, how: Preparation, config: TrainConfig) -> StoredImages:
+    if is_store(path):
+        return open_store(path)
+    if path.suffix.lower() in ARRAY_SUFFIXES:
+        return read_array(path)
+    _recognised(path)
+    cache = cache_directory(config)
+    return prepare(named_source("auto", [str(path)], cache), dataclasses.replace(how, strict=False), cache)
+
+
+def _recognised(path: Path) -> None:
+    """Refuse what the general reader would want a flag for that evaluation does not have."""
+    if glob.has_magic(str(path)) and not path.exists():
+        return
+    if not path.exists():
+        raise UserError(f"{path} does not exist: {WANTED}.")
+    try:
+        recognise(path)
+    except UserError as error:
+        if "--dataset" not in str(error):
+            raise  # it is known what the file is
+        raise UserError(f"Cannot tell what {path} is: {WANTED}.") from None

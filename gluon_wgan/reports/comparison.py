@@ -1,0 +1,156 @@
+"""Several runs beside one another: what is the same, what differs, and how they did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+
+from gluon_wgan.config.checks import flag_of
+from gluon_wgan.config.train_config import MACHINE, TrainConfig
+from gluon_wgan.errors import UserError
+from gluon_wgan.runs.curves import ELAPSED, RAW, RunCurves
+from gluon_wgan.runs.directory import RunDirectory
+from gluon_wgan.runs.evaluations import Figure, differing, newest
+from gluon_wgan.runs.run_record import RunRecord
+from gluon_wgan.utils.formatting import UNKNOWN, duration, exact, number, plain
+
+# Where a run lies says nothing of what it did.
+_PLACES = ("out", "cache_dir")
+BINS = 1000
+"""Most points along a run's curve."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the runs compared.
+
+    Attributes
+    ----------
+    name
+        What it is called beside the others: as much of its path as tells it from them.
+    record
+        What its directory tells.
+    curves
+        What its ``metrics.csv`` tells.
+    """
+
+    name: str
+    record: RunRecord
+    curves: RunCurves
+
+    @property
+    def iterations(self) -> int:
+        """Generator iterations so far."""
+        return int(self.curves.recent[-1, RAW.index("gen_iter")]) if self.curves.rows else 0
+
+    @property
+    def seconds(self) -> float:
+        """Training time so far."""
+        return float(self.curves.recent[-1, RAW.index(ELAPSED)]) if self.curves.rows else 0.0
+
+
+def open_sides(paths: Sequence[Path]) -> list[Side]:
+    """Read the runs.
+
+    Raises
+    ------
+    UserError
+        When one is named twice or cannot be read, naming it.
+    """
+    whole = [path.resolve() for path in paths]
+    for place, path in enumerate(whole):
+        if path in whole[:place]:
+            raise UserError(f"{paths[place]} is named twice: name each run once.")
+    records = [RunRecord(RunDirectory(path)) for path in paths]
+    width = max((record.filter_width for record in records), default=TrainConfig.curve_filter)
+    return [
+        Side(name, record, RunCurves(record.run.metrics_file, width, BINS).update())
+        for name, record in zip(short_names(whole), records)
+    ]
+
+
+def short_names(paths: Sequence[Path]) -> list[str]:
+    """Return the last parts of each path, as many as tell all of them apart."""
+    longest = max((len(path.parts) for path in paths), default=0)
+    for count in range(1, longest + 1):
+        names = ["/".join(path.parts[-count:]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in paths]
+
+
+def differing_options(sides: Sequence[Side]) -> list[tuple[str, list[str]]]:
+    """Return the options in which the runs differ: flag, and each run's value as text."""
+    names = dict.fromkeys(name for side in sides for name in side.record.values if name not in _PLACES)
+    rows = []
+    for name in names:
+        values = [side.record.values.get(name, UNKNOWN) for side in sides]
+        if len({exact(value) for value in values}) > 1:
+            rows.append((flag_of(name), [plain(value) for value in values]))
+    return rows
+
+
+def results(sides: Sequence[Side], width: int) -> list[tuple[str, list[str]]]:
+    """Return how the runs did: name, and each run's value as text.
+
+    Parameters
+    ----------
+    sides
+        The runs.
+    width
+        The losses are medians of so many last iterations.
+    """
+    return [
+        ("generator iterations", [f"{side.iterations:,}{_goal(side.record.values)}" for side in sides]),
+        ("training time", [duration(side.seconds) for side in sides]),
+        ("images a second", [_last(side, "images_per_second", width) for side in sides]),
+        ("Wasserstein estimate", [_last(side, "w_estimate", width) for side in sides]),
+        ("generator's loss", [_last(side, "loss_g", width) for side in sides]),
+    ]
+
+
+def evaluations(sides: Sequence[Side]) -> list[tuple[str, list[Optional[Figure]], list[str]]]:
+    """Return the newest figure of each metric: its name, each run's, and where the protocols differ."""
+    tables = [newest(side.record.evaluations()[0]) for side in sides]
+    names = dict.fromkeys(name for table in tables for name in table)
+    rows = []
+    for name in names:
+        figures = [table.get(name) for table in tables]
+        rows.append((name, figures, sorted(differing([figure for figure in figures if figure is not None]))))
+    return rows
+
+
+def same_noise(sides: Sequence[Side]) -> Optional[str]:
+    """Return None if the runs' samples come from the same latents, else a sentence that says why not."""
+    for name, words in (("seed", "seeds"), ("nz", "lengths of the latents")):
+        values = [side.record.values.get(name) for side in sides]
+        if len({exact(value) for value in values}) > 1:
+            listed = ", ".join(map(plain, values))
+            return f"The samples of these runs come from different latents, since their {words} differ ({listed})."
+    return None
+
+
+def filter_width(sides: Sequence[Side]) -> int:
+    """Return the width of the median filter for all curves: the widest of the runs' own."""
+    return max((side.curves.width for side in sides), default=TrainConfig.curve_filter)
+
+
+def is_machine_option(flag: str) -> bool:
+    """Return whether an option is one of the machine's, which change no result."""
+    fields: dict[str, Any] = TrainConfig.__dataclass_fields__
+    return any(flag_of(name) == flag and one.metadata["kind"] == MACHINE for name, one in fields.items())
+
+
+def _goal(values: dict[str, Any]) -> str:
+    until = values.get("gen_iters")
+    return f" of {until:,}" if isinstance(until, int) else ""
+
+
+def _last(side: Side, name: str, width: int) -> str:
+    values = side.curves.recent[-width:, RAW.index(name)]
+    values = values[np.isfinite(values)]
+    return number(float(np.median(values))) if len(values) else UNKNOWN

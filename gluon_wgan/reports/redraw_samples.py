@@ -1,0 +1,37 @@
+"""Pictures from a checkpoint, for a page that shows several runs' side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from mxnet import cpu
+
+from gluon_wgan.data.pixels import to_bytes
+from gluon_wgan.models.inference import sample
+from gluon_wgan.training.checkpoint import load_generator
+
+
+def draw_checkpoint(checkpoint: Path, latents: np.ndarray, batch_norm: str) -> np.ndarray:
+    """Return what a checkpoint's generator makes of latents.
+
+    Parameters
+    ----------
+    checkpoint
+        The checkpoint's folder.
+    latents
+        float32 (n, nz, 1, 1).
+    batch_norm
+        Whose statistics: ``"batch"`` or ``"running"``, as in :func:`gluon_wgan.models.inference.sample`.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (n, C, H, W).
+
+    Raises
+    ------
+    UserError
+        When the checkpoint is damaged.
+    """
+    return to_bytes(sample(load_generator(checkpoint), latents, cpu(), batch_norm))

@@ -1,0 +1,133 @@
+"""Pictures for the page: PNG in data URIs, difference heat maps, the piece that differs most."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import matplotlib
+import numpy as np
+from PIL import Image
+
+from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
+from gluon_wgan.resize_parity.tally import Specimen
+
+HEAT_FULL = 128
+"""Differences of so many levels or more have the map's last colour."""
+_HEAT, _HEAT_STEPS = "magma", 64
+_ZOOMED_TO = 96
+# A quarter of the picture shows single pixels and still something to recognise.
+_PIECES = 4
+
+
+@dataclass(frozen=True)
+class Card:
+    """One backend's version of a specimen, as data URIs of PNG files."""
+
+    title: str
+    aliases: bool
+    off: float
+    picture: str
+    heat: str
+    piece: str
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A specimen made ready to be shown: the source, the piece of it that differs most, every backend's."""
+
+    name: str
+    disagreement: float
+    source: str
+    source_piece: str
+    reference: Card
+    cards: list[Card]
+
+
+def exhibit(report: Report, found: CaseReport, specimen: Specimen) -> Exhibit:
+    """Make a specimen ready to be shown, with the backends that gave different pixels."""
+    reference = specimen.pictures[report.plan.reference]
+    differences = np.abs(specimen.pictures.astype(np.int16) - reference).max(axis=-1)
+    side = max(4, len(reference) // _PIECES)
+    top, left = _busiest(differences.mean(axis=0), side)
+    cards = {
+        name: Card(
+            title=found.title(name),
+            aliases=found.aliases[name],
+            off=float(np.abs(picture.astype(np.int16) - reference).mean()),
+            picture=png_uri(picture),
+            heat=_uri(heat_map(difference), "PNG", optimize=True),
+            piece=png_uri(picture[top : top + side, left : left + side]),
+        )
+        for name, picture, difference in zip(report.plan.backends, specimen.pictures, differences)
+        if name in found.leaders()
+    }
+    first = _card_of(cards, found, report.plan.against)
+    return Exhibit(
+        name=report.name_of(specimen.index),
+        disagreement=specimen.disagreement,
+        source=_photo_uri(specimen.source),
+        source_piece=_photo_uri(_same_piece(specimen, top, left, side)),
+        reference=first,
+        cards=[cards[name] for name in found.leaders() if cards[name] is not first],
+    )
+
+
+def png_uri(picture: np.ndarray) -> str:
+    """Return uint8 RGB (height, width, 3) or grey (height, width) as a data URI."""
+    return _uri(Image.fromarray(np.ascontiguousarray(picture)), "PNG", optimize=True)
+
+
+def heat_map(difference: np.ndarray) -> Image.Image:
+    """Colour differences in levels: black for none, through red to pale yellow for `HEAT_FULL` and more.
+
+    The scale is that of the square root, so that small differences show. The picture has a palette.
+    """
+    steps = np.arange(_HEAT_STEPS) / (_HEAT_STEPS - 1)
+    colours = np.rint(matplotlib.colormaps[_HEAT](steps)[:, :3] * 255).astype(np.uint8)
+    shares = np.sqrt(np.clip(difference / HEAT_FULL, 0, 1))
+    picture = Image.fromarray(np.rint(shares * (_HEAT_STEPS - 1)).astype(np.uint8))
+    picture.putpalette(colours.tobytes())
+    return picture
+
+
+def heat_scale() -> str:
+    """Return the map's colours, from 0 to `HEAT_FULL` levels on its scale, as a data URI of a strip."""
+    levels = HEAT_FULL * np.linspace(0, 1, 192) ** 2
+    return _uri(heat_map(np.tile(levels, (8, 1))), "PNG", optimize=True)
+
+
+def _photo_uri(picture: np.ndarray) -> str:
+    # What is only looked at, not measured by eye, need not be stored losslessly.
+    return _uri(Image.fromarray(np.ascontiguousarray(picture)), "JPEG", quality=88)
+
+
+def _uri(picture: Image.Image, kind: str, **options: Any) -> str:
+    content = BytesIO()
+    picture.save(content, kind, **options)
+    return f"data:image/{kind.lower()};base64,{b64encode(content.getvalue()).decode()}"
+
+
+def _card_of(cards: dict[str, Card], found: CaseReport, name: str) -> Card:
+    """Return the card of a backend, or of the one before it that gave the same pixels."""
+    return next(cards[one] for one in (name, *found.twins[name]) if one in cards)
+
+
+def _busiest(difference: np.ndarray, side: int) -> tuple[int, int]:
+    """Return (top, left) of the square of that side that holds the largest sum."""
+    sums = np.pad(difference.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    squares = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    top, left = np.unravel_index(squares.argmax(), squares.shape)
+    return int(top), int(left)
+
+
+def _same_piece(specimen: Specimen, top: int, left: int, side: int) -> np.ndarray:
+    """Return what the source shows where the resized pictures have a piece."""
+    scale = len(specimen.source) / specimen.pictures.shape[1]
+    edges = [round(place * scale) for place in (top, top + side, left, left + side)]
+    piece = specimen.source[edges[0] : max(edges[1], edges[0] + 1), edges[2] : max(edges[3], edges[2] + 1)]
+    if len(piece) >= _ZOOMED_TO:
+        return piece
+    return np.asarray(Image.fromarray(np.ascontiguousarray(piece)).resize((_ZOOMED_TO, _ZOOMED_TO)))

@@ -1,0 +1,127 @@
+"""``parity.html``: the whole report in one file that needs nothing else."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from gluon_wgan.data.aliasing_options import ALIASING_LEVELS, ALIASING_SHARE
+from gluon_wgan.data.resize import BACKENDS
+from gluon_wgan.reports import resize_figures, svg
+from gluon_wgan.reports.resize_images import HEAT_FULL, exhibit, heat_scale, png_uri
+from gluon_wgan.reports.style import BASE
+from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
+from gluon_wgan.resize_parity.decoders import DECODERS
+from gluon_wgan.resize_parity.measures import MEASURES, Measure
+from gluon_wgan.resize_parity.probes import RATIO
+from gluon_wgan.resize_parity.ratios import ENLARGING, SHRINKING
+from gluon_wgan.resize_parity.save import decoder_words
+from gluon_wgan.resize_parity.verdict import advice, verdict, where_words
+
+_HERE = Path(__file__).parent
+_UNKNOWN = "\N{EN DASH}"
+
+
+def write_page(path: Path, report: Report) -> None:
+    """Write the page."""
+    path.write_text(render(report), encoding="utf-8", errors="backslashreplace")
+
+
+def render(report: Report) -> str:
+    """Return the page as HTML."""
+    loader = FileSystemLoader(_HERE)
+    templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    templates.filters.update(number=number, percent=percent)
+    shrinking = [found for found in report.cases if found.case.enlarged_from is None]
+    return templates.get_template("resize_page.html").render(
+        report=report,
+        style=Markup(svg.STYLE + BASE + (_HERE / "resize_page.css").read_text(encoding="utf-8")),
+        findings=verdict(report),
+        advice=advice(report),
+        decoder=decoder_words(report),
+        decoder_meanings=DECODERS,
+        cases=[_case(report, found) for found in report.cases],
+        shrinking=shrinking,
+        exhibits=[exhibit(report, found, one) for found in report.cases[:1] for one in found.specimens],
+        heat_scale=heat_scale(),
+        heat_full=HEAT_FULL,
+        measures=MEASURES,
+        limits=(ALIASING_SHARE, ALIASING_LEVELS),
+        probes=_probes(report),
+        probe_ratio=RATIO,
+        sweep_shrinking=SHRINKING,
+        sweep_enlarging=ENLARGING,
+        backends=BACKENDS,
+    )
+
+
+def number(value: Optional[float], measure: Optional[Measure] = None) -> str:
+    """Return a number as people read it: as many digits as carry meaning, no exponents."""
+    if value is None or math.isnan(value):
+        return _UNKNOWN
+    if math.isinf(value):
+        return "∞"
+    if measure is not None and (measure.unit.startswith("share")):
+        return percent(value)
+    if value == round(value) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
+
+
+def percent(value: Optional[float]) -> str:
+    """Return a share as per cent."""
+    if value is None or math.isnan(value):
+        return _UNKNOWN
+    return "0 %" if value == 0 else f"{value * 100:.1f} %" if value < 0.0995 else f"{value * 100:.0f} %"
+
+
+def _case(report: Report, found: CaseReport) -> dict[str, Any]:
+    leaders = found.leaders()
+    others = [name for name in leaders if name != report.plan.against]
+    farthest = max((found.summaries[name]["mean_abs"].median or 0 for name in leaders), default=0)
+    return {
+        "found": found,
+        "where": where_words(found),
+        "leaders": leaders,
+        "farthest": farthest or 1,
+        "matrix": _matrix(report, found, leaders),
+        "distances": Markup(resize_figures.distances(report, found)) if others else "",
+        "data_sets": Markup(resize_figures.data_sets(report, found)) if others else "",
+        "histograms": [Markup(resize_figures.histogram(found, name)) for name in others],
+        "spectra": [Markup(resize_figures.spectrum(found, name)) for name in leaders]
+        if found.ideal_power is not None
+        else [],
+    }
+
+
+def _matrix(report: Report, found: CaseReport, leaders: list[str]) -> list[tuple[str, list[float]]]:
+    places = [report.plan.backends.index(name) for name in leaders]
+    return [(name, found.matrix[place][places].tolist()) for name, place in zip(leaders, places)]
+
+
+def _probes(report: Report) -> list[dict[str, Any]]:
+    """Return one row for each group of backends that answer every probe alike."""
+    return [
+        {
+            "title": " = ".join(names),
+            "result": report.probes[names[0]],
+            "kernel": report.kernels[names[0]],
+            "figure": Markup(resize_figures.kernel(report, names[0], names[1:])),
+            "pictures": {
+                kind: png_uri(_brightened(one) if kind == "impulse grid" else one)
+                for kind, one in report.probes[names[0]].pictures.items()
+            },
+        }
+        for names in report.kernel_groups()
+    ]
+
+
+def _brightened(picture: np.ndarray) -> np.ndarray:
+    return np.rint(picture * (255 / max(1, picture.max()))).astype(np.uint8)

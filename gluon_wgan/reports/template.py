@@ -1,0 +1,111 @@
+"""From a template to one HTML file that loads nothing from a network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from gluon_wgan.errors import UserError
+from gluon_wgan.reports.style import BASE, COLOURS, HERE
+from gluon_wgan.utils import atomic_files
+from gluon_wgan.utils.folders import remove_stale_files
+
+GENERATOR = "gluon_wgan"
+_MARK = f'<meta name="generator" content="{GENERATOR}">'
+
+
+def render(template: str, scripts: Sequence[str], drawn: Any, **values: Any) -> str:
+    """Return a page.
+
+    Parameters
+    ----------
+    template
+        File name of the template.
+    scripts
+        File names of the scripts, in the order in which they run.
+    drawn
+        What the scripts draw from, JSON-able.
+    values
+        What the template shows; every string is escaped.
+    """
+    style, script = _style(), _script(tuple(scripts))
+    # Nothing runs and nothing is styled but what these hashes name, and nothing loads but pictures beside the page.
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+        "img-src 'self' data: file:; base-uri 'none'; form-action 'none'"
+    )
+    return _template(template).render(
+        head=Markup(_MARK),
+        policy=policy,
+        style=Markup(style),
+        script=Markup(script),
+        data_json=Markup(json_in_html(drawn)),
+        **values,
+    )
+
+
+def json_in_html(value: Any) -> str:
+    """Return JSON that a script element can hold, whatever the strings in it."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def refuse_foreign(path: Path) -> None:
+    """Refuse to write over anything but a page of this project or an empty file.
+
+    Raises
+    ------
+    UserError
+        Naming it.
+    """
+    if path.is_file():
+        if not path.is_symlink() and path.stat().st_size == 0:
+            return  # nothing is lost
+        with path.open("rb") as file:
+            if _MARK.encode() in file.read(2000):
+                return
+    if path.exists() or path.is_symlink():
+        raise UserError(f"{path} is not a page that this project wrote: move it away, or give another name.")
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write a page in one step.
+
+    Raises
+    ------
+    UserError
+        When something else is there.
+    """
+    refuse_foreign(path)
+    remove_stale_files(path.parent, [path.name])
+    atomic_files.write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+@cache
+def _template(name: str) -> Template:
+    loader = FileSystemLoader(HERE)
+    templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return templates.get_template(name)
+
+
+@cache
+def _style() -> str:
+    return COLOURS + BASE + (HERE / "pages.css").read_text(encoding="utf-8")
+
+
+@cache
+def _script(names: tuple[str, ...]) -> str:
+    whole = "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
+    return f'(() => {{\n"use strict";\n{whole}}})();\n'
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

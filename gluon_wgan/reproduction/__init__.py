@@ -1,1 +1,0 @@
-"""The reproduction report: named runs from a plan, what is measured on them, and the pages made of that."""

@@ -1,0 +1,1 @@
+"""Comparison of resize backends: measures, aliasing, decoders, verdict."""

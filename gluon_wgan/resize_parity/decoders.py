@@ -1,0 +1,193 @@
+"""What decoders make of the same file, before any resizing.
+
+`pil` is how this project decodes (gluon_wgan/data/decode.py), `pil-plain` is what most PyTorch code does,
+`cv2` and `mxnet` are those libraries' own readers, with their defaults for colour pictures.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+from PIL import Image
+
+from gluon_wgan.data.decode import decode
+from gluon_wgan.data.image_formats import formats_of
+from gluon_wgan.utils.disposable_process import Died, ExpendableProcess
+
+log = logging.getLogger("gluon_wgan")
+
+UNREADABLE = "unreadable"
+SECONDS = 30.0
+"""How long a decoder may take over one image."""
+DECODERS = {
+    "pil": "Pillow with this project's rules: EXIF applied, laid over white, 16-bit grey divided by 257",
+    "pil-plain": 'Image.open(...).convert("RGB")',
+    "cv2": "cv2.imdecode(..., IMREAD_COLOR), as cv2.imread does",
+    "mxnet": "mx.image.imdecode(...), as mx.image.imread does",
+}
+
+
+@dataclass
+class Agreement:
+    """How a decoder compares with the first one on the files of one kind.
+
+    Attributes
+    ----------
+    files, identical, failed, other_shape
+        How many there were, decoded to the same pixels, were refused by one of the two, came out in
+        another shape.
+    mean_abs
+        Summed mean absolute difference, in levels, of those with the same shape.
+    max_abs
+        The largest difference, in levels.
+    """
+
+    files: int = 0
+    identical: int = 0
+    failed: int = 0
+    other_shape: int = 0
+    mean_abs: float = 0.0
+    max_abs: int = 0
+
+    def count(self, ours: Optional[np.ndarray], first: Optional[np.ndarray]) -> None:
+        """Count one file."""
+        self.files += 1
+        if ours is None or first is None:
+            self.failed += ours is not first
+            self.identical += ours is first
+        elif ours.shape != first.shape:
+            self.other_shape += 1
+        else:
+            differences = np.abs(ours.astype(np.int16) - first)
+            self.identical += not differences.any()
+            self.mean_abs += float(differences.mean())
+            self.max_abs = max(self.max_abs, int(differences.max()))
+
+    def merge(self, other: Agreement) -> None:
+        """Count what another has counted."""
+        self.files += other.files
+        self.identical += other.identical
+        self.failed += other.failed
+        self.other_shape += other.other_shape
+        self.mean_abs += other.mean_abs
+        self.max_abs = max(self.max_abs, other.max_abs)
+
+    def in_words(self) -> str:
+        """Say it in a few words."""
+        if self.identical == self.files:
+            return "identical"
+        said = [f"{self.identical} of {self.files} identical"] if self.files > 1 else []
+        if self.failed:
+            said.append(f"{self.failed} refused by one" if self.files > 1 else "refused by one")
+        if self.other_shape:
+            said.append(f"{self.other_shape} in another shape" if self.files > 1 else "another shape")
+        compared = self.files - self.failed - self.other_shape
+        if self.max_abs:
+            said.append(f"off by {self.mean_abs / compared:.2f} levels on average, {self.max_abs} at most")
+        return ", ".join(said)
+
+
+@dataclass
+class DecodingTally:
+    """Agreements by kind of file and decoder."""
+
+    agreements: dict[tuple[str, str], Agreement] = field(default_factory=dict)
+
+    def merge(self, other: DecodingTally) -> None:
+        """Count what another has counted."""
+        for key, agreement in other.agreements.items():
+            self.agreements.setdefault(key, Agreement()).merge(agreement)
+
+
+def compare_decoders(source: Union[str, bytes], unusual: Sequence[str], decoders: Sequence[str]) -> DecodingTally:
+    """Decode a file with every decoder and compare each with the first.
+
+    Parameters
+    ----------
+    source
+        The file, or its bytes.
+    unusual
+        Its oddities, which name its kind.
+    decoders
+        Names in `DECODERS`.
+    """
+    try:
+        encoded = source if isinstance(source, bytes) else Path(source).read_bytes()
+    except OSError:
+        return DecodingTally()
+    kinds = [*(words.split(" (")[0] for words in unusual if not words.startswith(("huge", "tiny")))]
+    kind = f"{_format_of(encoded)}, {' and '.join(kinds) or 'plain'}"
+    pictures = [decode_with(name, encoded) for name in decoders]
+    tally = DecodingTally()
+    for name, picture in zip(decoders[1:], pictures[1:]):
+        agreement = tally.agreements.setdefault((kind, name), Agreement())
+        agreement.count(picture, pictures[0])
+    return tally
+
+
+def decode_with(decoder: str, encoded: bytes) -> Optional[np.ndarray]:
+    """Decode a file's bytes to uint8 RGB (height, width, 3), None if the decoder refuses.
+
+    Only what is of a format that this project reads reaches a decoder: Pillow's other formats run programs. It is
+    decoded in another process, since OpenCV and MXNet crash or hang on damaged files; that counts as refused, with
+    a warning.
+    """
+    if _format_of(encoded) == UNREADABLE:
+        return None
+    try:
+        return _process().call(decoder, encoded)
+    except Died as death:
+        log.warning("The decoder %s %s on a damaged image, which counts as refused.", decoder, death)
+    except Exception:  # each library refuses in its own way, Pillow in nearly all
+        pass
+    return None
+
+
+@cache
+def _process() -> ExpendableProcess:
+    return ExpendableProcess(_make_decoder, seconds=SECONDS)
+
+
+def _make_decoder() -> Callable[[str, bytes], Optional[np.ndarray]]:
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(2 * (Image.MAX_IMAGE_PIXELS or 0))
+    functions = {"pil": lambda encoded: decode(encoded, 3), "pil-plain": _plain, "cv2": _cv2, "mxnet": _mxnet}
+    return lambda decoder, encoded: functions[decoder](encoded)
+
+
+def _plain(encoded: bytes) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return np.asarray(Image.open(BytesIO(encoded), formats=formats_of("")).convert("RGB"))
+
+
+def _cv2(encoded: bytes) -> Optional[np.ndarray]:
+    import cv2
+
+    picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    return None if picture is None else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def _mxnet(encoded: bytes) -> np.ndarray:
+    import mxnet
+
+    return mxnet.image.imdecode(encoded).asnumpy()
+
+
+def _format_of(encoded: bytes) -> str:
+    """Return the name of a format that this project reads, or `UNREADABLE`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(BytesIO(encoded), formats=formats_of("")) as image:
+                return image.format or UNREADABLE
+    except Exception:  # whatever damaged headers raise
+        return UNREADABLE

@@ -1,0 +1,159 @@
+"""``parity.csv`` and ``parity.json``: the report for other programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gluon_wgan.data.aliasing_options import ALIASING_LEVELS, ALIASING_SHARE
+from gluon_wgan.data.decode import COLOUR_HANDLING
+from gluon_wgan.resize_parity.compare_backends import Findings
+from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
+from gluon_wgan.resize_parity.decoders import DECODERS
+from gluon_wgan.resize_parity.measures import CSV_MEASURES, MEASURES
+from gluon_wgan.resize_parity.plan import Plan
+from gluon_wgan.resize_parity.ratios import ENLARGING, SHRINKING
+from gluon_wgan.resize_parity.summary import Summary
+from gluon_wgan.resize_parity.verdict import advice, verdict
+from gluon_wgan.utils.text import csv_name
+
+FORMAT_VERSION = 1
+
+
+def write_csv(path: Path, plan: Plan, findings: Findings) -> None:
+    """Write one row for each image, size and backend; enlarged pictures are not in it."""
+    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["image", "size", "backend", *(measure.name for measure in CSV_MEASURES)])
+        for case, tally in zip(plan.cases, findings.tallies):
+            if case.enlarged_from is not None:
+                continue
+            for index, table in zip(tally.indices, tally.rows):
+                for backend, values in zip(plan.backends, table):
+                    measured = [f"{value:.7g}" for value in values[: len(CSV_MEASURES)]]
+                    rows.writerow([csv_name(plan.images.names[index]), case.size, backend, *measured])
+
+
+def write_json(path: Path, report: Report) -> None:
+    """Write summaries, versions and command; null stands for infinite and for unknown."""
+    content = _without_infinities(as_json(report))
+    text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=True)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Return the report as what JSON can hold, but for infinities and NaN."""
+    plan = report.plan
+    return {
+        "format_version": FORMAT_VERSION,
+        "command": report.command,
+        "made": report.when,
+        "versions": report.versions,
+        "decoder": decoder_words(report),
+        "against": plan.against,
+        "backends": list(plan.backends),
+        "crop": plan.crop,
+        "fit": plan.fit,
+        "images": {
+            "label": plan.images.label,
+            "count": len(plan.images),
+            "skipped": [{"image": name, "reason": reason} for name, reason in report.skipped],
+            "unusual": [{"image": name, "what": what} for name, what in report.odd],
+        },
+        "verdict": [asdict(finding) for finding in verdict(report)],
+        "advice": advice(report),
+        "aliasing_limits": {"share": ALIASING_SHARE, "levels": ALIASING_LEVELS},
+        "measures": {measure.name: asdict(measure) for measure in MEASURES},
+        "cases": [_case_as_json(report, found) for found in report.cases],
+        "probes": _probes_as_json(report),
+        "ratios": {
+            "shrinking": SHRINKING,
+            "aliasing": report.sweep.aliasing,
+            "enlarging": ENLARGING,
+            "equals_nearest": report.sweep.blocky,
+        },
+        "decoders": _decoders_as_json(report),
+    }
+
+
+def decoder_words(report: Report) -> str:
+    """Say what decoded the images."""
+    return f"Pillow {report.versions['pillow']} ({COLOUR_HANDLING})"
+
+
+def _case_as_json(report: Report, found: CaseReport) -> dict[str, Any]:
+    return {
+        "label": found.case.label,
+        "size": found.case.size,
+        "enlarged_from": found.case.enlarged_from,
+        "images": found.count,
+        "ratio": dict(zip(("least", "median", "greatest"), found.ratios)),
+        "nearest_first": found.order,
+        "data_set_distances_between_halves": {
+            "frechet": found.halves_frechet,
+            "sliced_wasserstein": found.halves_sliced,
+        },
+        "backends": {
+            name: {
+                "aliases": found.aliases[name],
+                "identical_to": found.twins[name],
+                "frechet": found.frechet[name],
+                "sliced_wasserstein": found.sliced[name],
+                "measures": {key: _summary_as_json(report, one) for key, one in measured.items()},
+            }
+            for name, measured in found.summaries.items()
+        },
+        "mean_abs_matrix": found.matrix.round(4).tolist(),
+    }
+
+
+def _summary_as_json(report: Report, summary: Summary) -> dict[str, Any]:
+    worst = summary.worst_index
+    return {
+        "median": summary.median,
+        "median_ci95": [summary.low, summary.high],
+        "mean": summary.mean,
+        "p5": summary.p5,
+        "p95": summary.p95,
+        "worst": summary.worst,
+        "worst_image": None if worst is None else report.name_of(worst),
+    }
+
+
+def _probes_as_json(report: Report) -> dict[str, Any]:
+    return {
+        name: {
+            "constant_error": result.constant_error,
+            "ramp_steps_back": result.ramp_steps_back,
+            "checkerboard_contrast": result.checkerboard_contrast,
+            "zone_plate_rings": result.zone_plate_rings,
+            "antialiases": result.antialiases,
+            "kernel_width": report.kernels[name].width,
+            "shift_x": report.kernels[name].shift_x,
+            "shift_y": report.kernels[name].shift_y,
+        }
+        for name, result in report.probes.items()
+    }
+
+
+def _decoders_as_json(report: Report) -> dict[str, Any]:
+    return {
+        "compared": {name: DECODERS[name] for name in report.plan.decoders},
+        "probes": report.decoder_probes,
+        "images": [
+            {"kind": kind, "decoder": decoder, **asdict(agreement)}
+            for (kind, decoder), agreement in sorted(report.decoding.agreements.items())
+        ],
+    }
+
+
+def _without_infinities(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_infinities(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_infinities(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

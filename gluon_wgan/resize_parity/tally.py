@@ -1,0 +1,118 @@
+"""What is kept of the images at one size: a few numbers of each, and sums.
+
+Memory grows by some 2 kB an image; pictures are kept of the few worst only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gluon_wgan.data.aliasing_options import WORST_SHOWN
+from gluon_wgan.resize_parity.critic_frechet import Moments
+from gluon_wgan.resize_parity.detail_swd import DIRECTIONS
+from gluon_wgan.resize_parity.measures import MEASURES
+from gluon_wgan.resize_parity.real_vs_real import GROUPS
+
+
+@dataclass
+class Specimen:
+    """An image on which the backends disagree, kept to be shown.
+
+    Attributes
+    ----------
+    index
+        Its number.
+    disagreement
+        The mean absolute difference, in levels, over all backends.
+    pictures
+        uint8 (backends, size, size, 3).
+    source
+        uint8, the source's middle square, made small enough to be shown.
+    """
+
+    index: int
+    disagreement: float
+    pictures: np.ndarray
+    source: np.ndarray
+
+
+@dataclass
+class Tally:
+    """Everything that is known of some images at one size. Tallies of several can be merged.
+
+    Attributes
+    ----------
+    indices
+        Numbers of the images, one for each entry of `rows` and `ratios`.
+    rows
+        float32 (backends, measures) for each image.
+    ratios
+        Source pixels by target pixels along a side, for each image.
+    pairs
+        float64, summed mean absolute differences of all pairs of backends, in scipy's condensed order.
+    histogram
+        int64 (backends, 256): how many values are off by so many levels.
+    power, false_power, ideal_power
+        Summed radial power of the pictures (backends, frequencies), of the false detail in them, and of
+        ideally resized pictures (frequencies), over `shrunk` images.
+    moments
+        Of each backend, and then of each group of images as the backend compared against has them.
+    projections
+        float32 (patches, backends, directions) for each image.
+    groups
+        The group of each patch's image.
+    specimens
+        The worst images, worst first.
+    """
+
+    backends: int
+    size: int
+    indices: list[int] = field(default_factory=list)
+    rows: list[np.ndarray] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    shrunk: int = 0
+    projections: list[np.ndarray] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
+    specimens: list[Specimen] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        frequencies = self.size // 2 + 1
+        self.pairs = np.zeros(self.backends * (self.backends - 1) // 2)
+        self.histogram = np.zeros((self.backends, 256), np.int64)
+        self.power = np.zeros((self.backends, frequencies))
+        self.false_power = np.zeros((self.backends, frequencies))
+        self.ideal_power = np.zeros(frequencies)
+        self.moments = Moments.none(self.backends + GROUPS)
+
+    def merge(self, other: Tally) -> None:
+        """Take over what another tally knows; its images come after this one's."""
+        self.indices += other.indices
+        self.rows += other.rows
+        self.ratios += other.ratios
+        self.shrunk += other.shrunk
+        self.projections += other.projections
+        self.groups += other.groups
+        self.pairs += other.pairs
+        self.histogram += other.histogram
+        self.power += other.power
+        self.false_power += other.false_power
+        self.ideal_power += other.ideal_power
+        self.moments.merge(other.moments)
+        self.keep_worst(other.specimens)
+
+    def keep_worst(self, more: list[Specimen]) -> None:
+        """Consider more images for the few worst."""
+        ranked = sorted(self.specimens + more, key=lambda one: (-one.disagreement, one.index))
+        self.specimens = ranked[:WORST_SHOWN]
+
+    def table(self) -> np.ndarray:
+        """Return all rows as float (images, backends, measures)."""
+        shape = (0, self.backends, len(MEASURES))
+        return np.stack(self.rows) if self.rows else np.empty(shape, np.float32)
+
+    def patches(self) -> np.ndarray:
+        """Return all projections as float32 (patches, backends, directions)."""
+        empty = np.empty((0, self.backends, DIRECTIONS), np.float32)
+        return np.concatenate(self.projections) if self.projections else empty

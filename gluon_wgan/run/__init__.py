@@ -1,1 +1,0 @@
-"""A run directory: what a training run writes, and how it is read again."""

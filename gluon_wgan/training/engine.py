@@ -1,0 +1,61 @@
+"""What the training loop asks of whatever trains: MXNet's networks, or the reference in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.runs.checkpoints import Progress
+from gluon_wgan.runs.step_results import CriticScores
+from gluon_wgan.training.branching import CarriedOver
+
+Number = TypeVar("Number", covariant=True)
+
+
+class Pending(Protocol[Number]):
+    """A number that may still be on its way on a device."""
+
+    def read(self) -> Number:
+        """Wait for it and return it."""
+
+
+class Engine(Protocol):
+    """Networks, optimisers and noise, on devices of their own."""
+
+    @property
+    def program(self) -> str:
+        """The script that continues such a run, as one calls it: ``train_wgan.py``."""
+
+    @property
+    def can_branch(self) -> bool:
+        """Whether that script starts a run from another one's checkpoint."""
+
+    @property
+    def devices(self) -> Sequence[str]:
+        """What it computes on, for people."""
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What ``environment.json`` shall say of it, JSON-able."""
+
+    def critic_step(self, real: np.ndarray) -> Pending[CriticScores]:
+        """Let the critic take one step on uint8 images (n, nc, image_size, image_size)."""
+
+    def generator_step(self) -> Pending[float]:
+        """Let the generator take one step, and give its loss."""
+
+    def sample(self, latents: np.ndarray) -> np.ndarray:
+        """Return float32 images (n, nc, image_size, image_size) for latents (n, nz, 1, 1), and change nothing."""
+
+    def save(self, parent: Path, name: str, progress: Progress) -> Path:
+        """Write everything that a resumed run needs into a new folder ``parent / name``."""
+
+    def restore(self, path: Path) -> Progress:
+        """Go on where :meth:`save` left off."""
+
+    def carry_over(self, path: Path, parent: TrainConfig) -> tuple[Progress, CarriedOver]:
+        """Start from a checkpoint of another run, which had other options, as far as it fits."""

@@ -1,0 +1,317 @@
+"""One session of a run: the training loop, and what it writes on the way."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+from tqdm import tqdm
+
+from gluon_wgan.config.checks import flag_of
+from gluon_wgan.config.train_config import PIXELS, TrainConfig, changed_fields, overridden_fields
+from gluon_wgan.data.batches import BatchStream
+from gluon_wgan.data.pixels import to_bytes
+from gluon_wgan.data.store import Store
+from gluon_wgan.errors import UserError, shell_word
+from gluon_wgan.reports.run_page import RunPage
+from gluon_wgan.runs import checkpoints, figures
+from gluon_wgan.runs.curves import RunCurves
+from gluon_wgan.runs.directory import RunDirectory
+from gluon_wgan.runs.environment import describe_environment
+from gluon_wgan.runs.metrics_csv import MetricsFile, copy_rows, make_row
+from gluon_wgan.runs.step_results import CriticScores
+from gluon_wgan.runs.tensorboard import TensorBoard
+from gluon_wgan.training import branching, schedule
+from gluon_wgan.training.engine import Engine, Pending
+from gluon_wgan.training.signals import Interrupted, InterruptWatch
+from gluon_wgan.utils import atomic_files, seeding
+from gluon_wgan.utils.progress_bars import redraw_seconds
+
+log = logging.getLogger("gluon_wgan")
+
+
+class Diverged(Exception):
+    """A loss is no longer a finite number; the message names the iteration and the saved state."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a branch begins: its progress, its lineage as ``environment.json`` keeps it, the other run's metrics."""
+
+    progress: checkpoints.Progress
+    lineage: dict[str, Any]
+    metrics_file: Path
+
+    @classmethod
+    def from_branch(cls, engine: Engine, config: TrainConfig, store: Store) -> Start:
+        """Let an engine start from the checkpoint that the configuration names."""
+        assert config.branch is not None
+        point = branching.find_branch_point(Path(config.branch))
+        progress, lineage = branching.carry_over(engine, point, config, store)
+        return cls(progress, lineage, point.run.metrics_file)
+
+
+class Session:
+    """One session of a run: from its beginning, or from its newest checkpoint, to its end.
+
+    Parameters
+    ----------
+    config, run, store
+        What to train, where to, on which pixels.
+    engine
+        Trains; nothing here knows how.
+    resumed
+        Whether the run directory holds earlier work.
+    watch
+        Says when to stop early.
+    progress
+        Whether to show a progress bar.
+    start
+        Where a branch begins that has no checkpoint of its own yet.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        run: RunDirectory,
+        store: Store,
+        engine: Engine,
+        resumed: bool,
+        watch: InterruptWatch,
+        progress: bool,
+        start: Optional[Start] = None,
+    ) -> None:
+        self.config, self.run, self.watch = config, run, watch
+        self.engine = engine
+        self.state = checkpoints.Progress(0, 0, [], 0, 0.0, {"epoch": 0, "position": 0}, store.content_sha256)
+        newest = checkpoints.newest_whole_checkpoint(run.checkpoints) if resumed else None
+        if newest is not None:
+            self.state = engine.restore(newest)
+            self._refuse_other_pixels(store)
+        elif start is not None:
+            self.state = start.progress
+        checkpoints.remove_leftovers(run.checkpoints)
+        self.batches = BatchStream(
+            store,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            keep_last=not config.drop_last,
+            state=self.state.data,
+        )
+        if start is not None:
+            copy_rows(start.metrics_file, run.metrics_file, self.state.gen_iter)
+        self.metrics = MetricsFile(run.metrics_file, self.state.gen_iter)
+        self.curves = RunCurves(run.metrics_file, config.curve_filter)
+        self.page = RunPage(run, self.curves)
+        self.tensorboard = TensorBoard(run.tensorboard, self.state.gen_iter) if config.tensorboard else None
+        sampling = seeding.generator_for(config.seed, seeding.SAMPLING)
+        self.fixed_latents = seeding.draw_latents(sampling, figures.GRID, config.nz, config.latent)
+        self._begins = newest is None
+        self._announce(store, newest, {} if start is None else {"branch": start.lineage})
+        self.bar = tqdm(
+            total=self._critic_steps_in_all(),
+            initial=self.state.critic_steps,
+            unit="critic step",
+            disable=not progress,
+            dynamic_ncols=True,
+            smoothing=0.05,
+            mininterval=redraw_seconds(),
+        )
+
+    def loop(self) -> None:
+        """Train until the configured end: critic steps, a generator step, and again."""
+        if self._begins:
+            self.draw()
+            if self.state.gen_iter > 0:  # so that a branch needs the other run no longer
+                self.save()
+        while not self.finished():
+            started = time.perf_counter()
+            self.train_critic(started)
+            loss_g = self.engine.generator_step().read()
+            self.refuse_non_finite(loss_g, "loss_g")
+            self.record(loss_g, started)
+            if self.state.gen_iter % self.config.sample_every == 0:
+                self.draw()
+            if self.state.gen_iter % self.config.checkpoint_every == 0:
+                self.save()
+            if self.watch.signum is not None and not self.finished():
+                self.interrupt()
+        self.draw()
+        self.save()
+        self.bar.close()
+        log.info("Finished %d generator iterations. Look at:", self.state.gen_iter)
+        for picture in (self._fake_file(), self.run.samples / "real.png", self.run.curves_file, self.page.path):
+            log.info("  %s", picture)
+
+    def train_critic(self, started: float) -> None:
+        """Take the critic steps that this generator iteration still lacks."""
+        wanted = schedule.critic_steps(self.state.gen_iter, self.config)
+        taken = len(self.state.scores)
+        unread: Optional[Pending[CriticScores]] = None
+        while taken < wanted and not (taken and self._data_ended()) and self.watch.signum is None:
+            real = next(self.batches)
+            result = self.engine.critic_step(real)
+            self.state.images += len(real)
+            taken += 1
+            # Reading a step's scores only after the next step is under way keeps the device busy.
+            if unread is not None:
+                self.note(unread)
+            unread = result
+        if unread is not None:
+            self.note(unread)
+        if self.watch.signum is not None:
+            self.state.seconds += time.perf_counter() - started
+            self.interrupt()
+
+    def note(self, result: Pending[CriticScores]) -> None:
+        """Take a finished critic step into the books."""
+        scores = result.read()
+        self.state.scores.append(scores)
+        self.state.critic_steps += 1
+        self.refuse_non_finite(scores.loss_d + scores.penalty, "loss_d")
+        self.bar.update()
+        self.bar.set_description(f"iteration {self.state.gen_iter}", refresh=False)
+
+    def record(self, loss_g: float, started: float) -> None:
+        """Write the metrics row of the generator iteration that has just ended."""
+        self.state.gen_iter += 1
+        row = make_row(
+            self.state.gen_iter,
+            (self._batches_taken() - 1) // self.batches.batches_per_epoch,
+            self.state.scores,
+            loss_g,
+            self.state.seconds + time.perf_counter() - started,
+            self.state.images,
+            self.config.objective != "dcgan",
+        )
+        self.metrics.append(row)
+        if self.tensorboard is not None:
+            self.tensorboard.append(row)
+        self.state.scores, self.state.images, self.state.seconds = [], 0, 0.0
+        self.bar.set_postfix_str(
+            f"loss_d {row.loss_d:.4f}, loss_g {row.loss_g:.4f}, {row.images_per_second:.0f} images/s",
+            refresh=False,
+        )
+
+    def draw(self) -> None:
+        """Draw the fixed latents' images and the curves so far, and the page that shows both."""
+        samples = to_bytes(self.engine.sample(self.fixed_latents), self.config.sample_rounding)
+        figures.save_grid(self._fake_file(), samples)
+        if self.state.gen_iter > 0:
+            figures.save_curves(self.run.curves_file, self.curves.update())
+        self.page.write_if_possible()
+
+    def save(self) -> Path:
+        """Save a checkpoint of this very moment."""
+        self.metrics.sync()
+        self.state.data = self.batches.state()
+        name = checkpoints.checkpoint_name(self.state)
+        path = self.engine.save(self.run.checkpoints, name, self.state)
+        checkpoints.prune_checkpoints(self.run.checkpoints, self.config.keep_checkpoints, path)
+        return path
+
+    def interrupt(self) -> None:
+        """Save, and stop as the signal asks."""
+        assert self.watch.signum is not None
+        path = self.save()
+        raise Interrupted(
+            f"Stopped at generator iteration {self.state.gen_iter} and saved {path}. Continue with: "
+            f"python {self.engine.program} --resume {shell_word(self.run.path)}",
+            self.watch.signum,
+        )
+
+    def refuse_non_finite(self, loss: float, name: str) -> None:
+        """Stop the run, with its state saved, when a loss is NaN or infinite."""
+        if math.isfinite(loss):
+            return
+        self.state.data = self.batches.state()
+        path = self.engine.save(self.run.checkpoints, f"nonfinite_{self.state.gen_iter:06d}", self.state)
+        last = ", ".join(f"{scores.loss_d:.6g}" for scores in self.state.scores[-5:])
+        raise Diverged(
+            f"{name} is {loss} at generator iteration {self.state.gen_iter}, critic step "
+            f"{len(self.state.scores)} (last loss_d of this iteration: {last or 'none'}); the state is saved "
+            f"in {path}: {self._advice()}"
+        )
+
+    def _advice(self) -> str:
+        """Return what to do after a loss that is not finite."""
+        config, flags = self.config, f"--lr-d {self.config.lr_d / 2:g} --lr-g {self.config.lr_g / 2:g}"
+        words = "lower learning rates" + (" (or a smaller --clip)" if config.objective == "wgan" else "")
+        if not self.engine.can_branch or not checkpoints.list_checkpoints(self.run.checkpoints):
+            return f"start a new run with {words}, such as {flags}."
+        command = f"python {self.engine.program} --branch {self.run.path} {flags}"
+        return f"go on from the newest sound checkpoint with {words}: {command}"
+
+    def finished(self) -> bool:
+        """Whether the configured end is reached."""
+        if self.config.gen_iters is not None:
+            return self.state.gen_iter >= self.config.gen_iters
+        assert self.config.epochs is not None  # TrainConfig has seen to it
+        return self._batches_taken() >= self.config.epochs * self.batches.batches_per_epoch
+
+    def close(self) -> None:
+        """Let go of files, threads and the terminal."""
+        self.bar.close()
+        self.batches.close()
+        self.metrics.close()
+        if self.tensorboard is not None:
+            self.tensorboard.close()
+
+    def _data_ended(self) -> bool:
+        """Whether this iteration's critic steps end here for want of data."""
+        at_epoch_end = self._batches_taken() % self.batches.batches_per_epoch == 0
+        return (self.config.stop_at_epoch_end and at_epoch_end) or (self.config.gen_iters is None and self.finished())
+
+    def _batches_taken(self) -> int:
+        state = self.batches.state()
+        return state["epoch"] * self.batches.batches_per_epoch + state["position"]
+
+    def _critic_steps_in_all(self) -> int:
+        if self.config.gen_iters is not None:
+            return schedule.critic_steps_until(self.config.gen_iters, self.config)
+        assert self.config.epochs is not None
+        return self.config.epochs * self.batches.batches_per_epoch
+
+    def _fake_file(self) -> Path:
+        return self.run.samples / f"fake_{self.state.gen_iter:06d}.png"
+
+    def _refuse_other_pixels(self, store: Store) -> None:
+        if store.content_sha256 != self.state.store_sha256:
+            changed = changed_fields(self.run.config(), self.config, [PIXELS])
+            reason = f"{', '.join(map(flag_of, changed))} changed" if changed else "the images or a library changed"
+            raise UserError(
+                f"This run was trained on other pixels ({reason}): put the data back as it was, or start a new run."
+            )
+
+    def _announce(self, store: Store, newest: Optional[Path], lineage: dict[str, Any]) -> None:
+        environment = {**describe_environment(self.engine.devices), **self.engine.about, **lineage}
+        config = self.config
+        if newest is None:
+            atomic_files.write_json(self.run.environment_file, environment)
+            figures.save_grid(self.run.samples / "real.png", np.asarray(store.images[: figures.GRID]))
+        else:
+            atomic_files.write_json(self.run.path / f"environment_{newest.name}.json", environment)
+            log.info("Continuing from %s.", newest)
+        for branch in lineage.values():
+            log.info("Branched from %s at generator iteration %d.", branch["checkpoint"], branch["gen_iter"])
+            log.info("Carried over: %s.", ", ".join(branch["carried_over"]))
+            if branch["begun_anew"]:
+                log.info("Begun anew: %s.", ", ".join(branch["begun_anew"]))
+        changed = overridden_fields(config)
+        beside = ", ".join(f"{flag_of(name)} {getattr(config, name)}" for name in changed)
+        log.info("Preset %s%s.", config.preset, f" with {beside}" if beside else "")
+        log.info(
+            "%d images of %dx%d, batches of %d, on %s with %s threads.",
+            len(store),
+            config.image_size,
+            config.image_size,
+            config.batch_size,
+            ", ".join(self.engine.devices),
+            environment["threads"],
+        )
+        log.info("Run directory: %s", self.run.path)

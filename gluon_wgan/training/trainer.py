@@ -1,0 +1,107 @@
+"""Training with MXNet: from a configuration to a finished run directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+from mxnet import Context
+
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.devices import choose_contexts
+from gluon_wgan.errors import UserError
+from gluon_wgan.runs.checkpoints import Progress, list_checkpoints
+from gluon_wgan.runs.step_results import CriticResult, GeneratorResult
+from gluon_wgan.training.branching import CarriedOver, find_branch_point
+from gluon_wgan.training.carry_over import carry_over
+from gluon_wgan.training.checkpoint import restore_checkpoint, save_checkpoint
+from gluon_wgan.training.run_training import DEFAULT_PROGRAM, open_run, train_in
+from gluon_wgan.training.wgan import WGAN
+
+
+def train(
+    config: TrainConfig,
+    *,
+    resume: str | os.PathLike[str] | None = None,
+    branch: str | os.PathLike[str] | None = None,
+    contexts: Optional[Sequence[Context]] = None,
+    progress: bool = True,
+) -> Path:
+    """Train a WGAN and return its run directory.
+
+    Parameters
+    ----------
+    config
+        Everything that decides the run.
+    resume
+        A run directory to continue, bit for bit; ``config`` may then differ from that run's own in how
+        long to train and how often to save and draw, and in the machine's options, but in nothing else.
+    branch
+        A run directory or a checkpoint in one, whose weights, optimizers, random numbers and data order the new run
+        goes on from as far as ``config`` lets them; the same as ``branch`` in ``config``.
+    contexts
+        Devices to use instead of those that ``config.gpus`` names.
+    progress
+        Whether to show progress bars on stderr.
+
+    Raises
+    ------
+    UserError
+        For bad input, a full disk, a run directory in use.
+    Diverged
+        When a loss is not finite; the state is saved under ``checkpoints/nonfinite_*``.
+    Interrupted
+        After Ctrl-C, SIGTERM or SIGHUP, once everything is saved.
+    """
+    if branch is not None:
+        if resume is not None:
+            raise UserError("branch starts a new run and resume continues one: give one of them.")
+        config = config.replace(branch=os.fspath(branch))
+    if config.branch is not None and resume is None:
+        # The checkpoint itself, since a run's newest one may soon be another.
+        config = config.replace(branch=str(find_branch_point(Path(config.branch)).checkpoint))
+    run = open_run(config, None if resume is None else Path(resume), GluonEngine.program)
+    built = config
+    if config.branch is not None or (run is not None and list_checkpoints(run.checkpoints)):
+        # A checkpoint replaces the weights that the run began with, which may have been moved away since.
+        built = config.replace(net_g=None, net_d=None)
+    devices = list(contexts) if contexts is not None else choose_contexts(config.gpus, config.require_gpu)
+    return train_in(run, config, lambda: GluonEngine(built, devices), progress=progress)
+
+
+class GluonEngine:
+    """A WGAN of MXNet's on its devices, as :class:`gluon_wgan.training.engine.Engine` describes it."""
+
+    program, can_branch = DEFAULT_PROGRAM, True
+
+    def __init__(self, config: TrainConfig, contexts: list[Context]) -> None:
+        self._wgan = WGAN(config, contexts)
+        self.devices = list(map(str, contexts))
+        self.about: dict[str, Any] = {}
+
+    def critic_step(self, real: np.ndarray) -> CriticResult:
+        """Let the critic take one step."""
+        return self._wgan.critic_step(real)
+
+    def generator_step(self) -> GeneratorResult:
+        """Let the generator take one step."""
+        return self._wgan.generator_step()
+
+    def sample(self, latents: np.ndarray) -> np.ndarray:
+        """Draw images for given latents."""
+        return self._wgan.sample(latents)
+
+    def save(self, parent: Path, name: str, progress: Progress) -> Path:
+        """Write a checkpoint."""
+        return save_checkpoint(parent, name, self._wgan, progress)
+
+    def restore(self, path: Path) -> Progress:
+        """Go on from a checkpoint."""
+        return restore_checkpoint(path, self._wgan)
+
+    def carry_over(self, path: Path, parent: TrainConfig) -> tuple[Progress, CarriedOver]:
+        """Start from a checkpoint of another run."""
+        return carry_over(path, self._wgan, parent)

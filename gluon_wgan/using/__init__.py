@@ -1,1 +1,0 @@
-"""Trained generators in use: pictures of them, and files for other programs."""

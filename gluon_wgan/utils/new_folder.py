@@ -1,0 +1,85 @@
+"""A folder that appears whole or not at all, and never in place of anything."""
+
+from __future__ import annotations
+
+import fcntl
+import glob
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gluon_wgan.errors import UserError, last_line, remedy
+from gluon_wgan.utils.atomic_folders import flush_to_disk
+from gluon_wgan.utils.folders import is_stale, rename_new
+
+
+def refuse_taken(out: Path) -> None:
+    """Refuse a path at which there is anything but an empty folder.
+
+    Raises
+    ------
+    UserError
+        Naming it.
+    """
+    try:
+        taken = os.path.lexists(out) and (not out.is_dir() or any(out.iterdir()))
+    except OSError as error:
+        raise _unwritable(out, error) from None
+    if taken:
+        raise UserError(f"{out} exists already and would be overwritten: name a new folder.")
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Lend an empty folder beside `out` that becomes `out` if all goes well, and else vanishes.
+
+    Raises
+    ------
+    UserError
+        When `out` is taken or cannot be written, for want of room or of permission.
+    """
+    refuse_taken(out)
+    final = out.resolve()
+    temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(final)
+        temporary.mkdir()
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            with suppress(OSError):  # where the file system has no locks, the process number alone has to do
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield temporary
+            for path in (*temporary.iterdir(), temporary):
+                flush_to_disk(path)
+            if final.is_dir() and not final.is_symlink():
+                final.rmdir()  # the empty folder that was there before; one that has got content meanwhile stays
+            rename_new(temporary, final)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            os.close(descriptor)
+        flush_to_disk(final.parent)
+    except OSError as error:
+        raise _unwritable(out, error) from None
+
+
+def _remove_stale(final: Path) -> None:
+    """Delete the folders beside `final` in which killed processes were making it."""
+    for path in final.parent.glob(f".{glob.escape(final.name)}.*.tmp"):
+        if path.is_symlink() or not path.is_dir() or not is_stale(path):
+            continue
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            pass  # a process elsewhere holds it
+        finally:
+            os.close(descriptor)
+
+
+def _unwritable(out: Path, error: OSError) -> UserError:
+    reason = error.strerror or last_line(error)
+    return UserError(f"{out} cannot be written ({reason}): {remedy(error, 'name another place')}.")

@@ -1,0 +1,94 @@
+"""The aliasing measure on pictures whose spectrum is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gluon_wgan.data.aliasing import fold, radial_power, to_spectrum
+
+SIDE, RATIO = 256, 4
+BACKENDS = ("pil-nearest", "pil-bilinear", "cv2-bilinear", "cv2-area")
+
+
+def wave(cycles: float, side: int = SIDE, along: str = "x") -> Image.Image:
+    """Return a cosine of so many cycles across the picture."""
+    place = (np.arange(side) + 0.5) / side
+    line = 127.5 + 100 * np.cos(2 * np.pi * cycles * place)
+    grid = np.tile(line, (side, 1)) if along == "x" else np.tile(line[:, None], (1, side))
+    return Image.fromarray(np.rint(grid).astype(np.uint8)).convert("RGB")
+
+
+@pytest.mark.parametrize("along", ["x", "y"])
+def test_detail_below_nyquist_is_no_aliasing(along):
+    # The target of 64 pixels holds up to 32 cycles.
+    folded = fold(to_spectrum(wave(24, along=along)), RATIO, BACKENDS)
+    assert folded is not None
+    assert np.isnan(folded.share).all()
+    assert folded.rms.max() < 1
+
+
+@pytest.mark.parametrize("along", ["x", "y"])
+def test_detail_above_nyquist_comes_back_whole_from_picked_pixels(along):
+    folded = fold(to_spectrum(wave(72, along=along)), RATIO, BACKENDS)
+    assert folded is not None
+    nearest, bilinear, linear, area = folded.share
+    assert nearest == pytest.approx(1, abs=0.02)
+    assert bilinear < 0.01 < area < 0.1 < linear < nearest
+    assert folded.rms[0] == pytest.approx(100 / np.sqrt(2), rel=0.02)
+
+
+def test_share_and_strength_scale_as_power_and_amplitude():
+    strong, weak = wave(72), Image.eval(wave(72), lambda level: 64 + level // 2)
+    one, other = (fold(to_spectrum(picture), RATIO, BACKENDS) for picture in (strong, weak))
+    assert one is not None and other is not None
+    assert other.share[2] == pytest.approx(one.share[2], rel=0.05)
+    assert other.rms[2] == pytest.approx(one.rms[2] / 2, rel=0.05)
+
+
+def test_nothing_can_alias_when_nothing_is_shrunk():
+    spectrum = to_spectrum(wave(72))
+    assert fold(spectrum, 1, BACKENDS) is None
+    assert fold(spectrum, 0.5, BACKENDS) is None
+
+
+def test_a_constant_is_not_said_to_alias():
+    folded = fold(to_spectrum(Image.new("RGB", (100, 100), "orange")), RATIO, BACKENDS)
+    assert folded is not None
+    assert np.isnan(folded.share).all() and (folded.rms == 0).all()
+
+
+def test_ideal_picture_keeps_level_and_wave():
+    folded = fold(to_spectrum(wave(8)), RATIO, BACKENDS)
+    assert folded is not None
+    assert folded.ideal.mean() == pytest.approx(127.5, abs=0.5)
+    assert folded.ideal.std() == pytest.approx(100 / np.sqrt(2), rel=0.02)
+    assert np.abs(folded.ideal - folded.pictures[1]).max() < 8
+
+
+def test_huge_pictures_are_judged_by_their_middle():
+    picture = Image.new("RGB", (5000, 3000))
+    picture.paste("white", (2400, 1400, 2600, 1600))
+    spectrum = to_spectrum(picture)
+    assert spectrum.luma.size == (2048, 2048)
+    assert spectrum.luma.getpixel((1024, 1024)) == 255
+    folded = fold(spectrum, 3000 / 64, BACKENDS)
+    assert folded is not None and folded.pictures.shape[-1] == round(2048 / (3000 / 64))
+
+
+def test_radial_power_finds_the_frequency_of_a_wave():
+    size = 64
+    for along in ("x", "y"):
+        picture = np.asarray(wave(12, size, along).convert("L"), float)
+        power = radial_power(picture[None])[0]
+        assert power.shape == (33,)
+        assert power.argmax() == 12
+
+
+def test_radial_power_adds_up_to_the_variance():
+    noise = np.random.default_rng(3).normal(0, 10, (64, 64))
+    power = radial_power(noise)
+    # A ring holds as many frequencies as it is long.
+    mean_power = np.average(power, weights=np.arange(len(power))) * 64 * 64
+    assert mean_power == pytest.approx(100, rel=0.05)

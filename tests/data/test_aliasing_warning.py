@@ -1,0 +1,77 @@
+"""The line that training prints."""
+
+from __future__ import annotations
+
+import shlex
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gluon_wgan.cli.resize_parity import main
+from gluon_wgan.data.aliasing_warning import aliasing_warning
+from gluon_wgan.data.sources import DrawnFacesSource, FolderSource
+
+FACES = DrawnFacesSource(2048, 0)
+
+
+def warn(backend: str, size: int = 64, source=FACES, crop=None, root=None):
+    return aliasing_warning(source, size=size, resize=backend, crop=crop, roots=[root] if root else [])
+
+
+@pytest.mark.parametrize("backend", ["cv2", "cv2-bilinear", "mxnet-bicubic", "pil-nearest"])
+def test_backends_that_alias_are_named_with_a_figure(backend):
+    said = warn(backend)
+    assert said is not None and "\n" not in said
+    assert "2.8 source pixels to one" in said and "% of the detail" in said
+
+
+@pytest.mark.parametrize("backend", ["pil", "pil-lanczos", "cv2-area", "mxnet-area"])
+def test_antialiasing_backends_are_passed_over(backend):
+    assert warn(backend) is None
+
+
+def test_crop_is_cut_out_first():
+    assert "2.0 source pixels to one" in warn("cv2", crop=(25, 45, 153, 173))
+    assert warn("cv2", size=128, crop=(25, 45, 153, 173)) is None
+
+
+def test_nothing_is_said_where_nothing_is_shrunk():
+    assert warn("cv2", size=256) is None
+
+
+def test_command_that_is_named_works(tmp_path, monkeypatch):
+    folder = tmp_path / "my pictures"
+    folder.mkdir()
+    noise = np.random.default_rng(0).integers(256, size=(200, 200, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / "noise.png")
+    (folder / "broken.png").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    said = warn("cv2", size=32, source=FolderSource(folder), crop=(4, 4, 196, 196), root="my pictures")
+    command = said.split("shows it: ")[1]
+    assert command == (
+        "python tools/resize_parity.py 'my pictures' --size 32 --crop 4,4,196,196 --backends cv2-bicubic,pil-bilinear"
+    )
+    assert main([*shlex.split(command)[2:], "--quiet", "--jobs", "1"]) == 0
+    assert (tmp_path / "runs" / "parity" / "parity.html").exists()
+
+
+def test_only_broken_images_give_no_warning(tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"")
+    assert warn("cv2", source=FolderSource(tmp_path), root=str(tmp_path)) is None
+
+
+def test_it_is_cheap_and_needs_no_mxnet(run_python):
+    warn("cv2")
+    started = time.perf_counter()
+    warn("cv2")
+    assert time.perf_counter() - started < 1
+    code = (
+        "import sys; from gluon_wgan.data.aliasing_warning import aliasing_warning; "
+        "from gluon_wgan.data.sources import DrawnFacesSource; "
+        "print(aliasing_warning(DrawnFacesSource(9, 0), size=64, resize='cv2', crop=None, roots=[])); "
+        "assert 'mxnet' not in sys.modules"
+    )
+    done = run_python(code)
+    assert done.returncode == 0 and "aliases" in done.stdout, done.stderr

@@ -1,1 +1,0 @@
-"""What the reference's names must be, written down by hand."""

@@ -1,0 +1,197 @@
+"""Pages in a real browser: what the scripts make of them, on a wide screen and on a phone."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gluon_wgan.cli.compare import main as compare
+from gluon_wgan.reports.run_page import RunPage
+from gluon_wgan.runs.directory import RunDirectory
+from gluon_wgan.utils.formatting import number
+from tests.reports.conftest import read_csv
+
+# The pages' own policy lets no other script run in them, so they are looked at from a page around them.
+AROUND = """<body style="margin:0"><iframe src="{src}" style="border:0;width:{width}px;height:2400px"></iframe><script>
+const frame = document.querySelector("iframe");
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+frame.addEventListener("load", async () => {{
+  const page = frame.contentWindow, root = frame.contentDocument;
+  const all = (selector) => [...root.querySelectorAll(selector)];
+  const one = (selector) => root.querySelector(selector);
+  const point = (canvas, type, x) => {{
+    const box = canvas.getBoundingClientRect();
+    canvas.setPointerCapture = () => {{}};
+    const where = {{ clientX: box.left + x, clientY: box.top + 50, bubbles: true }};
+    canvas.dispatchEvent(new page.PointerEvent(type, where));
+  }};
+  const key = (name) => root.dispatchEvent(new page.KeyboardEvent("keydown", {{ key: name, bubbles: true }}));
+  let told;
+  try {{
+    await wait(200);
+    told = await (async () => {{ {code} }})();
+  }} catch (error) {{
+    told = String(error);
+  }}
+  document.title = JSON.stringify(told);
+}});
+</script>"""
+
+
+@pytest.fixture
+def ask(browse: Callable[..., str], tmp_path: Path) -> Callable[..., Any]:
+    """Return a function that runs code around a page and returns what the code returns."""
+
+    def run(page: Path, code: str, width: int = 1200) -> Any:
+        around = tmp_path / "around.html"
+        around.write_text(AROUND.format(src=page.as_uri(), code=code, width=width))
+        flags = (
+            "--allow-file-access-from-files",
+            "--virtual-time-budget=8000",
+            "--window-size=1300,2500",
+            "--dump-dom",
+        )
+        shown = browse(around, *flags)
+        found = re.search("<title>(.*?)</title>", shown, re.DOTALL)
+        assert found, shown[:500]
+        return json.loads(html.unescape(found[1]))
+
+    return run
+
+
+LOOK = """
+return {
+  window: page.innerWidth, content: root.documentElement.scrollWidth,
+  images: root.images.length, broken: [...root.images].filter((one) => !one.hidden && !one.naturalWidth).length,
+  titles: all(".chart b:first-child").map((one) => one.textContent).filter((one) => /^[A-Z]/.test(one)),
+  inked: all("canvas").map((one) => {
+    const pixels = one.getContext("2d").getImageData(0, 0, one.width, one.height).data;
+    return pixels.filter((value, place) => place % 4 === 3 && value).length / (one.width * one.height);
+  }),
+};"""
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_run_page_fits_and_draws(make_run, ask, width):
+    path = make_run(rows=230)
+    told = ask(RunPage(RunDirectory(path)).write(), LOOK, width)
+    assert told["window"] == width and told["content"] <= width
+    assert (told["images"], told["broken"]) == (2, 0)
+    assert told["titles"] == ["Wasserstein estimate", "Generator's loss", "Critic's scores", "Speed"]
+    assert len(told["inked"]) == 4 and all(0.02 < share < 0.9 for share in told["inked"])
+
+
+def test_pointing_zooming_and_switching(make_run, ask):
+    path = make_run(rows=230)
+    rows = read_csv(path / "metrics.csv")
+    told = ask(
+        RunPage(RunDirectory(path)).write(),
+        """
+        const canvas = one("canvas"), words = () => one(".values").textContent, found = {};
+        const range = () => [canvas.dataset.from, canvas.dataset.to].map(Number);
+        found.end = words();
+        found.all = range();
+        point(canvas, "pointermove", 58);
+        found.first = words();
+        point(canvas, "pointermove", 58 + 0.301 * (canvas.getBoundingClientRect().width - 70));
+        found.third = words();
+        one("[data-raw]").click();
+        found.quiet = words();
+        point(canvas, "pointerdown", 200); point(canvas, "pointermove", 400); point(canvas, "pointerup", 400);
+        found.zoomed = range();
+        found.linked = all("canvas").map((one) => Number(one.dataset.from));
+        canvas.dispatchEvent(new page.MouseEvent("dblclick"));
+        found.back = range();
+        one("[data-by=time]").click();
+        found.time = range();
+        one("[data-scale=log]").click();
+        found.pressed = all("[aria-pressed=true]").map((one) => one.textContent);
+        canvas.dispatchEvent(new page.KeyboardEvent("keydown", { key: "+" }));
+        found.keyed = range();
+        return found;
+        """,
+    )
+    assert "iteration 230" in told["end"] and f"raw {number(rows['w_estimate'][-1])}" in told["end"]
+    assert "iteration 1," in told["first"] and f"raw {number(rows['w_estimate'][0])}" in told["first"]
+    assert "iteration 70," in told["third"]  # 1 + 0.301 * 229 = 69.9
+    assert "raw" not in told["quiet"]
+    assert told["all"] == told["back"] == [1, 230]
+    assert told["zoomed"][0] > 20 and told["zoomed"][1] < 120
+    assert set(told["linked"]) == {told["zoomed"][0]}
+    assert told["time"] == pytest.approx([0, sum(rows["seconds"])], abs=0.01)
+    assert told["pressed"] == ["training time", "log"]
+    assert told["keyed"][1] - told["keyed"][0] == pytest.approx(sum(rows["seconds"]) / 2, abs=0.01)
+
+
+def test_slider_keys_button_and_curves_choose_pictures(make_run, ask):
+    path = make_run(rows=230, samples=(0, 50, 100, 150, 200))
+    told = ask(
+        RunPage(RunDirectory(path)).write(),
+        """
+        const file = () => one("#picture").src.split("/").pop();
+        const shown = () => `${one("#when-words").textContent} ${file()}`, found = [shown()];
+        key("ArrowLeft"); found.push(shown());
+        one("#when").value = "1"; one("#when").dispatchEvent(new page.Event("input")); found.push(shown());
+        point(one("canvas"), "pointerdown", 58); point(one("canvas"), "pointerup", 58); found.push(shown());
+        one("#play").click(); await wait(400); found.push(shown()); found.push(one("#play").getAttribute("aria-label"));
+        await wait(2500); found.push(shown()); found.push(one("#play").getAttribute("aria-label"));
+        return found;
+        """,
+    )
+    at = [f"iteration {one} fake_{one:06d}.png" for one in (0, 50, 100, 150, 200)]
+    assert told == [at[4], at[3], at[1], at[0], at[1], "pause", at[4], "play"]
+
+
+def test_long_runs_say_spans(make_run, ask):
+    path = make_run(rows=4100, samples=())
+    told = ask(
+        RunPage(RunDirectory(path)).write(),
+        'point(one("canvas"), "pointermove", 58); return one(".values").textContent;',
+    )
+    rows = read_csv(path / "metrics.csv")
+    first = rows["w_estimate"][:3]
+    assert "iterations 1\N{EN DASH}3" in told
+    assert f"raw {number(min(first))} … {number(max(first))}" in told
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_comparison_fits_draws_and_hides_a_run(make_run, ask, tmp_path, width):
+    first, second = make_run("one"), make_run("two <b>", rows=90, samples=(0, 80), n_critic=3)
+    assert compare([str(first), str(second), "--out", str(tmp_path / "out.html")]) == 0
+    look = ask(tmp_path / "out.html", LOOK, width)
+    assert look["window"] == width and look["content"] <= width and look["broken"] == 0
+    assert look["titles"] == ["Wasserstein estimate", "Generator's loss", "Speed"]
+    told = ask(
+        tmp_path / "out.html",
+        """
+        const words = () => all("figure output").slice(-2).map((one) => one.textContent), found = [words()];
+        one("#when").value = "0"; one("#when").dispatchEvent(new page.Event("input")); found.push(words());
+        found.push(one(".values").textContent);
+        one("[data-run='1']").click();
+        found.push(one(".values").textContent);
+        return found;
+        """,
+        width,
+    )
+    assert told[0] == ["iteration 200", "iteration 80"] and told[1] == ["iteration 0", "iteration 0"]
+    assert "two <b>" in told[2] and "two" not in told[3] and "one" in told[3]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_screenshot_is_a_page_in_the_right_colours(make_run, browse, tmp_path, scheme):
+    page, picture = RunPage(RunDirectory(make_run())).write(), tmp_path / "shot.png"
+    dark = ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
+    browse(page, f"--screenshot={picture}", "--window-size=1200,2000", *dark)
+    with Image.open(picture) as image:
+        levels = np.asarray(image.convert("L"))
+    assert levels.shape == (2000, 1200)
+    assert (np.median(levels) < 60) == (scheme == "dark")
+    assert np.ptp(levels[1100:1400].astype(int), axis=1).mean() > 40

@@ -1,0 +1,123 @@
+"""The page: complete in itself, and looked at in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gluon_wgan.cli.resize_parity import main
+from gluon_wgan.reports.resize_page import number, percent
+
+# Written into a copy of the page: what is wider than the window would push it sideways.
+PROBE = """<script>addEventListener("load", () => {
+const root = document.documentElement, images = [...document.images];
+document.title = JSON.stringify({window: innerWidth, content: root.scrollWidth, images: images.length,
+broken: images.filter((one) => !one.naturalWidth).length,
+sections: document.querySelectorAll("section").length});
+});</script>"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the page of a report on drawn faces, with every section."""
+    out = tmp_path_factory.mktemp("report")
+    words = ["--size", "32", "16", "--decoders", "pil,cv2", "--quiet", "--jobs", "1", "--out", str(out)]
+    names = "pil-nearest,pil-bilinear,pil-box,cv2-bilinear,cv2-bicubic,cv2-area,mxnet-area"
+    assert main([*words, "--backends", names]) == 0
+    return out / "parity.html"
+
+
+class _Tags(HTMLParser):
+    """Collects every attribute that could load something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.alts: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        named = dict(attrs)
+        self.loads += [named[name] for name in ("src", "href", "data", "action") if name in named]
+        self.ids += [named["id"]] if "id" in named else []
+        if tag == "img":
+            self.alts.append(named.get("alt", ""))
+
+
+def test_page_needs_nothing_else(page):
+    text = page.read_text()
+    tags = _Tags()
+    tags.feed(text)
+    assert all(link.startswith(("data:image/", "#")) for link in tags.loads)
+    assert "@import" not in text and "url(" not in text and "<script" not in text
+    outside = set(re.findall(r"https?://[^\"' <]+", text))
+    assert outside == {"http://www.w3.org/2000/svg"}
+    assert len(tags.alts) > 30 and all(tags.alts)
+    assert {link[1:] for link in tags.loads if link.startswith("#")} <= set(tags.ids)
+
+
+def test_page_says_everything_in_words(page):
+    text = page.read_text()
+    for words in (
+        "Aliases at this ratio",
+        "▲ aliases",
+        "● clean",
+        "blocks",
+        "python tools/resize_parity.py",
+        "Pillow",
+    ):
+        assert words in text
+    assert "cv2-area = mxnet-area" in text
+
+
+def test_page_fits_a_phone_and_shows_every_picture(page, browse: Callable[..., str], tmp_path):
+    probed = tmp_path / "probed.html"
+    frame = tmp_path / "phone.html"
+    probed.write_text(page.read_text().replace("</body>", PROBE + "</body>"))
+    # Headless Chromium's own window may not get as narrow as a phone; a frame does.
+    frame.write_text(
+        f'<iframe src="{probed.as_uri()}" style="width:390px;height:2000px" onload="setTimeout(() => '
+        'document.title = this.contentDocument.title, 300)"></iframe>'
+    )
+    shown = browse(frame, "--allow-file-access-from-files", "--virtual-time-budget=5000", "--dump-dom")
+    found = re.search(r'"window":(\d+),"content":(\d+),"images":(\d+),"broken":(\d+),"sections":(\d+)', shown)
+    assert found, shown[:500]
+    window, content, images, broken, sections = map(int, found.groups())
+    assert window == 390 and content <= window
+    assert images > 30 and broken == 0 and sections >= 9
+
+
+@pytest.mark.parametrize(("size", "scheme"), [((390, 2400), "light"), ((1200, 2400), "light"), ((1200, 2400), "dark")])
+def test_screenshot_is_a_page_and_not_a_blank(page, browse: Callable[..., str], tmp_path, size, scheme):
+    picture = tmp_path / "shot.png"
+    dark = ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
+    browse(page, f"--screenshot={picture}", f"--window-size={size[0]},{size[1]}", *dark)
+    with Image.open(picture) as image:
+        levels = np.asarray(image.convert("L"))
+        colours = image.convert("RGB").getcolors(1 << 24)
+    assert levels.shape == (size[1], size[0])
+    assert colours is not None and len(colours) > 500
+    assert (np.median(levels) < 60) == (scheme == "dark")
+    assert (np.ptp(levels.astype(int), axis=1) > 40).mean() > 0.4
+
+
+def test_numbers_are_short_and_readable():
+    assert [number(value) for value in (None, float("nan"), float("inf"), 0.0)] == [
+        "\u2013",
+        "\u2013",
+        "∞",
+        "0",
+    ]
+    assert [number(value) for value in (0.1234, 12.345, 123.4, 12345.6)] == [
+        "0.123",
+        "12.35",
+        "123",
+        "12,346",
+    ]
+    assert [percent(value) for value in (None, 0.0, 0.012, 0.5)] == ["\u2013", "0 %", "1.2 %", "50 %"]

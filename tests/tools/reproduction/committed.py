@@ -1,0 +1,33 @@
+"""Whether a page of the report is what its own result files give."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+from tools.reproduction.plan import Plan
+from tools.reproduction.report import write
+from tools.reproduction.report.drawing import LARGEST
+from tools.reproduction.report.material import Material
+from tools.reproduction.report.page import fill
+from tools.reproduction.results import Results, read_rows
+
+
+def check_page(page: Path, plan: Plan) -> dict[str, str]:
+    """Assert that every block and picture of a page is there and follows from the files; return the blocks."""
+    folder = page.with_suffix("")
+    with (folder / "runs.csv").open(newline="", encoding="utf-8") as file:
+        _, *lines = csv.reader(file)
+    runs = [[line[0], *map(int, line[1:5]), *line[5:]] for line in lines]
+    about = json.loads((folder / "surroundings.json").read_text(encoding="utf-8"))
+    material = Material(plan, Results(read_rows(folder / "results.csv")), {}, {}, [], folder)
+    blocks = write.tables(material, about, runs)
+    text = page.read_text(encoding="utf-8")
+    assert fill(text, blocks) == text
+    shown = set(re.findall(rf"\]\({folder.name}/([^)]+)\)", text))
+    pictures = {path.name for path in folder.iterdir() if path.suffix in (".svg", ".png")}
+    assert shown & {name for name in shown if name.endswith((".svg", ".png"))} == pictures
+    assert all((folder / name).is_file() and (folder / name).stat().st_size <= LARGEST for name in shown)
+    return blocks

@@ -1,0 +1,75 @@
+"""The confirmation's tables, from synthetic results whose cells are known."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tools.reproduction.test_confirmation import falling, synthetic
+from tools.reproduction.confirmation import verdicts
+from tools.reproduction.report import confirmation_tables as tables
+from tools.reproduction.results import Results, Row
+
+REAL = [
+    Row("data-pil-bilinear", 0, 0, name, value)
+    for name, value in (("swd", 9.0), ("frechet", 0.1), ("detail", 20.0), ("swd_own", 9.0))
+]
+
+
+def cells(text: str, row: str) -> list[str]:
+    """Return the cells of the row that begins with these words."""
+    line = next(line for line in text.splitlines() if line.startswith(f"| {row} "))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_verdicts_stand_with_their_effects_and_what_is_missing_with_none():
+    found = verdicts(synthetic({("cv2-bilinear", "swd"): 9.0}))
+    text = tables.verdict_table(found["summary"])
+    row = cells(text, "2a.")
+    assert row[1] == "holds" and row[2].startswith(("+9.0", "+8.9")) and row[2].endswith("SWD") and row[4] == "< 0.001"
+    assert cells(text, "5.")[1:] == ["not measured", "", "", ""]
+    assert len(text.splitlines()) == 12
+
+
+def test_measures_stand_beside_those_of_real_images():
+    rows = [*REAL]
+    for seed, swd in ((3, 20.0), (4, 24.0)):
+        for name, value in (("swd", swd), ("swd_noise1", swd + 1), ("swd_noise2", swd - 1), ("frechet", 0.5)):
+            rows.append(Row("wgan", seed, 1000, name, value))
+        for name, value in (("detail", 23.0), ("color_shift", 5.0), ("contrast_shift", -0.1)):
+            rows.append(Row("wgan", seed, 1000, name, value))
+    text = tables.measures_table(Results(rows))
+    assert cells(text, "real training images")[2] == "9"
+    row = cells(text, "wgan")
+    # The two seeds' deviation is the root of 8, the noises' is 1; 13 is 22 less the real images' 9.
+    assert row[1] == "2" and row[2].startswith("22.0") and row[3:5] == ["2.8", "1"]
+    assert row[5].startswith("+13.0") and row[7].startswith("+3.0") and row[8].startswith("5.0")
+    assert row[9].startswith("-0.1")
+
+
+def test_tracking_has_a_row_for_each_seed_and_their_mean():
+    text = tables.tracking_table(Results([row for seed in (3, 4, 5) for row in falling(1, seed)]))
+    assert cells(text, "seed 4")[3] == "1.00" and float(cells(text, "seed 4")[1]) > 0.8
+    assert cells(text, "mean")[1].startswith(("0.9", "1.0")) and "within each kind of run" in text
+
+
+def test_schedules_are_compared_in_both_ways():
+    rows = [
+        Row(run, seed, moment, "swd", value + seed)
+        for seed in (3, 4)
+        for run, moment, value in (
+            ("wgan", 1000, 20.0), ("no-warmup", 1000, 30.0), ("no-warmup", 1494, 10.0), ("no-warmup", 100, 70.0)
+        )
+    ]  # fmt: skip
+    text = tables.schedule_table(Results(rows))
+    assert cells(text, "wgan")[4][:4] == cells(text, "wgan")[5][:4] == "23.5"
+    row = cells(text, "no-warmup")
+    assert [cell[:4] for cell in row[1:]] == ["73.5", "", "", "33.5", "13.5"]
+
+
+def test_detail_that_images_have_is_told_from_that_of_samples():
+    rows = [*REAL, Row("data-cv2-bilinear", 0, 0, "detail", 36.0)]
+    for seed in (3, 4):
+        rows += [Row("wgan", seed, 1000, "detail", 25.0), Row("cv2-bilinear", seed, 1000, "detail", 38.0 + seed)]
+    found = tables.inherited_detail(Results(rows))
+    assert found["cv2-bilinear, images"].value == pytest.approx(16)
+    assert found["cv2-bilinear, samples"].value == pytest.approx(16.5)

@@ -1,0 +1,1 @@
+"""Rebuilding the painted portraits from the public repository that holds their originals."""

@@ -1,0 +1,1 @@
+"""The reproduction report: plans, experiments, evaluation, page writer."""

@@ -1,0 +1,200 @@
+"""Judging the checkpoints of a plan's runs against pictures that no run was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mxnet import cpu
+from tqdm import tqdm
+
+from gluon_wgan import compat
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.data.resize import canonical_name
+from gluon_wgan.data.store import open_store
+from gluon_wgan.generators.latents import draw_groups
+from gluon_wgan.generators.load import open_trained
+from gluon_wgan.generators.sampler import Artist
+from gluon_wgan.metrics import fid
+from gluon_wgan.metrics.features import RANDOM, FeatureNetwork, load_features
+from gluon_wgan.metrics.image_sets import ChosenImages
+from gluon_wgan.metrics.network_resize import RULES
+from gluon_wgan.metrics.swd import sliced_wasserstein
+from gluon_wgan.runs.curves import median_filtered
+from gluon_wgan.runs.metrics_csv import read_metrics
+from gluon_wgan.utils import atomic_files
+from gluon_wgan.utils.progress_bars import redraw_seconds
+from gluon_wgan.utils.untrusted import read_json_object
+from tools.reproduction.plan import Plan
+from tools.reproduction.results import Row
+from tools.reproduction.split import HELD_OUT, TRAIN, store_path
+from tools.reproduction.training import Task
+from tools.reproduction.weights import critic_weights
+
+YARDSTICK = canonical_name(TrainConfig.resize)
+"""The backend of the held-out pictures by which every run is judged: Pillow's bilinear, as the authors'."""
+NOISE_SEED = 0
+"""Of the latents of the judged samples, the same for all runs."""
+FORMAT = 1
+"""Of the kept measurements; another number makes them anew."""
+
+
+@dataclass
+class Judge:
+    """Compares samples with held-out pictures.
+
+    Attributes
+    ----------
+    plan, out
+        What is judged, and where its pictures and measurements are.
+    network
+        What the Frechet distance takes its features from.
+    """
+
+    plan: Plan
+    out: Path
+    network: FeatureNetwork
+
+    @classmethod
+    def of(cls, plan: Plan, out: Path) -> Judge:
+        """Return a judge with the random feature network, which needs no download."""
+        return cls(plan, out, load_features(RANDOM, weights=None, rule=RULES[0], context=cpu()))
+
+    def distances(self, images: np.ndarray, resize: str) -> dict[str, float]:
+        """Return the distances of images, uint8 (n, 3, size, size), to held-out pictures of one backend."""
+        held_out = open_store(store_path(self.out, HELD_OUT, resize)).images
+        count = min(len(held_out), len(images))
+        real, fake = (
+            ChosenImages(some, np.arange(count), label) for some, label in ((held_out, "real"), (images, "fake"))
+        )
+        found = sliced_wasserstein(real, fake, seed=NOISE_SEED, threads=compat.usable_cores())
+        one, other = (fid.statistics(values for values, _ in self.network.extract(some)) for some in (real, fake))
+        levels = {f"swd_{side}": level.value for side, level in zip(found.sides, found.levels)}
+        return {**levels, "swd": found.mean.value, "frechet": fid.distance(one, other)}
+
+
+def judge_all(judge: Judge, tasks: Sequence[Task], resizes: Sequence[str]) -> list[Row]:
+    """Judge every moment of every task, and the real pictures of every backend; what was judged before is read.
+
+    Returns
+    -------
+    list of Row
+        For each moment ``swd``, ``swd_32`` and so on, ``frechet``, the same against held-out pictures of the run's
+        own backend as ``swd_own`` and ``frechet_own``, ``detail`` (mean absolute 3x3 Laplacian in levels),
+        for a run that draws its samples with running statistics the same of such samples as ``swd_running`` and so on,
+        ``w_estimate`` and what `critic_weights` gives.
+    """
+    rows = judge_pictures(judge, resizes)
+    moments = [(task, moment) for task in tasks for moment in task.run.moments]
+    for task, moment in tqdm(
+        moments, desc="Judging", unit=" checkpoints", dynamic_ncols=True, mininterval=redraw_seconds()
+    ):
+        rows += _judge_moment(judge, task, moment)
+    return rows
+
+
+def judge_pictures(judge: Judge, resizes: Sequence[str]) -> list[Row]:
+    """Judge the real training pictures of every backend."""
+    return [row for resize in resizes for row in _judge_pictures(judge, resize)]
+
+
+def judge_task(judge: Judge, task: Task) -> list[Row]:
+    """Judge every moment of one task; what was judged before is read."""
+    return [row for moment in task.run.moments for row in _judge_moment(judge, task, moment)]
+
+
+def detail(images: np.ndarray) -> float:
+    """Return the mean absolute response of the 3x3 Laplacian, in levels, over uint8 (n, channels, height, width)."""
+    planes = images.reshape(-1, *images.shape[2:]).astype(np.float32)
+    return float(np.mean([np.abs(cv2.Laplacian(plane, cv2.CV_32F)).mean() for plane in planes]))
+
+
+def draw_samples(task: Task, moment: int, count: int, batch_norm: str = "batch", noise: int = NOISE_SEED) -> np.ndarray:
+    """Draw from a checkpoint, from the noise that all runs share or another.
+
+    Parameters
+    ----------
+    batch_norm
+        ``batch``: with the statistics of each batch; ``running``: with those gathered in training.
+    noise
+        The noise's seed.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (count, 3, size, size).
+    """
+    trained = open_trained(task.checkpoint(moment))
+    groups = draw_groups(noise, trained.config.nz, trained.config.latent)
+    return np.concatenate(list(Artist(trained, batch_norm, cpu()).draw_first(groups, count)))
+
+
+def _judge_pictures(judge: Judge, resize: str) -> Iterator[Row]:
+    """Judge the real training pictures of a backend as if a generator had drawn them: what none can hope to beat."""
+    path = judge.out / "measured" / f"data-{resize}.json"
+    store = open_store(store_path(judge.out, TRAIN, resize))
+
+    def measure() -> dict[str, float]:
+        chosen = np.sort(np.random.default_rng(NOISE_SEED).permutation(len(store))[: judge.plan.judged])
+        images = store.images.take(chosen, 0)
+        own = {f"{name}_own": value for name, value in judge.distances(images, resize).items()}
+        return {**judge.distances(images, YARDSTICK), **own, "detail": detail(images)}
+
+    key = {"content_sha256": store.content_sha256}
+    for quantity, value in _kept(judge, path, key, measure).items():
+        yield Row(f"data-{resize}", 0, 0, quantity, value)
+
+
+def _judge_moment(judge: Judge, task: Task, moment: int) -> Iterator[Row]:
+    path = judge.out / "measured" / f"{task.path.name}-{moment:06d}.json"
+    checkpoint = task.checkpoint(moment)
+
+    def measure() -> dict[str, float]:
+        images = draw_samples(task, moment, judge.plan.judged)
+        found = {**judge.distances(images, YARDSTICK), "detail": detail(images)}
+        if task.run.resize != YARDSTICK:
+            own = judge.distances(images, task.run.resize)
+            found |= {f"{name}_own": value for name, value in own.items()}
+        if task.config.sample_bn == "running":  # as the run itself draws its samples
+            images = draw_samples(task, moment, judge.plan.judged, "running")
+            running = {**judge.distances(images, YARDSTICK), "detail": detail(images)}
+            found |= {f"{name}_running": value for name, value in running.items()}
+        return {**found, **critic_weights(task.config, checkpoint)}
+
+    key = {
+        "weights_sha256": [atomic_files.sha256_of(checkpoint / name) for name in ("generator.params", "critic.params")]
+    }
+    found = {**_kept(judge, path, key, measure), **_losses(task, moment)}
+    for quantity, value in found.items():
+        # The whole histogram only of the end: a row for each of its bins.
+        if moment == task.run.moments[-1] or not quantity.startswith("weights_"):
+            yield Row(task.run.name, task.seed, moment, quantity, value)
+
+
+def _losses(task: Task, moment: int) -> dict[str, float]:
+    """Return the estimate of the distance at a moment, filtered as the paper's curves are; nothing if there is none."""
+    if task.config.objective == "dcgan":
+        return {}
+    # A run may have gone on beyond the plan's end, whose rows would reach back through the filter.
+    curve = np.array(read_metrics(task.path / "metrics.csv")["w_estimate"][: task.run.moments[-1]])
+    return {"w_estimate": float(median_filtered(curve, TrainConfig.curve_filter)[moment - 1])}
+
+
+def _kept(judge: Judge, path: Path, key: dict[str, Any], measure: Any) -> dict[str, float]:
+    """Return what was measured before on the same weights and pictures in the same way, or measure and keep it."""
+    held_out = open_store(store_path(judge.out, HELD_OUT, YARDSTICK)).content_sha256
+    key = {**key, "format": FORMAT, "held_out": held_out, "judged": judge.plan.judged, "noise": NOISE_SEED}
+    try:
+        kept = read_json_object(path, non_finite=True)
+        if kept["key"] == key:
+            return kept["found"]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    found = measure()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_files.write_json(path, {"key": key, "found": found})
+    return found

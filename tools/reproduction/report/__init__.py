@@ -1,0 +1,1 @@
+"""Tables, figures and text of the reproduction report, written from the committed results."""

@@ -1,0 +1,119 @@
+"""Tables of the confirmation: verdicts, every run beside real images, tracking, and the schedules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from gluon_wgan.metrics.confidence_intervals import Estimate
+from tools.reproduction.confirmation import BACKENDS, END, EQUAL_STEPS, Evidence, across_runs, tracking
+from tools.reproduction.effects import of_few, words
+from tools.reproduction.inference import mean_correlation
+from tools.reproduction.plan import BASE
+from tools.reproduction.report.words import table
+from tools.reproduction.results import Results
+from tools.reproduction.verdicts import Verdict
+
+_UNSIGNED = ("times", "of the curve")
+_SCHEDULES = (BASE, "warmup-only", "boost-only", "no-warmup")
+_SAME_LENGTH = (
+    BASE,
+    "init-mxnet",
+    "bn-unclipped",
+    "clip-after",
+    "pil-bicubic",
+    "cv2-bilinear",
+    "cv2-bicubic",
+    "cv2-area",
+)
+
+
+def verdict_table(verdicts: Sequence[Verdict]) -> str:
+    """Return a family's rows: the claim, its word, the model's effect, the row's own, and the corrected p."""
+    rows = []
+    for verdict in verdicts:
+        row = verdict.question
+        if math.isnan(row.interval.value):
+            rows.append([f"{row.name}. {row.claim}", verdict.word, "", "", ""])
+            continue
+        effect, own = (words(one, sign=row.unit not in _UNSIGNED) for one in (row.interval, row.own))
+        p = "< 0.001" if verdict.p < 0.001 else f"{verdict.p:.2g}"
+        rows.append([f"{row.name}. {row.claim}", verdict.word, f"{effect} {row.unit}".strip(), own, p])
+    return table(["claim", "verdict", "effect, one model", "effect, its own seeds", "corrected p"], rows)
+
+
+def measures_table(results: Results) -> str:
+    """Return every run's measures at its compared iteration, with those of real training images in the first row."""
+    evidence = Evidence(results)
+    head = ["", "seeds", "SWD", "SD over seeds", "SD over noises", "excess over own kind", "Frechet", "excess detail"]
+    head += ["color shift", "contrast shift"]
+    real = [results.value("data-pil-bilinear", quantity, 0) for quantity in ("swd", "frechet")]
+    rows = [["real training images", "", f"{real[0]:.3g}", "", "", "0", f"{real[1]:.3g}", "0", "", ""]]
+    for run in evidence.runs:
+        swd = evidence.values(run, "swd")
+        cells = [words(of_few(list(swd.values())))]
+        cells.append(f"{np.std(list(swd.values()), ddof=1):.2g}" if len(swd) > 1 else "")
+        cells.append(_noise(results, run))
+        for quantity in ("swd_excess_own", "frechet", "excess_detail", "color_shift", "contrast_shift"):
+            values = list(evidence.values(run, quantity).values())
+            cells.append(words(of_few(values), sign=quantity != "color_shift") if values else "")
+        rows.append([run, str(len(swd)), *cells])
+    return table(head, rows)
+
+
+def _noise(results: Results, run: str) -> str:
+    """Return the standard deviation of SWD over the sampling noises, pooled over the seeds."""
+    moment = EQUAL_STEPS.get(run, END)
+    noises = [results.by_seed(run, name, moment) for name in ("swd", "swd_noise1", "swd_noise2")]
+    seeds = sorted(set.intersection(*(set(noise) for noise in noises)))
+    if not seeds:
+        return ""
+    return f"{math.sqrt(np.mean([np.var([noise[seed] for noise in noises], ddof=1) for seed in seeds])):.2g}"
+
+
+def tracking_table(results: Results) -> str:
+    """Return how the critic's estimate and SWD go together: over each seed's checkpoints, and across runs."""
+    seeds = sorted(results.by_seed(BASE, "swd", END))
+    each = [tracking(results, BASE, seed) for seed in seeds]
+    names = ("first_differences", "partial", "levels")
+    rows = [[f"seed {seed}", *(_number(found[name]) for name in names)] for seed, found in zip(seeds, each)]
+    means = [mean_correlation([found[name] for found in each if not math.isnan(found[name])]) for name in names]
+    rows.append(["mean", *(words(mean) for mean in means)])
+    head = ["", "of changes (rank)", "given the iteration (partial, logarithms)", "of the falling series (rank)"]
+    across = across_runs(results, [run for run in _SAME_LENGTH if len(results.by_seed(run, "w_estimate", END)) > 1])
+    return table(head, rows) + f"\n\nAcross runs at {END:,} iterations, within each kind of run: {_number(across)}."
+
+
+def schedule_table(results: Results) -> str:
+    """Return the four schedules at equal generator iterations, at equal critic steps, and early on."""
+    head = ["", "SWD at 100", "SWD at 200", "noise of -Loss_D, iterations 26 to 225", f"SWD at {END:,}"]
+    head.append("SWD at 7,470 critic steps")
+    rows = []
+    for run in _SCHEDULES:
+        end = EQUAL_STEPS.get(run, END)
+        columns = [("swd", 100), ("swd", 200), ("early_noise", end), ("swd", END), ("swd", end)]
+        found = [list(results.by_seed(run, quantity, moment).values()) for quantity, moment in columns]
+        rows.append([run, *(words(of_few(values)) if values else "" for values in found)])
+    return table(head, rows)
+
+
+def inherited_detail(results: Results) -> dict[str, Estimate]:
+    """Return the detail of each backend's training images and of its samples, both minus Pillow bilinear's."""
+    base = results.value("data-pil-bilinear", "detail", 0)
+    own = Evidence(results).values(BASE, "detail")
+    found = {}
+    for run, backend in BACKENDS.items():
+        values = results.by_seed(run, "detail", END)
+        common = sorted(values.keys() & own.keys())
+        if common:
+            found[f"{backend}, images"] = Estimate(
+                results.value(f"data-{backend}", "detail", 0) - base, math.nan, math.nan
+            )
+            found[f"{backend}, samples"] = of_few([values[seed] - own[seed] for seed in common])
+    return found
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}"

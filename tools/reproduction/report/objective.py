@@ -1,0 +1,106 @@
+"""DCGAN, WGAN and WGAN-GP: after as many critic steps, and after as much time."""
+
+from __future__ import annotations
+
+from gluon_wgan.training import schedule
+from tools.reproduction.effects import words
+from tools.reproduction.judging import draw_samples
+from tools.reproduction.plan import NO_STORE, Run
+from tools.reproduction.report.drawing import COLOURS, label_lines, new_figure, save_panels, save_svg
+from tools.reproduction.report.material import BASE, Material
+from tools.reproduction.report.words import picture, table
+
+OTHERS = ("dcgan", "wgan-gp")
+CURVES, SAMPLES = "objective-curves.svg", "objective-samples.png"
+_SHOWN = 32
+
+
+def tables(material: Material) -> dict[str, str]:
+    """Return the tables of this section, and its figures' places."""
+    runs = material.runs([BASE, *OTHERS])
+    if len(runs) < 2:
+        return {}
+    curves = "SWD to held-out pictures of all seeds, by critic steps and by training time at the measured pace"
+    return {
+        "objective-table": _table(material, runs),
+        "objective-pace": _pace(material, runs),
+        "objective-curves": picture(CURVES, material.address, curves),
+        "objective-samples": picture(SAMPLES, material.address, "Samples from the same noise, seed 0"),
+    }
+
+
+def draw(material: Material) -> None:
+    """Draw the figures of this section."""
+    runs = material.runs([BASE, *OTHERS])
+    if len(runs) < 2:
+        return
+    _draw_curves(material, runs)
+    panels = [
+        (f"{run.what}, {moment:,} iterations, {label}", draw_samples(material.task(run.name), moment, _SHOWN))
+        for run in runs
+        for label, moment in (("equal steps", run.moments[-1]), ("equal time", equal_time(material, run)))
+    ]
+    save_panels(material.folder / SAMPLES, panels)
+
+
+def equal_time(material: Material, run: Run) -> int:
+    """Return the moment at which a run has used the time that comes nearest to that of the base run's end."""
+    wanted = material.results.value(BASE, "training_s", material.end)
+    return min(run.moments, key=lambda moment: abs(material.results.value(run.name, "training_s", moment) - wanted))
+
+
+def _table(material: Material, runs: list[Run]) -> str:
+    head = [
+        "",
+        "compared at",
+        "generator iterations",
+        "critic steps",
+        "training time, s",
+        "SWD",
+        "difference",
+        "Frechet",
+        "difference",
+    ]
+    rows = []
+    for run in runs:
+        for label, moment in (("equal critic steps", run.moments[-1]), ("equal time", equal_time(material, run))):
+            if run.name == BASE and label == "equal time":
+                continue
+            steps = schedule.critic_steps_until(moment, run.config(run.seeds[0], NO_STORE))
+            cells = [run.what, "" if run.name == BASE else label, f"{moment:,}", f"{steps:,}"]
+            cells.append(f"{material.results.value(run.name, 'training_s', moment):.0f}")
+            for quantity in ("swd", "frechet"):
+                apart = (
+                    "" if run.name == BASE else words(material.against_base(run.name, quantity, moment), 3, sign=True)
+                )
+                cells += [words(material.mean(run.name, quantity, moment)), apart]
+            rows.append(cells)
+    return table(head, rows)
+
+
+def _pace(material: Material, runs: list[Run]) -> str:
+    head = ["", "critic step, ms", "generator step, ms"]
+    rows = []
+    for run in runs:
+        paces = (material.results.value(run.name, f"{net}_step_ms", run.moments[-1]) for net in ("critic", "generator"))
+        rows.append([run.what, *(f"{pace:.1f}" for pace in paces)])
+    return table(head, rows)
+
+
+def _draw_curves(material: Material, runs: list[Run]) -> None:
+    figure, (by_steps, by_time) = new_figure(2)
+    ends = []
+    for run, colour in zip(runs, COLOURS):
+        config = run.config(run.seeds[0], NO_STORE)
+        for seed in run.seeds:
+            moments, values = material.results.curve(run.name, "swd", seed)
+            steps = [schedule.critic_steps_until(moment, config) for moment in moments]
+            seconds = [material.results.value(run.name, "training_s", moment) for moment in moments]
+            by_steps.plot(steps, values, ".-", color=colour, linewidth=1)
+            by_time.plot(seconds, values, ".-", color=colour, linewidth=1)
+        ends.append((run.what, colour, material.mean(run.name, "swd").value))
+    by_steps.set_xlabel("critic steps")
+    by_time.set_xlabel("training time, s")
+    by_steps.set_ylabel("SWD to held-out pictures")
+    label_lines(by_steps, ends)
+    save_svg(figure, material.folder / CURVES)
