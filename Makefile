@@ -46,6 +46,7 @@ stress: $(BIN)/.installed-test
 lint: $(BIN)/.installed-test
 	@$(BIN)/ruff check setup.py $(CHECKED)
 	@$(BIN)/mypy $(CHECKED)
+	@$(BIN)/lint-imports
 
 # Every page is read again, so that a page which did not change is still warned of.
 docs: $(BIN)/.installed-docs

@@ -99,6 +99,10 @@ EXTRAS["test"] = [
     "hypothesis",
     "ruff",
     "mypy",
+    # Checks the order of imports between the folders of the package; the last that Python 3.9 has.
+    "import-linter",
+    # Runs the tests on every core.
+    "pytest-xdist",
     "psutil",
 ]
 
@@ -115,6 +119,7 @@ setup(
     package_data={
         "gluon_wgan.reports": ["*.html", "*.css", "*.js"],
     },
+    entry_points={"console_scripts": ["gluon-wgan = gluon_wgan.cli.main:main"]},
     # MXNet 1.9.1 stops at NumPy 1.26, which has no wheel for Python 3.13.
     python_requires=">=3.9,<3.13",
     install_requires=REQUIREMENTS,

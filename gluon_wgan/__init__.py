@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from gluon_wgan import compat
 
 if TYPE_CHECKING:
+    from gluon_wgan.api import train
     from gluon_wgan.config.train_config import TrainConfig
     from gluon_wgan.data.resize import resize
     from gluon_wgan.training.checkpoint import load_generator
-    from gluon_wgan.training.trainer import train
 
 __version__ = "0.1.0"
 __all__ = ["TrainConfig", "load_generator", "resize", "train"]
@@ -24,7 +24,7 @@ _HOMES = {
     "TrainConfig": "gluon_wgan.config.train_config",
     "load_generator": "gluon_wgan.training.checkpoint",
     "resize": "gluon_wgan.data.resize",
-    "train": "gluon_wgan.training.trainer",
+    "train": "gluon_wgan.api",
 }
 _NEED_MXNET = ("load_generator", "train")
 

@@ -1,4 +1,4 @@
-"""The one exception that stands for a mistake the user can mend."""
+"""The exception for everything that a user can cause and fix, and the words for the system's errors."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import errno
 import os
 import shlex
 
+from gluon_wgan.commands import localize
+
 
 class UserError(Exception):
-    """Something a user can cause and mend: bad input, a missing file, an impossible flag.
+    """Something a user can cause and fix: bad input, a missing file, an impossible flag.
 
     The message is one plain sentence that says what is wrong, with which value, and what
     to do. The command line prints it on stderr and exits with status 2; it never becomes
-    a traceback.
+    a traceback. Commands in it are named as scripts of a clone, and shown as ``gluon-wgan`` elsewhere.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(localize(message))
 
 
 def last_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""``tools/compare_runs.py``: several runs in one table and on one page."""
+"""Command-line interface of compare."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.cli.runner import SentenceParser, run_tool
+from gluon_wgan.commands import program
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.reports.comparison import (
@@ -58,7 +59,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     def unwritable(error: OSError) -> str:
         return f"Cannot write {arguments.out} ({error.strerror or error}): choose another --out."
 
-    return run_tool("compare_runs.py", lambda: compare(arguments), unwritable=unwritable)
+    return run_tool(program("compare"), lambda: compare(arguments), unwritable=unwritable)
 
 
 def compare(arguments: argparse.Namespace) -> None:
@@ -157,7 +158,7 @@ def _by_side(wanted: Sequence[Sequence[Optional[int]]], sides: int) -> list[set[
 
 def _parser() -> argparse.ArgumentParser:
     parser = SentenceParser(
-        prog="compare_runs.py",
+        prog=program("compare"),
         description=DESCRIPTION,
     )
     add = parser.add_argument

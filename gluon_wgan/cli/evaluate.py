@@ -1,4 +1,4 @@
-"""``tools/evaluate.py``: from the words of a command line to figures, each with its protocol."""
+"""Command-line interface of evaluate."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from gluon_wgan import compat
 from gluon_wgan.cli.runner import SentenceParser, run_tool
+from gluon_wgan.commands import program
 from gluon_wgan.devices import choose_contexts, parse_gpus
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs.log import log_to_terminal
@@ -52,13 +53,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     arguments = build_parser().parse_args(argv)
     log_to_terminal()
     stopped = "Stopped; the figures that were printed have been kept."
-    return run_tool("evaluate.py", lambda: judge(arguments), stopped=stopped)
+    return run_tool(program("evaluate"), lambda: judge(arguments), stopped=stopped)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = SentenceParser(
-        prog="evaluate.py",
+        prog=program("evaluate"),
         description="Measure how far generated images are from real ones.",
         epilog=EXAMPLES,
     )
@@ -214,7 +215,7 @@ def figures(
 def _opened(source: Path) -> Optional[Trained]:
     """Return the generator in a run directory, checkpoint or converted folder, or None for images."""
     from gluon_wgan.generators.load import open_trained
-    from gluon_wgan.training.checkpoint import DESCRIPTION
+    from gluon_wgan.runs.checkpoints import DESCRIPTION
 
     holds_generator = any((source / name).exists() for name in ("checkpoints", "config.json", DESCRIPTION))
     return open_trained(source) if holds_generator else None

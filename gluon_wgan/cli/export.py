@@ -1,4 +1,4 @@
-"""``tools/export_model.py``: from the words of a command line to files for other programs."""
+"""Command-line interface of export."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Optional
 
 from gluon_wgan import compat
 from gluon_wgan.cli.runner import SentenceParser, run_tool
+from gluon_wgan.commands import program
 from gluon_wgan.runs.log import log_to_terminal
 
 EXAMPLES = """formats:
@@ -27,7 +28,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Export as the command line says and return the exit status."""
     arguments = build_parser().parse_args(argv)
     log_to_terminal()
-    return run_tool("export_model.py", lambda: export_model(arguments), stopped="Stopped; nothing was left behind.")
+    return run_tool(program("export"), lambda: export_model(arguments), stopped="Stopped; nothing was left behind.")
 
 
 def export_model(arguments: argparse.Namespace) -> None:
@@ -53,7 +54,7 @@ def export_model(arguments: argparse.Namespace) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = SentenceParser(
-        prog="export_model.py",
+        prog=program("export"),
         description="Export a trained generator for other programs, with a model card.",
         epilog=EXAMPLES,
     )

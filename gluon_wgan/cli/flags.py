@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, get_type_hints
 
 from gluon_wgan.cli.runner import SentenceParser
+from gluon_wgan.commands import program
 from gluon_wgan.config.checks import flag_of
 from gluon_wgan.config.presets import PRESETS
 from gluon_wgan.config.train_config import RUN, TrainConfig
@@ -52,7 +53,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     An option that is not given stays out of the namespace, so that presets and resumed runs can tell.
     """
     parser = SentenceParser(
-        prog="train_wgan.py",
+        prog=program("train"),
         description="Train a Wasserstein GAN in MXNet Gluon.",
         epilog=EXAMPLES,
         argument_default=argparse.SUPPRESS,

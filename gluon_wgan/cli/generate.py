@@ -1,4 +1,4 @@
-"""``tools/generate.py``: from the words of a command line to pictures."""
+"""Command-line interface of generate."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Optional
 
 from gluon_wgan import compat
 from gluon_wgan.cli.runner import SentenceParser, run_tool
+from gluon_wgan.commands import program
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.devices import choose_contexts, parse_gpus
 from gluon_wgan.errors import UserError
@@ -39,7 +40,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Draw as the command line says and return the exit status."""
     arguments = build_parser().parse_args(argv)
     log_to_terminal()
-    return run_tool("generate.py", lambda: generate(arguments), stopped="Stopped; nothing was left behind.")
+    return run_tool(program("generate"), lambda: generate(arguments), stopped="Stopped; nothing was left behind.")
 
 
 def generate(arguments: argparse.Namespace) -> None:
@@ -61,7 +62,7 @@ def generate(arguments: argparse.Namespace) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = SentenceParser(
-        prog="generate.py",
+        prog=program("generate"),
         description="Draw pictures with a trained generator.",
         epilog=EXAMPLES,
     )

@@ -1,4 +1,4 @@
-"""``tools/prepare_data.py``: from the words of a command line to a store, whole or to be continued."""
+"""Command-line interface of prepare."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Optional, get_type_hints
 
 from gluon_wgan.cli.flags import add_flag
 from gluon_wgan.cli.runner import SentenceParser, run_tool
+from gluon_wgan.commands import program
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.aliasing_warning import aliasing_warning
 from gluon_wgan.data.preparation import prepare_at
@@ -42,14 +43,14 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     log_to_terminal()
     work = make if arguments.verify is None else verify
     return run_tool(
-        "prepare_data.py", lambda: work(arguments), stopped="Stopped; the same command with --resume goes on."
+        program("prepare"), lambda: work(arguments), stopped="Stopped; the same command with --resume goes on."
     )
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser; what training knows too has training's flags and defaults."""
     parser = SentenceParser(
-        prog="prepare_data.py",
+        prog=program("prepare"),
         description="Decode, crop and resize images once, into a store that train_wgan.py --data reads.",
         epilog=EXAMPLES,
         argument_default=argparse.SUPPRESS,

@@ -1,4 +1,4 @@
-"""``tools/run_report.py``: a run's page, written by hand."""
+"""Command-line interface of report."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.cli.runner import SentenceParser, run_tool
+from gluon_wgan.commands import program
 from gluon_wgan.errors import remedy
 from gluon_wgan.reports.run_page import RunPage
 from gluon_wgan.runs.directory import RunDirectory
@@ -26,7 +27,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         The words after the program's name; None takes them from ``sys.argv``.
     """
     parser = SentenceParser(
-        prog="run_report.py",
+        prog=program("report"),
         description=DESCRIPTION,
     )
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="a run directory; training may still be under way")
@@ -35,7 +36,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     def unwritable(error: OSError) -> str:
         return f"Cannot write into {arguments.run} ({error.strerror or error}): {remedy(error, 'check that folder')}."
 
-    return run_tool("run_report.py", lambda: write_report(arguments.run), unwritable=unwritable)
+    return run_tool(program("report"), lambda: write_report(arguments.run), unwritable=unwritable)
 
 
 def write_report(run: Path) -> None:

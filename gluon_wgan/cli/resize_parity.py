@@ -1,4 +1,4 @@
-"""``tools/resize_parity.py``: from the words of a command line to a report."""
+"""Command-line interface of resize-parity."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Optional
 
 from gluon_wgan import __version__, compat
 from gluon_wgan.cli.runner import SentenceParser, run_tool
+from gluon_wgan.commands import program
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data import aliasing_options
 from gluon_wgan.data.geometry import FITS, Box
@@ -48,7 +49,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = _parser().parse_args(words)
     command = shlex.join(["python", "tools/resize_parity.py", *words])
-    return run_tool("resize_parity.py", lambda: _compare(make_plan(arguments), arguments, command))
+    return run_tool(program("resize-parity"), lambda: _compare(make_plan(arguments), arguments, command))
 
 
 def make_plan(arguments: argparse.Namespace) -> Plan:
@@ -104,7 +105,7 @@ def _check(report: Report, backend: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = SentenceParser(
-        prog="resize_parity.py",
+        prog=program("resize-parity"),
         description="Compare how resize backends treat your own images, and whether it matters to a GAN.",
         epilog=_EPILOG,
     )
@@ -136,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--out",
         metavar="DIR",
-        help=f"a new folder for the report (default: {aliasing_options.OUT}, or where that exists {aliasing_options.OUT}-2 and so on)",
+        help=f"a new folder for the report (default: {aliasing_options.OUT}, or {aliasing_options.OUT}-2 and so on)",
     )
     add("--figures", action="store_true", help="also write every figure and table as a file of its own")
     add("--jobs", type=int, default=compat.usable_cores(), metavar="N", help="processes (default: one a core)")

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Callable, NoReturn, Optional, TextIO
 
+from gluon_wgan.commands import localize
 from gluon_wgan.errors import UserError, last_line, remedy
 from gluon_wgan.utils.streams import protect_standard_streams
 from gluon_wgan.utils.text import printable
@@ -23,8 +24,8 @@ class SentenceParser(argparse.ArgumentParser):
     def __init__(self, *, prog: str, description: str, epilog: Optional[str] = None, **more: object) -> None:
         super().__init__(
             prog=prog,
-            description=description,
-            epilog=epilog,
+            description=localize(description),
+            epilog=localize(epilog or ""),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
             **more,  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""``train_wgan.py``: from the words of a command line to a training run."""
+"""Command-line interface of train."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Optional
 from gluon_wgan import __version__, compat, cuda
 from gluon_wgan.cli.flags import build_parser, chosen_options
 from gluon_wgan.cli.runner import run_tool
+from gluon_wgan.commands import program
 from gluon_wgan.config.train_config import TrainConfig, one_end, preset_config, read_config
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs.log import log_to_terminal
@@ -46,7 +47,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         compat.check_mxnet_loads()
         return _dry_run(config) if arguments.dry_run else _train(config, resume)
 
-    return run_tool("train_wgan.py", work)
+    return run_tool(program("train"), work)
 
 
 def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:
@@ -83,9 +84,9 @@ def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:
 
 def _train(config: TrainConfig, resume: Optional[Path]) -> int:
     # Imported here because MXNet reads its number of threads when it is loaded.
+    from gluon_wgan.api import train
     from gluon_wgan.training.loop import Diverged
     from gluon_wgan.training.signals import Interrupted
-    from gluon_wgan.training.trainer import train
 
     try:
         train(config, resume=resume)
@@ -107,5 +108,5 @@ def _dry_run(config: TrainConfig) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    print(printable(f"train_wgan.py: {message}"), file=sys.stderr)
+    print(printable(f"{program('train')}: {message}"), file=sys.stderr)
     return status

@@ -17,12 +17,11 @@ from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
 from gluon_wgan.interop.network_weights import Network, config_of, network_from_gluon
 from gluon_wgan.models import FORMAT, GENERATOR_FIELDS, generator_description
 from gluon_wgan.runs import checkpoints
-from gluon_wgan.training import checkpoint
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.params_file import read_params
 from gluon_wgan.utils.untrusted import read_json_object
 
-FILES = {GENERATOR: checkpoint.GENERATOR, CRITIC: checkpoint.CRITIC}
+FILES = {GENERATOR: checkpoints.GENERATOR, CRITIC: checkpoints.CRITIC}
 # What a .params file has no place for: PyTorch's counts, and the number in the files' names.
 ORIGIN = "torch.json"
 ORIGIN_FORMAT = 1
@@ -99,7 +98,7 @@ def write_folder(folder: Path, networks: list[Network], origin: Origin) -> None:
     for network in networks:
         _write_params(folder / FILES[network.role], network.weights)
         if network.role == GENERATOR:
-            atomic_files.write_json(folder / checkpoint.DESCRIPTION, generator_description(network.config))
+            atomic_files.write_json(folder / checkpoints.DESCRIPTION, generator_description(network.config))
     atomic_files.write_json(folder / ORIGIN, {"format": ORIGIN_FORMAT, **dataclasses.asdict(origin)})
     files = sorted(folder.iterdir())
     atomic_files.write_json(folder / checkpoints.MANIFEST, {path.name: atomic_files.sha256_of(path) for path in files})
@@ -133,11 +132,11 @@ def _config_of_run(folder: Path) -> Optional[TrainConfig]:
 def _described(folder: Path, role: str, weights: dict[str, np.ndarray]) -> TrainConfig:
     """Return what ``generator.json`` says of a generator; what it does not say of a critic is read off."""
     description: dict[str, Any] = {}
-    if role == GENERATOR or (folder / checkpoint.DESCRIPTION).exists():
-        description = read_json_object(folder / checkpoint.DESCRIPTION)
+    if role == GENERATOR or (folder / checkpoints.DESCRIPTION).exists():
+        description = read_json_object(folder / checkpoints.DESCRIPTION)
         if description["format"] != FORMAT:
             raise UserError(
-                f"{folder / checkpoint.DESCRIPTION} is not of format {FORMAT}: use the version of gluon_wgan that "
+                f"{folder / checkpoints.DESCRIPTION} is not of format {FORMAT}: use the version of gluon_wgan that "
                 "wrote it."
             )
     if role == GENERATOR:

@@ -14,9 +14,9 @@ from mxnet.gluon import HybridBlock
 from gluon_wgan.config.checks import flag_of
 from gluon_wgan.config.train_config import TrainConfig, read_config
 from gluon_wgan.errors import UserError, last_line
-from gluon_wgan.interop import torch_files
 from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
 from gluon_wgan.interop.network_weights import config_of, network_from_state, role_of
+from gluon_wgan.interop.plain_torch_files import read_state_dict
 from gluon_wgan.runs.checkpoints import MANIFEST, check_checkpoint, newest_whole_checkpoint
 from gluon_wgan.utils.params_file import read_params
 
@@ -96,7 +96,7 @@ def _read(role: str, file: Path) -> tuple[dict[str, np.ndarray], Optional[TrainC
             return arrays, _described(role, file, arrays)
     except (OSError, ValueError) as error:
         raise UserError(f"Cannot read the weights {file} ({last_line(error)}): give {FLAGS[role]} another.") from None
-    state = torch_files.read_state_dict(file)
+    state = read_state_dict(file)
     _refuse_other_role(role, file, role_of(state))
     network = network_from_state(role, state, None, str(file))
     return network.weights, network.config

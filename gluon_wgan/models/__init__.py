@@ -29,9 +29,16 @@ def build_generator(config: TrainConfig) -> HybridBlock:
         Maps latents (N, nz, 1, 1) to images (N, nc, image_size, image_size): in [-1, 1] for the
         convolutional generators, unbounded for the MLP, as in the reference.
     """
+    shape = {"image_size": config.image_size, "nz": config.nz, "nc": config.nc, "ngf": config.ngf}
     if config.mlp_g:
-        return MLPGenerator(config)
-    return LiteGenerator(config) if config.arch == "lite" else DCGANGenerator(config)
+        return MLPGenerator(**shape)
+    network = LiteGenerator if config.arch == "lite" else DCGANGenerator
+    return network(
+        **shape,
+        n_extra_layers=config.n_extra_layers,
+        norm=None if config.no_bn else "batch",
+        block_order=config.block_order,
+    )
 
 
 def build_critic(config: TrainConfig) -> HybridBlock:
@@ -43,9 +50,17 @@ def build_critic(config: TrainConfig) -> HybridBlock:
         Maps images (N, nc, image_size, image_size) to scores (N,); the mean over the batch is the
         objective's business.
     """
+    shape = {"image_size": config.image_size, "nc": config.nc, "ndf": config.ndf}
     if config.mlp_d:
-        return MLPCritic(config)
-    return LiteCritic(config) if config.arch == "lite" else DCGANCritic(config)
+        return MLPCritic(**shape)
+    network = LiteCritic if config.arch == "lite" else DCGANCritic
+    return network(
+        **shape,
+        n_extra_layers=config.n_extra_layers,
+        norm="layer" if config.layer_norm_d else None if config.no_bn_d else "batch",
+        block_order=config.block_order,
+        dtype=config.dtype,
+    )
 
 
 def generator_description(config: TrainConfig) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import Optional
 
 from mxnet.gluon import HybridBlock, nn
 
-from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.models.layers import ExactLeakyReLU, GreyDeconvolution, LayerNorm
 
 # Slope of the critic's LeakyReLU for negative input (reference, models/dcgan.py).
@@ -33,7 +32,7 @@ class BlockStyle:
     norm: Optional[str]
     leak: float
     norm_first: bool
-    dtype: str
+    dtype: str = "float32"
 
     def add(self, main: nn.HybridSequential, channels: int) -> None:
         """Add the normalisation, if any, and the activation behind a layer with so many channels."""
@@ -52,18 +51,6 @@ class BlockStyle:
         return [LayerNorm(channels)] if self.norm == "layer" else []
 
 
-def generator_style(config: TrainConfig) -> BlockStyle:
-    """Return the style of a configuration's generator."""
-    norm = None if config.no_bn else "batch"
-    return BlockStyle(norm, 0.0, config.block_order == "conv-norm-act", config.dtype)
-
-
-def critic_style(config: TrainConfig) -> BlockStyle:
-    """Return the style of a configuration's critic."""
-    norm = "layer" if config.layer_norm_d else None if config.no_bn_d else "batch"
-    return BlockStyle(norm, LEAK, config.block_order == "conv-norm-act", config.dtype)
-
-
 def add_extra_layers(main: nn.HybridSequential, channels: int, count: int, style: BlockStyle) -> None:
     """Add the reference's extra layers: 3x3 convolutions without bias that keep size and channels."""
     for _ in range(count):
@@ -71,12 +58,12 @@ def add_extra_layers(main: nn.HybridSequential, channels: int, count: int, style
         style.add(main, channels)
 
 
-def image_layer(config: TrainConfig, channels: int, kernel: int, *, use_bias: bool) -> HybridBlock:
+def image_layer(channels: int, image_size: int, nc: int, kernel: int, *, use_bias: bool) -> HybridBlock:
     """Return the generator's last transposed convolution, from half the image size to the image."""
-    if config.nc == 1:
-        return GreyDeconvolution(channels, kernel, config.image_size, use_bias=use_bias)
+    if nc == 1:
+        return GreyDeconvolution(channels, kernel, image_size, use_bias=use_bias)
     # Of stride 2 and padding 1; an odd kernel lacks a row and a column.
-    return nn.Conv2DTranspose(config.nc, kernel, 2, 1, kernel % 2, in_channels=channels, use_bias=use_bias)
+    return nn.Conv2DTranspose(nc, kernel, 2, 1, kernel % 2, in_channels=channels, use_bias=use_bias)
 
 
 def halvings(image_size: int) -> int:

@@ -6,17 +6,12 @@ No convolution has a bias, and the critic ends without a sigmoid: its score is a
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Optional
 
 from mxnet.gluon import HybridBlock, nn
 
 from gluon_wgan.config.train_config import TrainConfig
-from gluon_wgan.models.blocks import (
-    add_extra_layers,
-    critic_style,
-    generator_style,
-    halvings,
-    image_layer,
-)
+from gluon_wgan.models.blocks import LEAK, BlockStyle, add_extra_layers, halvings, image_layer
 from gluon_wgan.models.layers import LatentProjection, ScoreProjection
 
 
@@ -25,25 +20,45 @@ class DCGANGenerator(HybridBlock):
 
     Parameters
     ----------
-    config
-        Its ``ngf`` is the number of channels at half the image size, twice as many at each halving below.
+    image_size
+        Height and width of the images: 16 * 2^k.
+    nz, nc
+        Length of the latent vector; colour channels, 1 or 3.
+    ngf
+        Channels at half the image size, twice as many at each halving below.
+    n_extra_layers
+        3x3 layers at half the image size.
+    norm
+        ``"batch"``, or None for no batch norm.
+    block_order
+        ``"conv-norm-act"`` or ``"conv-act-norm"``.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        *,
+        image_size: int = TrainConfig.image_size,
+        nz: int = TrainConfig.nz,
+        nc: int = TrainConfig.nc,
+        ngf: int = TrainConfig.ngf,
+        n_extra_layers: int = TrainConfig.n_extra_layers,
+        norm: Optional[str] = "batch",
+        block_order: str = TrainConfig.block_order,
+    ) -> None:
         super().__init__()
-        style = generator_style(config)
-        channels = (config.ngf // 2) * (config.image_size // 4)
+        style = BlockStyle(norm, 0.0, block_order == "conv-norm-act")
+        channels = (ngf // 2) * (image_size // 4)
         with self.name_scope():
             self.main = nn.HybridSequential()
-            self.main.add(LatentProjection(config.nz, channels, 4))
+            self.main.add(LatentProjection(nz, channels, 4))
             style.add(self.main, channels)
-            for _ in range(halvings(config.image_size)):
+            for _ in range(halvings(image_size)):
                 half = channels // 2
                 self.main.add(nn.Conv2DTranspose(half, 4, 2, 1, in_channels=channels, use_bias=False))
                 style.add(self.main, half)
                 channels = half
-            add_extra_layers(self.main, channels, config.n_extra_layers, style)
-            self.main.add(image_layer(config, channels, 4, use_bias=False), nn.Activation("tanh"))
+            add_extra_layers(self.main, channels, n_extra_layers, style)
+            self.main.add(image_layer(channels, image_size, nc, 4, use_bias=False), nn.Activation("tanh"))
 
     def hybrid_forward(self, F: ModuleType, x):  # type: ignore[no-untyped-def]
         """Map latents (N, nz, 1, 1) to images (N, nc, image_size, image_size) in [-1, 1]."""
@@ -55,20 +70,42 @@ class DCGANCritic(HybridBlock):
 
     Parameters
     ----------
-    config
-        Its ``ndf`` is the number of channels at half the image size, twice as many at each halving below.
+    image_size
+        Height and width of the images: 16 * 2^k.
+    nc
+        Colour channels, 1 or 3.
+    ndf
+        Channels at half the image size, twice as many at each halving below.
+    n_extra_layers
+        3x3 layers at half the image size.
+    norm
+        ``"batch"``, ``"layer"`` or None.
+    block_order
+        ``"conv-norm-act"`` or ``"conv-act-norm"``.
+    dtype
+        ``"float64"`` for a LeakyReLU that is exact in float64; the weights still have to be cast.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        *,
+        image_size: int = TrainConfig.image_size,
+        nc: int = TrainConfig.nc,
+        ndf: int = TrainConfig.ndf,
+        n_extra_layers: int = TrainConfig.n_extra_layers,
+        norm: Optional[str] = "batch",
+        block_order: str = TrainConfig.block_order,
+        dtype: str = TrainConfig.dtype,
+    ) -> None:
         super().__init__()
-        self.image_size = config.image_size
-        style = critic_style(config)
-        channels = config.ndf
+        self.image_size = image_size
+        style = BlockStyle(norm, LEAK, block_order == "conv-norm-act", dtype)
+        channels = ndf
         with self.name_scope():
             self.main = nn.HybridSequential()
-            self.main.add(nn.Conv2D(channels, 4, 2, 1, in_channels=config.nc, use_bias=False), style.activation())
-            add_extra_layers(self.main, channels, config.n_extra_layers, style)
-            for _ in range(halvings(config.image_size)):
+            self.main.add(nn.Conv2D(channels, 4, 2, 1, in_channels=nc, use_bias=False), style.activation())
+            add_extra_layers(self.main, channels, n_extra_layers, style)
+            for _ in range(halvings(image_size)):
                 self.main.add(nn.Conv2D(channels * 2, 4, 2, 1, in_channels=channels, use_bias=False))
                 channels *= 2
                 style.add(self.main, channels)

@@ -26,17 +26,26 @@ class MLPGenerator(HybridBlock):
 
     Parameters
     ----------
-    config
-        Its ``ngf`` is the width of the hidden layers.
+    image_size, nz, nc
+        Height and width of the images; length of the latent vector; colour channels.
+    ngf
+        Width of the hidden layers.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        *,
+        image_size: int = TrainConfig.image_size,
+        nz: int = TrainConfig.nz,
+        nc: int = TrainConfig.nc,
+        ngf: int = TrainConfig.ngf,
+    ) -> None:
         super().__init__()
-        shape = (config.nc, config.image_size, config.image_size)
+        shape = (nc, image_size, image_size)
         with self.name_scope():
             self.main = nn.HybridSequential()
-            _add_hidden(self.main, config.nz, config.ngf)
-            self.main.add(nn.Dense(shape[0] * shape[1] * shape[2], in_units=config.ngf), Reshape((-1, *shape)))
+            _add_hidden(self.main, nz, ngf)
+            self.main.add(nn.Dense(shape[0] * shape[1] * shape[2], in_units=ngf), Reshape((-1, *shape)))
 
     def hybrid_forward(self, F: ModuleType, x):  # type: ignore[no-untyped-def]
         """Map latents (N, nz, 1, 1) to unbounded images (N, nc, image_size, image_size)."""
@@ -48,16 +57,24 @@ class MLPCritic(HybridBlock):
 
     Parameters
     ----------
-    config
-        Its ``ndf`` is the width of the hidden layers.
+    image_size, nc
+        Height and width of the images; colour channels.
+    ndf
+        Width of the hidden layers.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        *,
+        image_size: int = TrainConfig.image_size,
+        nc: int = TrainConfig.nc,
+        ndf: int = TrainConfig.ndf,
+    ) -> None:
         super().__init__()
         with self.name_scope():
             self.main = nn.HybridSequential()
-            _add_hidden(self.main, config.nc * config.image_size**2, config.ndf)
-            self.main.add(nn.Dense(1, in_units=config.ndf), Reshape((-1,)))
+            _add_hidden(self.main, nc * image_size**2, ndf)
+            self.main.add(nn.Dense(1, in_units=ndf), Reshape((-1,)))
 
     def hybrid_forward(self, F: ModuleType, x):  # type: ignore[no-untyped-def]
         """Map images (N, nc, image_size, image_size) to scores (N,)."""

@@ -13,6 +13,9 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.models import generator_description, generator_from_description
 from gluon_wgan.models.inference import load_weights
 from gluon_wgan.runs.checkpoints import (
+    CRITIC,
+    DESCRIPTION,
+    GENERATOR,
     MANIFEST,
     Progress,
     check_checkpoint,
@@ -26,7 +29,6 @@ from gluon_wgan.utils import atomic_files, seeding
 from gluon_wgan.utils.params_file import read_params
 from gluon_wgan.utils.untrusted import read_json_object
 
-GENERATOR, CRITIC, DESCRIPTION = "generator.params", "critic.params", "generator.json"
 OPTIMIZERS = {"generator": "generator_optimizer.params", "critic": "critic_optimizer.params"}
 # Of state.json.
 FORMAT = 2

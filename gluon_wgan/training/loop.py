@@ -7,7 +7,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional, Protocol
 
 import numpy as np
 from tqdm import tqdm
@@ -18,7 +18,6 @@ from gluon_wgan.data.batches import BatchStream
 from gluon_wgan.data.pixels import to_bytes
 from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError, shell_word
-from gluon_wgan.reports.run_page import RunPage
 from gluon_wgan.runs import checkpoints, figures
 from gluon_wgan.runs.curves import RunCurves
 from gluon_wgan.runs.directory import RunDirectory
@@ -37,6 +36,18 @@ log = logging.getLogger("gluon_wgan")
 
 class Diverged(Exception):
     """A loss is no longer a finite number; the message names the iteration and the saved state."""
+
+
+class Page(Protocol):
+    """The page of a run."""
+
+    path: Path
+
+    def write_if_possible(self) -> None:
+        """Write the page, or warn once."""
+
+
+PageFactory = Callable[[RunDirectory, RunCurves], Page]
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,8 @@ class Session:
         Whether to show a progress bar.
     start
         Where a branch begins that has no checkpoint of its own yet.
+    page
+        Makes the page of the run, which is written at every sample; None writes none.
     """
 
     def __init__(
@@ -85,6 +98,7 @@ class Session:
         watch: InterruptWatch,
         progress: bool,
         start: Optional[Start] = None,
+        page: Optional[PageFactory] = None,
     ) -> None:
         self.config, self.run, self.watch = config, run, watch
         self.engine = engine
@@ -107,7 +121,7 @@ class Session:
             copy_rows(start.metrics_file, run.metrics_file, self.state.gen_iter)
         self.metrics = MetricsFile(run.metrics_file, self.state.gen_iter)
         self.curves = RunCurves(run.metrics_file, config.curve_filter)
-        self.page = RunPage(run, self.curves)
+        self.page = None if page is None else page(run, self.curves)
         self.tensorboard = TensorBoard(run.tensorboard, self.state.gen_iter) if config.tensorboard else None
         sampling = seeding.generator_for(config.seed, seeding.SAMPLING)
         self.fixed_latents = seeding.draw_latents(sampling, figures.GRID, config.nz, config.latent)
@@ -145,8 +159,9 @@ class Session:
         self.save()
         self.bar.close()
         log.info("Finished %d generator iterations. Look at:", self.state.gen_iter)
-        for picture in (self._fake_file(), self.run.samples / "real.png", self.run.curves_file, self.page.path):
-            log.info("  %s", picture)
+        files = [self._fake_file(), self.run.samples / "real.png", self.run.curves_file]
+        for path in files + ([] if self.page is None else [self.page.path]):
+            log.info("  %s", path)
 
     def train_critic(self, started: float) -> None:
         """Take the critic steps that this generator iteration still lacks."""
@@ -204,7 +219,8 @@ class Session:
         figures.save_grid(self._fake_file(), samples)
         if self.state.gen_iter > 0:
             figures.save_curves(self.run.curves_file, self.curves.update())
-        self.page.write_if_possible()
+        if self.page is not None:
+            self.page.write_if_possible()
 
     def save(self) -> Path:
         """Save a checkpoint of this very moment."""

@@ -20,7 +20,7 @@ from gluon_wgan.runs.log import log_to_file
 from gluon_wgan.runs.tensorboard import check_tensorboard
 from gluon_wgan.training.branching import find_branch_point, refuse_finished
 from gluon_wgan.training.engine import Engine
-from gluon_wgan.training.loop import Session, Start
+from gluon_wgan.training.loop import PageFactory, Session, Start
 from gluon_wgan.training.signals import InterruptWatch
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.untrusted import read_json_object
@@ -62,7 +62,12 @@ def open_run(config: TrainConfig, resume: Optional[Path], program: str) -> Optio
 
 
 def train_in(
-    run: Optional[RunDirectory], config: TrainConfig, build_engine: Callable[[], Engine], *, progress: bool
+    run: Optional[RunDirectory],
+    config: TrainConfig,
+    build_engine: Callable[[], Engine],
+    *,
+    progress: bool,
+    page: Optional[PageFactory] = None,
 ) -> Path:
     """Train into a run directory and return it.
 
@@ -76,6 +81,8 @@ def train_in(
         Makes what trains, at its beginning.
     progress
         Whether to show progress bars on stderr.
+    page
+        Makes the page of the run; None writes none.
 
     Raises
     ------
@@ -101,7 +108,7 @@ def train_in(
             run = RunDirectory.create(config, {**describe_store(store), "resize_warning": warning})
         try:
             with run.locked(), log_to_file(run.log_file, warning):
-                session = Session(config, run, store, engine, resumed, watch, progress, start)
+                session = Session(config, run, store, engine, resumed, watch, progress, start, page)
                 try:
                     # How long to train and how often to save may have changed.
                     atomic_files.write_json(run.config_file, config.to_json())

@@ -18,6 +18,7 @@ from gluon_wgan.runs.step_results import CriticResult, GeneratorResult
 from gluon_wgan.training.branching import CarriedOver, find_branch_point
 from gluon_wgan.training.carry_over import carry_over
 from gluon_wgan.training.checkpoint import restore_checkpoint, save_checkpoint
+from gluon_wgan.training.loop import PageFactory
 from gluon_wgan.training.run_training import DEFAULT_PROGRAM, open_run, train_in
 from gluon_wgan.training.wgan import WGAN
 
@@ -29,6 +30,7 @@ def train(
     branch: str | os.PathLike[str] | None = None,
     contexts: Optional[Sequence[Context]] = None,
     progress: bool = True,
+    page: Optional[PageFactory] = None,
 ) -> Path:
     """Train a WGAN and return its run directory.
 
@@ -46,6 +48,8 @@ def train(
         Devices to use instead of those that ``config.gpus`` names.
     progress
         Whether to show progress bars on stderr.
+    page
+        Makes the page of the run; None writes none.
 
     Raises
     ------
@@ -69,7 +73,7 @@ def train(
         # A checkpoint replaces the weights that the run began with, which may have been moved away since.
         built = config.replace(net_g=None, net_d=None)
     devices = list(contexts) if contexts is not None else choose_contexts(config.gpus, config.require_gpu)
-    return train_in(run, config, lambda: GluonEngine(built, devices), progress=progress)
+    return train_in(run, config, lambda: GluonEngine(built, devices), progress=progress, page=page)
 
 
 class GluonEngine:

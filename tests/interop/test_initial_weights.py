@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from mxnet import cpu, nd
 
+from gluon_wgan.api import train
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.interop.torch_weights import convert
-from gluon_wgan.training.trainer import train
 from gluon_wgan.training.wgan import WGAN
 
 OPTIONS: dict[str, Any] = {"image_size": 32, "ngf": 6, "ndf": 4, "nz": 10, "batch_size": 4}

@@ -23,6 +23,7 @@ from gluon_wgan.data.prepared_data import prepare_data
 from gluon_wgan.errors import UserError
 from gluon_wgan.interop.torch_weights import convert
 from gluon_wgan.models.inference import sample
+from gluon_wgan.reports.run_page import RunPage
 from gluon_wgan.runs.metrics_csv import COLUMNS, WALL_CLOCK_COLUMNS
 from gluon_wgan.training import loop, trainer
 from gluon_wgan.training.run_training import open_run, train_in
@@ -87,7 +88,7 @@ def engine_of(config: TrainConfig):
 
 def train(config: TrainConfig, resume: Path | None = None) -> Path:
     run = open_run(config, resume, "tools/train_reference.py")
-    return train_in(run, config, lambda: engine_of(config), progress=False)
+    return train_in(run, config, lambda: engine_of(config), progress=False, page=RunPage)
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -77,6 +77,7 @@ def _train(config: TrainConfig, resume: Optional[Path], arguments: argparse.Name
     # Imported here because PyTorch reads its number of threads when it is loaded.
     import torch
 
+    from gluon_wgan.reports.run_page import RunPage
     from gluon_wgan.training.loop import Diverged
     from gluon_wgan.training.run_training import open_run, train_in
     from gluon_wgan.training.signals import Interrupted
@@ -87,7 +88,7 @@ def _train(config: TrainConfig, resume: Optional[Path], arguments: argparse.Name
     device = choose_device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     settings: dict[str, Any] = set_arithmetic(device, fast=config.fast, tf32=config.tf32)
     try:
-        train_in(run, config, lambda: ReferenceEngine(config, device, settings), progress=True)
+        train_in(run, config, lambda: ReferenceEngine(config, device, settings), progress=True, page=RunPage)
     except Interrupted as stop:
         return _fail(str(stop), 128 + stop.signum)
     except Diverged as error:

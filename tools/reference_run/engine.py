@@ -46,7 +46,7 @@ class PendingLoss:
 
 
 class ReferenceEngine:
-    """The PyTorch reference with the package's noise and initial weights: see :class:`gluon_wgan.training.engine.Engine`.
+    """The PyTorch reference as an :class:`gluon_wgan.training.engine.Engine`, with the package's noise and weights.
 
     Parameters
     ----------

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gluon_wgan import compat
+from gluon_wgan.api import train
 from gluon_wgan.metrics import swd
 from gluon_wgan.training.loop import Session
-from gluon_wgan.training.trainer import train
 from tests.tools.reproduction.plans import TINY, all_names
 from tools.reproduction import cli, pace
 from tools.reproduction import training as reproduction_training

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from mxnet import nd
 
+from gluon_wgan.api import train
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.runs.metrics_csv import read_metrics
-from gluon_wgan.training.trainer import train
 from tools.reproduction import starts
 from tools.reproduction.starts import FILTER, unrest, watch, watch_all
 

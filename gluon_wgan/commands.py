@@ -1,0 +1,42 @@
+"""The commands that messages and help texts name, in the form that works where the reader is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+# Sub-command of gluon-wgan -> the script of a clone that does the same.
+SCRIPTS = {
+    "train": "train_wgan.py",
+    "prepare": "tools/prepare_data.py",
+    "evaluate": "tools/evaluate.py",
+    "generate": "tools/generate.py",
+    "export": "tools/export_model.py",
+    "convert": "tools/convert_weights.py",
+    "compare": "tools/compare_runs.py",
+    "report": "tools/run_report.py",
+    "resize-parity": "tools/resize_parity.py",
+}
+
+
+def in_a_clone() -> bool:
+    """Whether to name the scripts of a clone instead of the installed command.
+
+    True when the package lies beside train_wgan.py and was not started as ``gluon-wgan`` or ``python -m gluon_wgan``.
+    """
+    started_as_command = Path(sys.argv[0]).name in ("gluon-wgan", "__main__.py")
+    return not started_as_command and (Path(__file__).parents[2] / SCRIPTS["train"]).is_file()
+
+
+def program(name: str) -> str:
+    """Return the name with which a sub-command's messages begin: ``evaluate.py``, or ``gluon-wgan evaluate``."""
+    return Path(SCRIPTS[name]).name if in_a_clone() else f"gluon-wgan {name}"
+
+
+def localize(text: str) -> str:
+    """Return a text whose commands work where the reader is: outside a clone, ``gluon-wgan evaluate``."""
+    if in_a_clone():
+        return text
+    for name, script in SCRIPTS.items():
+        text = text.replace(f"python {script}", f"gluon-wgan {name}").replace(f"`{script}", f"`gluon-wgan {name}")
+    return text
