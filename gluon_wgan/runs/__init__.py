@@ -1,0 +1,1 @@
+"""A run directory: checkpoints, metrics.csv, figures, environment and log."""

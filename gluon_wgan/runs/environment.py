@@ -1,0 +1,74 @@
+"""``environment.json``: everything around a run that can touch a pixel or a weight."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Optional
+
+LIBRARIES = (
+    "gluon-wgan",
+    "mxnet",
+    "mxnet-cu112",
+    "gluoncv",
+    "numpy",
+    "opencv-python",
+    "pillow",
+    "scipy",
+    "matplotlib",
+)
+
+
+def describe_environment(devices: Sequence[str]) -> dict[str, Any]:
+    """Return versions, machine, devices, threads and the checkout's commit, JSON-able.
+
+    Parameters
+    ----------
+    devices
+        What the run trains on.
+    """
+    return {
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "threads": os.environ.get("OMP_NUM_THREADS"),
+        "devices": list(devices),
+        "libraries": {name: _version(name) for name in LIBRARIES if _version(name)},
+        "git_commit": _git_commit(),
+    }
+
+
+def _version(distribution: str) -> Optional[str]:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu_model() -> str:
+    """Return the processor's name as Linux gives it, elsewhere what Python knows."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _git_commit() -> Optional[str]:
+    """Return the commit of the checkout that this package is imported from, None outside of one."""
+    here = Path(__file__).resolve().parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip() or None
