@@ -48,7 +48,9 @@ def reached(path: Path) -> frozenset[str]:
 
 def test_the_walk_follows_imports() -> None:
     assert "torch" in reached(REPOSITORY / "tools" / "reference" / "networks.py")
-    assert "gluon_wgan.config.train_config" in reached(REPOSITORY / "tests" / "test_trajectory_cli.py")
+    assert "gluon_wgan.config.train_config" in reached(
+        REPOSITORY / "tests" / "tools" / "reference" / "test_comparison_cli.py"
+    )
 
 
 def test_no_test_module_needs_torch_to_be_loaded() -> None:

@@ -14,7 +14,7 @@ if __name__ == "__main__":
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while modules are imported
     try:
-        from tools.reference_run.cli import main
+        from tools.reference.runner.cli import main
     except ImportError as error:
         print(f"train_reference.py: {error}", file=sys.stderr)
         sys.exit(2)

@@ -80,13 +80,12 @@ class TrainConfig:
         "what --data-root is. auto: recognise it, and without --data-root draw faces; drawn-faces: faces drawn by "
         "this project's own code; folder: every image below it; csv: the images that a list names, relative to the "
         "list's own folder; lsun: an LMDB; celeba, lfw, cifar10, mnist (any idx3-ubyte file): as distributed, packed "
-        "or not; zip, tar (compressed or not), rec (RecordIO), parquet: files of images; portraits: a git clone of the "
-        "repository that holds the originals of the painted portraits",
+        "or not; zip, tar (compressed or not), rec (RecordIO), parquet: files of images",
         DATA,
         kind=PIXELS,
         choices=(
             *("auto", "drawn-faces", "folder", "csv", "lsun", "celeba", "lfw", "cifar10", "mnist", "zip", "tar"),
-            *("rec", "parquet", "portraits"),
+            *("rec", "parquet"),
         ),
     )
     data_root: Optional[Union[str, tuple[str, ...]]] = _option(

@@ -43,7 +43,7 @@ def _whole_source(config: TrainConfig) -> Source:
 
 def recognisable_roots(config: TrainConfig) -> tuple[str, ...]:
     """Return what a configuration names, if the tools that only recognise data read the same, or nothing."""
-    return config.data_roots if config.dataset not in ("lfw", "portraits") else ()
+    return config.data_roots if config.dataset != "lfw" else ()
 
 
 def prepare_data(config: TrainConfig, *, progress: bool, source: Optional[Source] = None) -> Store:

@@ -1,8 +1,7 @@
-"""Small sets of pictures for the data tests."""
+"""Small sets of images for the data tests."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from PIL import Image
 from gluon_wgan.data.preparation import Preparation, prepare
 from gluon_wgan.data.sources import Source
 from gluon_wgan.data.store import Store
-from tests.conftest import skip_unless_ci
-from tests.data.galleries import Gallery, paint_gallery, use_list
 
 
 @pytest.fixture
@@ -55,18 +52,3 @@ def prepare_small(tmp_path: Path) -> Callable[..., Store]:
         return prepare(source, Preparation(**{**options, **changes}), cache)
 
     return run
-
-
-@pytest.fixture
-def gallery(tmp_path: Path, rng: np.random.Generator) -> Gallery:
-    """Return a git repository of pictures in the folder ``clone``, with the list of its portraits."""
-    if shutil.which("git") is None:
-        skip_unless_ci("git is missing")
-    return paint_gallery(tmp_path, rng)
-
-
-@pytest.fixture
-def listed_gallery(gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gallery:
-    """Return the same, and let sources and tools take its list for the package's own."""
-    use_list(monkeypatch, gallery.listed(tmp_path, gallery.portraits))
-    return gallery

@@ -22,7 +22,7 @@ class PortraitsSource(EncodedSource):
     clone
         A clone of the repository, bare or not; its working tree is not looked at.
     portraits
-        Which pictures; None for the 3,962 of the package's list.
+        Which pictures; None for the 3,962 of the list.
     max_pixels
         Skip images of more pixels; None leaves Pillow's own limit.
 

@@ -21,7 +21,6 @@ from gluon_wgan.data.sources.record import RecordSource
 from gluon_wgan.data.sources.subset import SubsetSource, sample, take
 from gluon_wgan.data.sources.tar_archive import TarSource
 from gluon_wgan.data.sources.zip_archive import ZipSource
-from tools.portraits.source import PortraitsSource
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -33,7 +32,6 @@ __all__ = [
     "LsunSource",
     "MixedSource",
     "ParquetSource",
-    "PortraitsSource",
     "RecordSource",
     "Source",
     "SubsetSource",

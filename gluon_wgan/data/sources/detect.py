@@ -24,7 +24,6 @@ from gluon_wgan.data.sources.tar_archive import COMPRESSED, TarSource, decompres
 from gluon_wgan.data.sources.zip_archive import ZipSource
 from gluon_wgan.data.unsupported_files import HEAD_BYTES, describe_foreign
 from gluon_wgan.errors import UserError
-from tools.portraits.source import PortraitsSource
 
 log = logging.getLogger("gluon_wgan.data")
 
@@ -58,7 +57,6 @@ _MAKERS: dict[str, Make] = {
     "tar": lambda path, cache, limit: TarSource(path, cache, max_pixels=limit),
     "rec": lambda path, cache, limit: RecordSource(path, cache, max_pixels=limit),
     "parquet": lambda path, cache, limit: ParquetSource(path, cache, max_pixels=limit),
-    "portraits": lambda path, cache, limit: PortraitsSource(path, max_pixels=limit),
 }
 KINDS = tuple(_MAKERS)
 """What `source_of` can be asked for, besides ``auto``."""

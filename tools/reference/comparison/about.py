@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from gluon_wgan import __version__, compat
-from tools.trajectory.run import BASE_THREADS, CONTENDERS, OTHER_THREADS
+from tools.reference.comparison.run import BASE_THREADS, CONTENDERS, OTHER_THREADS
 
 
 def about(command: str) -> dict[str, Any]:
@@ -27,6 +27,6 @@ def about(command: str) -> dict[str, Any]:
         },
         "machine": platform.machine(),
         "cores": compat.usable_cores(),
-        "torch_threads": {"reference": BASE_THREADS, "yardstick": OTHER_THREADS},
+        "torch_threads": {"reference": BASE_THREADS, "variant": OTHER_THREADS},
         "contenders": list(CONTENDERS),
     }

@@ -1,6 +1,6 @@
 """Train gluon_wgan and an independent PyTorch WGAN side by side; ``--help`` lists the options.
 
-python tools/parity_trajectory.py --preset reference wgan-gp --out runs/trajectory
+python tools/compare_with_pytorch.py --preset reference wgan-gp --out runs/trajectory
 """
 
 import signal
@@ -14,8 +14,8 @@ if __name__ == "__main__":
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while modules are imported
     try:
-        from tools.trajectory.cli import main
+        from tools.reference.comparison.cli import main
     except ImportError as error:
-        print(f"parity_trajectory.py: {error}", file=sys.stderr)
+        print(f"compare_with_pytorch.py: {error}", file=sys.stderr)
         sys.exit(2)
     sys.exit(main())

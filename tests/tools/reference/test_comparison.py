@@ -38,8 +38,8 @@ VARIANTS: list[dict[str, Any]] = [
 def trace(require_torch, tmp_path):
     """Return a function that runs the comparison on small networks; an epoch of 20 ends with a batch of 4."""
     require_torch()
-    from tools.trajectory.plan import Length
-    from tools.trajectory.run import trace
+    from tools.reference.comparison.plan import Length
+    from tools.reference.comparison.run import trace
 
     def run(preset: str, length: Length | None = None, **fields: Any):
         config = small(preset, cache_dir=str(tmp_path / "cache"), **fields)
@@ -54,14 +54,14 @@ def small(preset: str, **fields: Any) -> TrainConfig:
 
 
 def worst(trajectory, group: str, contender: str = "gluon_wgan", steps: slice = slice(None)) -> float:
-    from tools.trajectory.summary import spread
+    from tools.reference.comparison.summary import spread
 
     return max(spread(step.differences[contender], group, "max_rel").largest for step in trajectory.steps[steps])
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_equal_the_reference_in_double_precision(preset, trace):
-    from tools.trajectory.difference import GROUPS
+    from tools.reference.comparison.difference import GROUPS
 
     found = trace(preset, dtype="float64", **(GENTLE if preset == "lite" else {}))
     assert [step.kind for step in found.steps] == (["critic"] * 4 + ["generator"]) * 2
@@ -70,7 +70,7 @@ def test_presets_equal_the_reference_in_double_precision(preset, trace):
 
 @pytest.mark.parametrize("fields", VARIANTS, ids=str)
 def test_variants_equal_the_reference_in_double_precision(fields, trace):
-    from tools.trajectory.difference import GROUPS
+    from tools.reference.comparison.difference import GROUPS
 
     found = trace("reference", dtype="float64", **GENTLE, **fields)
     assert {group: worst(found, group) for group in GROUPS if worst(found, group) > DOUBLE} == {}
@@ -78,7 +78,7 @@ def test_variants_equal_the_reference_in_double_precision(fields, trace):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_equal_the_reference_in_single_precision(preset, trace):
-    from tools.trajectory.plan import Length
+    from tools.reference.comparison.plan import Length
 
     found = trace(preset, Length(None, 1, 1))
     apart = {group: worst(found, group, steps=slice(1)) for group in SINGLE}
@@ -106,9 +106,9 @@ WRONG: list[tuple[str, str, Any]] = [
 
 @pytest.mark.parametrize(("preset", "option", "value"), WRONG, ids=lambda value: str(value))
 def test_the_comparison_notices_a_wrong_option(preset, option, value, trace, monkeypatch):
-    from tools.trajectory import run
-    from tools.trajectory.difference import GROUPS
-    from tools.trajectory.plan import Length
+    from tools.reference.comparison import run
+    from tools.reference.comparison.difference import GROUPS
+    from tools.reference.comparison.plan import Length
 
     right = run.options_of
     monkeypatch.setattr(run, "options_of", lambda config: dataclasses.replace(right(config), **{option: value}))
@@ -117,7 +117,7 @@ def test_the_comparison_notices_a_wrong_option(preset, option, value, trace, mon
 
 
 def test_the_comparison_notices_other_noise(trace, monkeypatch):
-    from tools.trajectory import run
+    from tools.reference.comparison import run
 
     monkeypatch.setattr(run, "_noise_of", shifted(run._noise_of))
     first = slice(1)
@@ -138,17 +138,17 @@ def shifted(noise_of):
     return with_other_alphas
 
 
-@pytest.mark.parametrize("yardstick", ["torch, channels last", "torch, no oneDNN"])
-def test_the_yardsticks_are_torch_in_another_order_of_sums(yardstick, trace):
+@pytest.mark.parametrize("variant", ["torch, channels last", "torch, no oneDNN"])
+def test_the_variants_are_torch_in_another_order_of_sums(variant, trace):
     found = trace("reference")
-    assert 0 < worst(found, "fakes", yardstick, slice(1)) < SINGLE["fakes"]
+    assert 0 < worst(found, "fakes", variant, slice(1)) < SINGLE["fakes"]
 
 
 def test_gradients_that_are_zero_but_for_rounding_are_the_ones_named(require_torch):
     torch = require_torch()
+    from tools.reference.comparison.zeros import zero_gradients
+    from tools.reference.runner.options import options_of
     from tools.reference.wgan import ReferenceWGAN
-    from tools.reference_run.options import options_of
-    from tools.trajectory.zeros import zero_gradients
 
     for fields in ({"arch": "lite"}, *VARIANTS):
         # Tight clips and tame inputs would leave a perceptron's units active for every image, as if there were none.

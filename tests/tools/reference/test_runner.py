@@ -81,7 +81,7 @@ def small(store, tmp_path):
 def engine_of(config: TrainConfig):
     import torch
 
-    from tools.reference_run.engine import ReferenceEngine
+    from tools.reference.runner.engine import ReferenceEngine
 
     return ReferenceEngine(config, torch.device("cpu"), {})
 
@@ -159,7 +159,7 @@ def test_initial_weights_are_the_packages_bit_for_bit(fields, scheme):
 @pytest.fixture
 def batches(monkeypatch):
     """Return what each side was given to see: class -> hashes of its batches in order."""
-    from tools.reference_run.engine import ReferenceEngine
+    from tools.reference.runner.engine import ReferenceEngine
 
     seen: dict[type, list[tuple[Any, ...]]] = {}
 
@@ -271,7 +271,7 @@ def test_it_trains_where_there_is_no_mxnet(small, tmp_path):
     code = (
         "import sys; sys.modules['mxnet'] = None; sys.modules['cv2'] = None\n"
         f"sys.path.insert(0, {str(REPOSITORY)!r})\n"
-        "from tools.reference_run.cli import main\n"
+        "from tools.reference.runner.cli import main\n"
         f"status = main({words!r})\n"
         "assert sys.modules['mxnet'] is None and not [name for name in sys.modules if name.startswith('mxnet.')]\n"
         "sys.exit(status)"
@@ -331,11 +331,11 @@ def test_the_tools_take_a_converted_run(small, store, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--gpus", "0"], "--gpus has no meaning for the reference: give --device cuda."),
+        (["--gpus", "0"], "--gpus does not apply to the PyTorch reference: give --device cuda."),
         (["--require-gpu"], "--device cuda stops"),
-        (["--net-g", "x.params"], "--net-g has no meaning"),
-        (["--net-d", "x.params"], "--net-d has no meaning"),
-        (["--dry-run"], "--dry-run has no meaning"),
+        (["--net-g", "x.params"], "--net-g does not apply"),
+        (["--net-d", "x.params"], "--net-d does not apply"),
+        (["--dry-run"], "--dry-run does not apply"),
         (["--running-var", "population"], "--running-var population"),
         (["--arch", "lite"], "--arch lite"),
         (["--preset", "lite"], "--arch lite"),
@@ -348,7 +348,7 @@ def test_the_tools_take_a_converted_run(small, store, tmp_path, capsys):
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_the_reference_does_not_have_is_refused_in_one_sentence(words, sentence, store, tmp_path, capsys, torch):
-    from tools.reference_run.cli import main
+    from tools.reference.runner.cli import main
 
     if words == ["--device", "cuda"] and torch.cuda.is_available():
         pytest.skip("there is a GPU")
@@ -394,7 +394,7 @@ def test_a_damaged_checkpoint_is_not_converted(name, small, tmp_path):
 def test_a_gpu_computes_in_full_precision_and_reproducibly_unless_told_otherwise(torch, run_python):
     code = (
         "import os, torch\n"
-        "from tools.reference_run.device import set_arithmetic\n"
+        "from tools.reference.runner.device import set_arithmetic\n"
         "for words in ({}, {'tf32': True}, {'fast': True}):\n"
         "    about = set_arithmetic(torch.device('cuda'), **{'fast': False, 'tf32': False, **words})\n"
         "    cudnn, cublas = torch.backends.cudnn, torch.backends.cuda.matmul\n"

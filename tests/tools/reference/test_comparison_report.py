@@ -17,8 +17,8 @@ from gluon_wgan.config.train_config import preset_config
 from gluon_wgan.data.batches import epoch_order
 from gluon_wgan.data.prepared_data import prepare_data
 from gluon_wgan.data.store import Store
-from tools.trajectory.difference import Difference, compare, relative
-from tools.trajectory.plan import Length, steps
+from tools.reference.comparison.difference import Difference, compare, relative
+from tools.reference.comparison.plan import Length, steps
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -110,10 +110,10 @@ def test_steps_follow_the_presets_own_schedule(preset, total, kinds, faces):
 
 @pytest.fixture
 def made_up(require_torch):
-    """Return a function from each step's largest differences (ours and three yardsticks) to a trajectory."""
+    """Return a function from each step's largest differences (ours and three variants) to a trajectory."""
     require_torch()
+    from tools.reference.comparison.run import CONTENDERS, StepReport, Trajectory
     from tools.reference.options import Options
-    from tools.trajectory.run import CONTENDERS, StepReport, Trajectory
 
     config = preset_config("gluon")
 
@@ -131,14 +131,14 @@ def made_up(require_torch):
     return make
 
 
-def test_verdicts_compare_with_the_larger_yardstick_of_each_step(made_up):
-    from tools.trajectory.summary import spread, verdict
+def test_verdicts_compare_with_the_larger_pytorch_variant_of_each_step(made_up):
+    from tools.reference.comparison.summary import spread, verdict
 
     trajectory = made_up((1e-6, 5e-7, 1e-7, 0), (4e-6, 1e-6, 2e-6, 0), (3e-6, 0, 1e-7, 1e-6))
     one = spread(trajectory.steps[0].differences["gluon_wgan"], "weights", "max_rel")
     assert (one.largest, one.worst, one.median) == (1e-6, "b", 5e-7)
     found = verdict(trajectory, "weights", "max_rel")
-    assert (found.first, found.last, found.largest, found.yardstick) == (1e-6, 3e-6, 4e-6, 2e-6)
+    assert (found.first, found.last, found.largest, found.baseline) == (1e-6, 3e-6, 4e-6, 2e-6)
     assert found.ratio == pytest.approx(2)  # of 2, 2 and 3
     assert verdict(made_up((1e-6, 0, 0, 0)), "weights", "max_rel").ratio == math.inf
     assert verdict(made_up((0, 0, 0, 0)), "weights", "max_rel").ratio is None
@@ -147,7 +147,7 @@ def test_verdicts_compare_with_the_larger_yardstick_of_each_step(made_up):
 
 
 def test_the_table_has_a_row_for_each_group(made_up):
-    from tools.trajectory.write import table
+    from tools.reference.comparison.write import table
 
     lines = table(made_up((1e-6, 5e-7, 1e-7, 0), (4e-6, 1e-6, 2e-6, 0), (3e-6, 0, 1e-7, 1e-6))).splitlines()
     rows = {line.split()[0]: line.split()[1:] for line in lines[2:]}
@@ -157,7 +157,7 @@ def test_the_table_has_a_row_for_each_group(made_up):
 
 
 def test_the_figure_is_logarithmic_with_zero_at_the_bottom_and_infinity_at_the_top(made_up):
-    from tools.trajectory.figure import draw
+    from tools.reference.comparison.chart import draw
 
     rows = [(ours, 0, 0, 1e-6) for ours in (0, 1e-6, 1e-4, math.inf)]
     root = ET.fromstring(draw(made_up(*rows), "title"))
@@ -175,7 +175,7 @@ def test_the_figure_is_logarithmic_with_zero_at_the_bottom_and_infinity_at_the_t
 
 
 def test_infinite_differences_reach_json_as_a_word(made_up, tmp_path):
-    from tools.trajectory.write import table, write_all
+    from tools.reference.comparison.write import table, write_all
 
     trajectory = made_up((math.inf, 0, 0, 1e-6))
     write_all(tmp_path, {"gluon": trajectory}, {})

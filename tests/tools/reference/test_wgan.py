@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import copy
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.conftest import REPOSITORY
 
 # Central differences in float64 with a step of 1e-6: rounding 1e-10 / 1e-6, curvature 1e-12.
 DIFFERENCE, STEP = 1e-6, 1e-6
@@ -45,7 +46,7 @@ def batch(torch, count: int = 4, seed: int = 1):
 
 
 def test_the_reference_imports_nothing_of_the_package():
-    files = list((Path(__file__).parents[1] / "tools" / "reference").glob("*.py"))
+    files = list((REPOSITORY / "tools" / "reference").glob("*.py"))
     assert len(files) >= 4
     for file in files:
         for node in ast.walk(ast.parse(file.read_text())):

@@ -57,13 +57,13 @@ def refuse_foreign_flags(given: Mapping[str, Any]) -> None:
     """
     foreign: Collection[str] = [name for name in FOREIGN if given.get(name)]
     for name in foreign:
-        raise UserError(f"{flag_of(name)} has no meaning for the reference: {FOREIGN[name]}.")
+        raise UserError(f"{flag_of(name)} does not apply to the PyTorch reference: {FOREIGN[name]}.")
 
 
 def follow_pytorch(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a new run with running statistics as PyTorch gathers them, whatever the preset says.
 
-    They decide only the pictures that ``--sample-bn running`` draws.
+    They decide only the images that ``--sample-bn running`` draws.
 
     Raises
     ------

@@ -7,8 +7,8 @@ import statistics
 from dataclasses import dataclass
 from typing import Optional
 
-from tools.trajectory.difference import GROUPS, Difference
-from tools.trajectory.run import OURS, YARDSTICKS, StepReport, Trajectory
+from tools.reference.comparison.difference import GROUPS, Difference
+from tools.reference.comparison.run import OURS, PYTORCH_VARIANTS, StepReport, Trajectory
 
 MEASURES = ("max_rel", "norm_rel")
 
@@ -30,16 +30,16 @@ class Verdict:
     ----------
     first, last, largest
         The package's difference after the first and the last step, and its largest.
-    yardstick
-        The largest difference of PyTorch from itself: the larger of the yardsticks at each step.
+    baseline
+        The largest difference of PyTorch from itself: the larger over its variants at each step.
     ratio
-        Median over the steps of the package's difference over the yardstick; None where both were always 0.
+        Median over the steps of the package's difference over the baseline; None where both were always 0.
     """
 
     first: float
     last: float
     largest: float
-    yardstick: float
+    baseline: float
     ratio: Optional[float]
 
 
@@ -68,7 +68,7 @@ def verdicts(trajectory: Trajectory) -> dict[str, dict[str, Verdict]]:
 
 
 def _own(step: StepReport, group: str, measure: str) -> float:
-    return max(spread(step.differences[name], group, measure).largest for name in YARDSTICKS)
+    return max(spread(step.differences[name], group, measure).largest for name in PYTORCH_VARIANTS)
 
 
 def _ratio(ours: float, own: float) -> Optional[float]:

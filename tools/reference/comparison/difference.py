@@ -52,9 +52,10 @@ def compare(ours: Snapshot, theirs: Snapshot, zero_gradients: Collection[str] = 
     ours, theirs
         a and b of the quotients.
     zero_gradients
-        Names of parameters whose gradient is zero in exact arithmetic (:mod:`tools.trajectory.zeros`). What is
-        left of it is rounding, and what an optimiser makes of that: gradient and parameter are measured against the
-        largest, and the norm of all, of their network instead of their own.
+        Names of parameters whose gradient is zero in exact arithmetic, from
+        :func:`tools.reference.comparison.zeros.zero_gradients`. What is left of it is rounding, and so is what an
+        optimiser makes of it: gradient and parameter are divided by the maximum and norm over all tensors of their
+        network instead of their own.
     """
     found = []
     for group in GROUPS:

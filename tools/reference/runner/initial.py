@@ -1,4 +1,4 @@
-"""The package's initial weights, number for number, for the reference's networks, from the same numpy stream."""
+"""The package's initial weights, number for number, for the reference's networks, from the same numpy rng."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def initialise(net: nn.Module, rng: np.random.Generator, scheme: str) -> None:
     net
         A network of :mod:`tools.reference.networks`, on the CPU.
     rng
-        The stream ``INITIALISATION`` of :mod:`gluon_wgan.utils.seeding`; the package draws the generator from it first,
+        The rng ``INITIALISATION`` of :mod:`gluon_wgan.utils.seeding`; the package draws the generator from it first,
         then the critic, layer by layer, weight before bias.
     scheme
         ``reference``, ``port2018``, ``pytorch`` or ``mxnet``.

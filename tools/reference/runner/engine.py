@@ -16,11 +16,11 @@ from gluon_wgan.runs.step_results import CriticScores
 from gluon_wgan.training.branching import CarriedOver
 from gluon_wgan.training.run_training import PROGRAM
 from gluon_wgan.utils import seeding
+from tools.reference.runner import files
+from tools.reference.runner.device import name_of
+from tools.reference.runner.initial import initialise
+from tools.reference.runner.options import options_of
 from tools.reference.wgan import ReferenceWGAN
-from tools.reference_run import files
-from tools.reference_run.device import name_of
-from tools.reference_run.initial import initialise
-from tools.reference_run.options import options_of
 
 
 class PendingScores:

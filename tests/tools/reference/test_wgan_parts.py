@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 
-from tests.tools.test_reference import FIELDS, batch, make
+from tests.tools.reference.test_wgan import FIELDS, batch, make
 
 
 @pytest.fixture

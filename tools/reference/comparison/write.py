@@ -1,4 +1,4 @@
-"""What the comparison leaves behind: a table on the terminal, JSON, CSV, and a figure for each configuration."""
+"""Output of the comparison: a table on the terminal, JSON, CSV, and one chart per configuration."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from tools.trajectory.difference import GROUPS
-from tools.trajectory.figure import draw
-from tools.trajectory.run import CONTENDERS, Trajectory
-from tools.trajectory.summary import MEASURES, Verdict, spread, verdicts
+from tools.reference.comparison.chart import draw
+from tools.reference.comparison.difference import GROUPS
+from tools.reference.comparison.run import CONTENDERS, Trajectory
+from tools.reference.comparison.summary import MEASURES, Verdict, spread, verdicts
 
 COLUMNS = ("preset", "step", "gen_iter", "kind", "contender", "group", "tensor", "max_rel", "norm_rel")
 _HEAD = f"{'':12}{'first step':>12}{'last step':>12}{'largest':>12}{'PyTorch':>12}{'ratio':>8}{'by norms':>10}"
@@ -25,7 +25,7 @@ def table(trajectory: Trajectory) -> str:
     lines = [title(trajectory), _HEAD]
     for group in GROUPS:
         one, by_norms = (found[measure][group] for measure in MEASURES)
-        numbers = "".join(f"{value:12.1e}" for value in (one.first, one.last, one.largest, one.yardstick))
+        numbers = "".join(f"{value:12.1e}" for value in (one.first, one.last, one.largest, one.baseline))
         lines.append(f"{group:12}{numbers}{_shown(one.ratio):>8}{_shown(by_norms.ratio):>10}")
     return "\n".join(lines)
 

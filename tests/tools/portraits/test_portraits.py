@@ -15,15 +15,10 @@ import PIL
 import pytest
 from PIL import Image
 
-from gluon_wgan.cli import prepare
-from gluon_wgan.config.train_config import TrainConfig
-from gluon_wgan.data import workers
-from gluon_wgan.data.prepared_data import find_source, prepare_data
-from gluon_wgan.data.sources import PortraitsSource
-from gluon_wgan.data.store import open_store
-from tests.data.galleries import COUNT, Gallery, git, one_sentence, refusal, use_list
+from tests.tools.portraits.galleries import COUNT, Gallery, git, one_sentence, refusal, use_list
 from tools.portraits import cli
 from tools.portraits.listing import Portrait, PortraitList
+from tools.portraits.source import PortraitsSource
 
 
 def read_all(source: PortraitsSource) -> dict[str, bytes]:
@@ -102,34 +97,12 @@ def test_the_identity_is_that_of_the_list(gallery: Gallery, tmp_path: Path) -> N
     assert PortraitsSource(gallery.clone, gallery.portraits, max_pixels=9).identity() != here
 
 
-def test_a_store_is_that_of_the_folder(
-    listed_gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(workers, "_WORTH_A_HELPER", 1)  # so that git runs in another process, too
+def test_the_folder_holds_the_listed_bytes(listed_gallery: Gallery, tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "folder"
     assert cli.main([str(listed_gallery.clone), str(folder)]) == 0
     assert {path.name: path.read_bytes() for path in folder.glob("*.jpg")} == listed_gallery.jpegs
-    for words in ([], ["--limit", "4"], ["--resize", "cv2-area", "--crop", "9,9,99,99"]):
-        stores = []
-        for given_words in (["--dataset", "portraits", str(listed_gallery.clone)], [str(folder)]):
-            out = tmp_path / f"store-{len(list(tmp_path.iterdir()))}"
-            words_given = [*given_words, *words, "--out", str(out), "--image-size", "32", "--jobs", "2"]
-            assert prepare.main(words_given) == 0, capsys.readouterr().err
-            stores.append(open_store(out))
-        assert stores[0].content_sha256 == stores[1].content_sha256
-        assert list(stores[0].names) == list(stores[1].names) and not stores[0].skipped
-
-
-def test_training_finds_them(listed_gallery: Gallery, tmp_path: Path) -> None:
-    config = TrainConfig(
-        dataset="portraits",
-        data_root=str(listed_gallery.clone),
-        cache_dir=str(tmp_path / "cache"),
-        limit=4,
-        batch_size=4,
-    )
-    store = prepare_data(config, progress=False)
-    assert len(store) == 4 and store.meta["made_from"]["source"] == find_source(config).identity()
+    source = PortraitsSource(listed_gallery.clone, listed_gallery.portraits)
+    assert {name: source.encoded(index) for index, name in enumerate(source.names)} == listed_gallery.jpegs
 
 
 def test_no_repository_is_one_sentence(
@@ -176,7 +149,7 @@ def test_a_clone_without_blobs_fetches_nothing(gallery: Gallery, tmp_path: Path)
     assert gallery.portraits.portraits[0].blob in refusal(lambda: PortraitsSource(lean, gallery.portraits))
 
 
-def test_an_altered_blob_is_refused_by_every_way_in(
+def test_an_altered_blob_is_refused(
     listed_gallery: Gallery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     victim = listed_gallery.portraits.portraits[4].blob
@@ -184,10 +157,6 @@ def test_an_altered_blob_is_refused_by_every_way_in(
     listed_gallery.loose(victim).write_bytes(zlib.compress(content[:-1] + bytes([content[-1] ^ 1])))
     assert f"Blob {victim} has been altered" in one_sentence(capsys, listed_gallery.clone, tmp_path / "new")
     assert not (tmp_path / "new").exists()
-    words = ["--dataset", "portraits", str(listed_gallery.clone), "--out", str(tmp_path / "store"), "--jobs", "1"]
-    assert prepare.main(words) == 2  # never a store without it
-    assert f"Blob {victim} has been altered" in capsys.readouterr().err.splitlines()[-1]
-    assert not (tmp_path / "store").exists()
 
 
 @pytest.mark.parametrize("damage", ["cut", "nonsense"])

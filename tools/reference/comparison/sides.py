@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.training.wgan import WGAN
+from tools.reference.comparison.difference import Snapshot
 from tools.reference.options import Options
 from tools.reference.wgan import ReferenceWGAN
-from tools.trajectory.difference import Snapshot
 
 NETWORKS = ("generator", "critic")
 

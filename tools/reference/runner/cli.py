@@ -1,4 +1,4 @@
-"""``tools/train_reference.py``: from the words of a command line to a training run of the reference."""
+"""Command-line interface of ``tools/train_reference.py``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gluon_wgan.cli.train import DIVERGED, resolve
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.interop.torch_files import import_torch
 from gluon_wgan.runs.log import log_to_terminal
-from tools.reference_run.options import (
+from tools.reference.runner.options import (
     FOREIGN,
     follow_pytorch,
     refuse_foreign_flags,
@@ -60,7 +60,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return train_wgan.py's parser without what means nothing here, and with the options of PyTorch."""
+    """Return train_wgan.py's parser without MXNet's options and with PyTorch's."""
     found = build_parser(f"gluon_wgan {__version__}")
     found.prog, found.epilog = PROGRAM, EXAMPLES
     found.description = "Train the independent PyTorch reference, by the options of train_wgan.py and without MXNet."
@@ -81,8 +81,8 @@ def _train(config: TrainConfig, resume: Optional[Path], arguments: argparse.Name
     from gluon_wgan.training.loop import Diverged
     from gluon_wgan.training.run_training import open_run, train_in
     from gluon_wgan.training.signals import Interrupted
-    from tools.reference_run.device import choose_device, set_arithmetic
-    from tools.reference_run.engine import ReferenceEngine
+    from tools.reference.runner.device import choose_device, set_arithmetic
+    from tools.reference.runner.engine import ReferenceEngine
 
     run = open_run(config, resume, ReferenceEngine.program)
     device = choose_device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))

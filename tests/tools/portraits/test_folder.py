@@ -14,11 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gluon_wgan.data.sources import FolderSource, PortraitsSource
-from tests.data.galleries import COUNT, Gallery, one_sentence, refusal
+from gluon_wgan.data.sources import FolderSource
+from tests.tools.portraits.galleries import COUNT, Gallery, one_sentence, refusal
 from tools.portraits import cli, export
 from tools.portraits.export import verify_folder
 from tools.portraits.listing import LIST, PortraitList, read_list
+from tools.portraits.source import PortraitsSource
 
 TEXTS = {"manifest.csv", "ATTRIBUTION.txt", "LICENSE.txt"}
 

@@ -1,4 +1,4 @@
-"""The figure of one comparison: six panels, logarithmic, told apart by the kind of line and not by colour."""
+"""Chart of one comparison: six panels with logarithmic axes; the lines differ by dash pattern, not by color."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from gluon_wgan.reports import svg
-from tools.trajectory.difference import GROUPS
-from tools.trajectory.run import KERNELS, LAYOUT, OURS, THREADS, Trajectory
-from tools.trajectory.summary import spread
+from tools.reference.comparison.difference import GROUPS
+from tools.reference.comparison.run import KERNELS, LAYOUT, OURS, THREADS, Trajectory
+from tools.reference.comparison.summary import spread
 
 WIDTH, HEIGHT = 800.0, 520.0
 STYLE = """
@@ -45,7 +45,7 @@ _BELOW = 14.0
 
 
 def draw(trajectory: Trajectory, title: str) -> str:
-    """Return the figure as an SVG file that carries its own style."""
+    """Return the chart as an SVG file that carries its own style."""
     shown = [(group, who, what) for group in GROUPS for _, _, who, what in LINES]
     curves = {line: _values(trajectory, *line) for line in shown}
     positive = [value for values in curves.values() for value in values if 0 < value < math.inf]

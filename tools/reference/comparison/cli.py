@@ -1,4 +1,4 @@
-"""``tools/parity_trajectory.py``: from the words of a command line to a report."""
+"""Command-line interface of ``tools/compare_with_pytorch.py``."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from gluon_wgan.config.presets import PRESETS
 from gluon_wgan.config.train_config import MATHS, PIXELS, TrainConfig, preset_config
 from gluon_wgan.errors import UserError
 from gluon_wgan.utils.progress_bars import redraw_seconds
-from tools.trajectory.plan import CRITIC_STEPS, GENERATOR_STEPS, Length
+from tools.reference.comparison.plan import CRITIC_STEPS, GENERATOR_STEPS, Length
 
-PROGRAM = "parity_trajectory.py"
+PROGRAM = "compare_with_pytorch.py"
 # Compared when nothing else is asked for: the presets whose source is a PyTorch program, or the paper.
 COMPARED = ("reference", "paper", "lite", "wgan-gp", "dcgan")
 # Options of the machine that matter here too.
@@ -64,14 +64,14 @@ def make_config(preset: str, options: dict[str, Any]) -> TrainConfig:
     Raises
     ------
     UserError
-        For an option that has no meaning here, or that the reference cannot follow.
+        For an option that does not apply here, or that the reference cannot follow.
     """
     kinds = {name: field.metadata["kind"] for name, field in TrainConfig.__dataclass_fields__.items()}
     for name, value in options.items():
         if name in _ONE_WAY and value != _ONE_WAY[name]:
             raise UserError(f"{flag_of(name)} {value} has no counterpart in the reference: leave it out.")
         if kinds[name] not in (MATHS, PIXELS) and name not in _MACHINE:
-            raise UserError(f"{flag_of(name)} has no meaning here: leave it out.")
+            raise UserError(f"{flag_of(name)} does not apply to this comparison: leave it out.")
     return preset_config(preset, **{**options, **_ONE_WAY})
 
 
@@ -80,9 +80,9 @@ def _compare(configs: dict[str, TrainConfig], length: Length, out: Path, command
     from tqdm import tqdm
 
     from gluon_wgan.data.prepared_data import prepare_data
-    from tools.trajectory.about import about
-    from tools.trajectory.run import trace
-    from tools.trajectory.write import table, write_all
+    from tools.reference.comparison.about import about
+    from tools.reference.comparison.run import trace
+    from tools.reference.comparison.write import table, write_all
 
     stores = {name: prepare_data(config, progress=True) for name, config in configs.items()}
     _claim(out)

@@ -1,4 +1,4 @@
-"""Both sides through the same steps, and the yardsticks beside them."""
+"""Run both sides, and variants of the PyTorch side, through the same steps."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Optional
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.store import Store
 from gluon_wgan.utils import seeding
+from tools.reference.comparison.difference import Difference, Snapshot, compare
+from tools.reference.comparison.plan import Length, Step, steps
+from tools.reference.comparison.sides import GluonSide, Noise, Side, TorchSide
+from tools.reference.comparison.zeros import zero_gradients
 from tools.reference.options import Options
+from tools.reference.runner.options import options_of
 from tools.reference.wgan import ReferenceWGAN
-from tools.reference_run.options import options_of
-from tools.trajectory.difference import Difference, Snapshot, compare
-from tools.trajectory.plan import Length, Step, steps
-from tools.trajectory.sides import GluonSide, Noise, Side, TorchSide
-from tools.trajectory.zeros import zero_gradients
 
 # The package against the reference, and the reference against itself.
 OURS = "gluon_wgan"
-THREADS, LAYOUT, KERNELS = YARDSTICKS = ("torch, 1 thread", "torch, channels last", "torch, no oneDNN")
-CONTENDERS = (OURS, *YARDSTICKS)
+THREADS, LAYOUT, KERNELS = PYTORCH_VARIANTS = ("torch, 1 thread", "torch, channels last", "torch, no oneDNN")
+CONTENDERS = (OURS, *PYTORCH_VARIANTS)
 BASE_THREADS, OTHER_THREADS = 2, 1
 
 
@@ -32,7 +32,7 @@ class StepReport:
     Attributes
     ----------
     number, gen_iter, kind
-        Of the step, see :class:`tools.trajectory.plan.Step`.
+        Of the step, see :class:`tools.reference.comparison.plan.Step`.
     differences
         Contender -> its differences, tensor by tensor.
     """
@@ -64,7 +64,7 @@ class Trajectory:
 
 
 def trace(config: TrainConfig, store: Store, length: Length, tick: Optional[Callable[[], object]] = None) -> Trajectory:
-    """Train the package's WGAN, the reference and the yardsticks side by side.
+    """Train the package's WGAN, the reference and the PyTorch variants side by side.
 
     Parameters
     ----------
@@ -80,8 +80,8 @@ def trace(config: TrainConfig, store: Store, length: Length, tick: Optional[Call
     options = options_of(config)
     reference = ReferenceWGAN(options)
     ours = GluonSide(config, reference)
-    theirs, *yardsticks = _torch_sides(options, ours, config.dtype)
-    contenders: dict[str, Side] = dict(zip(CONTENDERS, [ours, *yardsticks]))
+    theirs, *variants = _torch_sides(options, ours, config.dtype)
+    contenders: dict[str, Side] = dict(zip(CONTENDERS, [ours, *variants]))
     zeros = zero_gradients(reference)
     draw = _noise_of(config, ours)
     reports = []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.trajectory.cli import main
+from tools.reference.comparison.cli import main
 
 SMALL = ["--image-size", "16", "--ngf", "4", "--ndf", "4", "--nz", "5", "--batch-size", "4", "--num-faces", "9"]
 
@@ -26,7 +26,7 @@ def test_the_tool_writes_a_table_json_csv_and_figures_that_agree(require_torch, 
     assert files == {"gluon.svg", "paper.svg", "trajectory.csv", "trajectory.json"}
 
     written = json.loads((out / "trajectory.json").read_text())
-    assert written["command"].startswith("python tools/parity_trajectory.py --preset gluon paper --eps-rule mxnet")
+    assert written["command"].startswith("python tools/compare_with_pytorch.py --preset gluon paper --eps-rule mxnet")
     assert set(written["versions"]) == {"gluon_wgan", "mxnet", "torch", "numpy", "python"}
     gluon, paper = (written["presets"][name] for name in ("gluon", "paper"))
     assert gluon["config"]["running_var"] == "unbiased"
@@ -58,7 +58,7 @@ def test_the_tool_writes_a_table_json_csv_and_figures_that_agree(require_torch, 
         (["--steps", "0"], "--steps 0 is too few"),
         (["--generator-steps", "-1"], "--generator-steps -1"),
         (["--preset", "nonsense"], "no preset 'nonsense'"),
-        (["--gen-iters", "5"], "--gen-iters has no meaning here"),
+        (["--gen-iters", "5"], "--gen-iters does not apply to this comparison"),
         (["--running-var", "population"], "--running-var population has no counterpart"),
         (["--dataset", "folder"], "needs --data-root"),
         (["--image-size", "48"], "--image-size 48"),
@@ -69,7 +69,7 @@ def test_bad_input_is_refused_in_one_sentence_before_anything_is_made(words, sen
     require_torch()
     out = tmp_path / "report"
     assert main([*SMALL, "--cache-dir", str(tmp_path / "cache"), *words, "--out", str(out)]) == 2
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("parity_trajectory.py: ")]
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("compare_with_pytorch.py: ")]
     assert sentence in line and line.endswith(".")
     assert not out.exists()
 
@@ -79,7 +79,7 @@ def test_unknown_flags_are_refused_under_the_tools_own_name(tmp_path, capsys):
         with pytest.raises(SystemExit) as stop:
             main([*words, "--out", str(tmp_path / "report")])
         assert stop.value.code == 2
-        assert capsys.readouterr().err.startswith("parity_trajectory.py: ")
+        assert capsys.readouterr().err.startswith("compare_with_pytorch.py: ")
 
 
 def test_an_existing_folder_is_left_as_it_is(require_torch, tmp_path, capsys):
@@ -92,25 +92,25 @@ def test_an_existing_folder_is_left_as_it_is(require_torch, tmp_path, capsys):
 
 def test_ctrl_c_leaves_no_empty_folder_behind(require_torch, tmp_path, capsys, monkeypatch):
     require_torch()
-    from tools.trajectory import run
+    from tools.reference.comparison import run
 
     def stopped(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run, "trace", stopped)
     assert main([*SMALL, "--cache-dir", str(tmp_path / "cache"), "--out", str(tmp_path / "report")]) == 130
-    assert "parity_trajectory.py: Stopped." in capsys.readouterr().err
+    assert "compare_with_pytorch.py: Stopped." in capsys.readouterr().err
     assert not (tmp_path / "report").exists()
 
 
 def test_without_torch_one_sentence_says_so(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     assert main([*SMALL, "--out", str(tmp_path / "report")]) == 2
-    assert capsys.readouterr().err.startswith("parity_trajectory.py: The reference needs PyTorch")
+    assert capsys.readouterr().err.startswith("compare_with_pytorch.py: The reference needs PyTorch")
 
 
 def test_the_script_itself_runs(repository: Path):
-    script = repository / "tools" / "parity_trajectory.py"
+    script = repository / "tools" / "compare_with_pytorch.py"
     run = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True, cwd="/")
     assert run.returncode == 0 and "--critic-steps" in run.stdout
 
