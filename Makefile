@@ -16,12 +16,18 @@ name one, as in `make PYTHON=/usr/bin/python3.11 $(MAKECMDGOALS)`)
 endif
 endif
 
-.PHONY: help venv demo reproduce test stress lint docs bench clean
+.PHONY: help venv demo reproduce test test-fast coverage stress lint docs bench clean
+
+# One process a core; every file of tests stays in one process, so that what it trains is trained once.
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 help:
 	@echo 'make demo       train on drawn faces for a few minutes and show the pictures it made'
 	@echo 'make reproduce  train a few iterations of everything in the reproduction report, and write that report into runs/'
-	@echo 'make test       lint, then run the tests'
+	@echo 'make test       lint, then run the tests, one process a core; JOBS=4 for four'
+	@echo 'make test-fast  lint, then the tests that take no more than a moment each'
+	@echo 'make coverage   run the tests, and show which lines of the package they reach'
 	@echo 'make stress     damage 10,000 files and kill 500 commands, for hours; STRESS="--inputs 200 --kills 10" for less'
 	@echo 'make lint       check style and types'
 	@echo 'make docs       build the documents into a site, and fail on a broken link'
@@ -38,7 +44,14 @@ reproduce: $(BIN)/.installed-demo
 	@$(BIN)/python tools/reproduce.py --plan quick
 
 test: lint
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
+
+test-fast: lint
+	@$(PYTEST) -m 'not slow'
+
+coverage: $(BIN)/.installed-test
+	@$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html:build/coverage
+	@echo 'Open build/coverage/index.html in a browser.'
 
 stress: $(BIN)/.installed-test
 	@$(BIN)/python -m tests.stress $(STRESS)
@@ -60,7 +73,7 @@ bench: $(BIN)/.installed-test
 	@$(BIN)/python benchmarks/presets.py
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist .coverage* *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The demo and the documents need no torch, which is large.

@@ -24,8 +24,10 @@ def in_a_clone() -> bool:
 
     True when the package lies beside train_wgan.py and was not started as ``gluon-wgan`` or ``python -m gluon_wgan``.
     """
-    started_as_command = Path(sys.argv[0]).name in ("gluon-wgan", "__main__.py")
-    return not started_as_command and (Path(__file__).parents[2] / SCRIPTS["train"]).is_file()
+    package, started = Path(__file__).resolve().parent, Path(sys.argv[0])
+    if started.name == "gluon-wgan" or started.resolve() == package / "__main__.py":
+        return False
+    return (package.parent / SCRIPTS["train"]).is_file()
 
 
 def program(name: str) -> str:

@@ -261,7 +261,7 @@ def test_options_out_of_range(change: dict[str, Any], prepare_small: Prepare) ->
 def test_a_cache_that_cannot_be_written(tmp_path: Path, prepare_small: Prepare) -> None:
     (tmp_path / "file").write_text("")
     for cache in (tmp_path / "file", tmp_path / "file" / "cache", Path("/proc/cache")):
-        with pytest.raises(UserError, match="cache folder") as caught:
+        with pytest.raises(UserError, match="Cannot keep prepared images in") as caught:
             prepare_small(DrawnFacesSource(1, 0), cache_dir=cache)
         assert str(cache) in str(caught.value) and "\n" not in str(caught.value)
 

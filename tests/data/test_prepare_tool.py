@@ -200,7 +200,7 @@ def test_killed_five_times_and_resumed_with_other_jobs(
         assert not killed.exists()
     journal = read_journal(partial)
     assert journal is not None and journal["skipped"] > 0
-    has = f"{done + journal['skipped']} images that an earlier process has prepared"
+    has = f"{journal['kept'] + journal['skipped']} images that an earlier process has prepared"
     assert has in refused(capsys, *words, "--out", str(killed))
     assert "begun otherwise (--resize pil-bilinear, not pil-box)" in refused(
         capsys, *words, "--out", str(killed), "--resume", "--resize", "pil-box"

@@ -1,0 +1,38 @@
+"""Commands in messages work where the reader is: scripts in a clone, sub-commands of gluon-wgan elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from gluon_wgan import commands
+
+
+@pytest.mark.parametrize(
+    ("started_as", "named"),
+    [
+        ("/usr/bin/gluon-wgan", "gluon-wgan evaluate"),
+        (str(Path(commands.__file__).with_name("__main__.py")), "gluon-wgan evaluate"),
+        # `python -m pytest`, and every other package that can be run.
+        ("/usr/lib/python3/pytest/__main__.py", "evaluate.py"),
+        ("tools/evaluate.py", "evaluate.py"),
+        ("", "evaluate.py"),
+    ],
+)
+def test_the_name_in_a_clone_follows_how_the_program_was_started(
+    started_as: str, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [started_as])
+    assert commands.program("evaluate") == named
+
+
+def test_outside_a_clone_every_script_becomes_a_sub_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(commands, "__file__", str(tmp_path / "gluon_wgan" / "commands.py"))
+    monkeypatch.setattr(sys, "argv", ["my_script.py"])
+    text = "; ".join(f"python {script} x, or `{script}`" for script in commands.SCRIPTS.values())
+    assert commands.localize(text) == "; ".join(
+        f"gluon-wgan {name} x, or `gluon-wgan {name}`" for name in commands.SCRIPTS
+    )
+    assert not any(script in commands.localize(text) for script in commands.SCRIPTS.values())
