@@ -7,7 +7,9 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
-from gluon_wgan.errors import UserError
+from gluon_wgan import driver
+from gluon_wgan.errors import DeviceError, UserError
+from gluon_wgan.gpu_probe import probe
 
 if TYPE_CHECKING:
     import mxnet as mx
@@ -49,7 +51,9 @@ def parse_gpus(text: str) -> tuple[int, ...]:
     return gpus
 
 
-def choose_contexts(gpus: tuple[int, ...], require_gpu: bool) -> list[mx.Context]:
+def choose_contexts(
+    gpus: tuple[int, ...], require_gpu: bool, *, tf32: bool = False, fast: bool = False
+) -> list[mx.Context]:
     """Return the contexts to work on, before any work starts.
 
     Where GPUs are asked for and MXNet sees none, the work goes to the CPU with one line of
@@ -61,6 +65,9 @@ def choose_contexts(gpus: tuple[int, ...], require_gpu: bool) -> list[mx.Context
         The GPU numbers that were asked for; none means the CPU.
     require_gpu
         Whether going to the CPU is an error instead.
+    tf32, fast
+        The arithmetic, as in :func:`gluon_wgan.cuda.arithmetic_variables`. TF32 that the device does not have
+        is an error.
 
     Returns
     -------
@@ -70,9 +77,15 @@ def choose_contexts(gpus: tuple[int, ...], require_gpu: bool) -> list[mx.Context
     Raises
     ------
     UserError
-        If a GPU does not exist or this MXNet cannot run on it, or a required one is missing.
+        If a GPU does not exist or this MXNet cannot run on it.
+    DeviceError
+        If a required GPU is missing, or one fails at its first convolution.
     """
     import mxnet as mx
+
+    require_gpu = require_gpu or tf32
+    if tf32 and not gpus:
+        raise UserError("--tf32 rounds products on a GPU, and no GPU is named: add --gpus 0, or leave --tf32 out.")
 
     if not gpus:
         if require_gpu:
@@ -82,11 +95,14 @@ def choose_contexts(gpus: tuple[int, ...], require_gpu: bool) -> list[mx.Context
     if count == 0:
         reason = _why_no_gpu()
         if require_gpu:
-            raise UserError(reason)
+            raise DeviceError(reason)
         _LOGGER.warning("%s This run uses the CPU.", reason)
         return [mx.cpu()]
     for gpu in gpus:
         _check_gpu(gpu, count)
+    for gpu in gpus if tf32 else ():
+        _check_tf32(gpu)
+    probe(gpus, tf32=tf32, fast=fast)
     return [mx.gpu(gpu) for gpu in gpus]
 
 
@@ -155,7 +171,7 @@ def _count_gpus() -> int:
 
 def _why_no_gpu() -> str:
     if _has_cuda():
-        return "NVIDIA's driver shows no GPU: check nvidia-smi and CUDA_VISIBLE_DEVICES, or leave --gpus out."
+        return driver.why_no_gpu()
     return (
         "The installed MXNet has no CUDA: run `pip uninstall -y mxnet && pip install 'gluon-wgan[cu112]'`, "
         "or leave --gpus out."
@@ -171,4 +187,12 @@ def _check_gpu(gpu: int, count: int) -> None:
         raise UserError(
             f"GPU {gpu} has compute capability {capability[0]}.{capability[1]}, for which MXNet 1.9.1 has no "
             f"machine code (it has {built}): choose another GPU, or leave --gpus out."
+        )
+
+
+def _check_tf32(gpu: int) -> None:
+    capability = compute_capability(gpu)
+    if capability is not None and capability < (8, 0):
+        raise UserError(
+            f"GPU {gpu} has compute capability {capability[0]}.{capability[1]}, which has no TF32: leave --tf32 out."
         )

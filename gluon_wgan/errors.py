@@ -15,10 +15,23 @@ class UserError(Exception):
     The message is one plain sentence that says what is wrong, with which value, and what
     to do. The command line prints it on stderr and exits with status 2; it never becomes
     a traceback. Commands in it are named as scripts of a clone, and shown as ``gluon-wgan`` elsewhere.
+
+    Attributes
+    ----------
+    exit_status : int
+        What the command line exits with.
     """
+
+    exit_status = 2
 
     def __init__(self, message: str) -> None:
         super().__init__(localize(message))
+
+
+class DeviceError(UserError):
+    """A GPU, its driver or one of its libraries fails; the command line exits with status 3."""
+
+    exit_status = 3
 
 
 def last_line(error: BaseException) -> str:

@@ -68,9 +68,9 @@ def run_tool(
     stopped: str = "Stopped.",
     unwritable: Callable[[OSError], str] = no_room,
 ) -> int:
-    """Do a tool's work and return the exit status: the work's own, 0 for None, 2 for bad input, 130 for Ctrl-C.
+    """Do a tool's work and return the exit status.
 
-    The status does not depend on whether anybody reads what is printed.
+    It is the work's own, 0 for None, 2 for bad input, 3 for a GPU that fails, 130 for Ctrl-C. The status does not depend on whether anybody reads what is printed.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def run_tool(
             sys.stdout.flush()  # or a full disk would show only as Python ends, beyond this function
             return status
         except (UserError, ImportError) as error:
-            sentence, status = str(error), BAD_INPUT
+            sentence, status = str(error), getattr(error, "exit_status", BAD_INPUT)
         except UnicodeEncodeError as error:
             sentence, status = _unknown_character(error), BAD_INPUT
         except OSError as error:
