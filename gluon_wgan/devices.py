@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import re
 from typing import TYPE_CHECKING
 
 from gluon_wgan import driver
+from gluon_wgan.driver import compute_capability
 from gluon_wgan.errors import DeviceError, UserError
 from gluon_wgan.gpu_probe import probe
 
@@ -18,9 +18,6 @@ _LOGGER = logging.getLogger("gluon_wgan")
 
 # What mxnet-cu112 1.9.1 is compiled for. It holds no PTX, so a driver cannot compile it for anything newer.
 _MACHINE_CODE = ((5, 0), (6, 0), (7, 0), (8, 0), (8, 6))
-
-# CUdevice_attribute in cuda.h: CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR.
-_CAPABILITY_ATTRIBUTES = (75, 76)
 
 
 def parse_gpus(text: str) -> tuple[int, ...]:
@@ -122,36 +119,6 @@ def wheel_supports(capability: tuple[int, int]) -> bool:
     """
     major, minor = capability
     return any(built[0] == major and built[1] <= minor for built in _MACHINE_CODE)
-
-
-def compute_capability(gpu: int) -> tuple[int, int] | None:
-    """Ask the driver for a GPU's compute capability.
-
-    The driver numbers the GPUs as MXNet does, CUDA_VISIBLE_DEVICES included.
-
-    Parameters
-    ----------
-    gpu
-        The GPU's number.
-
-    Returns
-    -------
-    tuple of int or None
-        Major and minor version, or None if there is no driver or it does not know that GPU.
-    """
-    try:
-        cuda = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return None
-    device, value = ctypes.c_int(), ctypes.c_int()
-    if cuda.cuInit(0) or cuda.cuDeviceGet(ctypes.byref(device), gpu):
-        return None
-    answers = []
-    for attribute in _CAPABILITY_ATTRIBUTES:
-        if cuda.cuDeviceGetAttribute(ctypes.byref(value), attribute, device):
-            return None
-        answers.append(value.value)
-    return answers[0], answers[1]
 
 
 def _has_cuda() -> bool:

@@ -14,10 +14,13 @@ from gluon_wgan import cuda
 # What CUDA 11.8's libraries need: minor-version compatibility begins with CUDA 11.0, driver 450.80.02.
 OLDEST_CUDA, OLDEST_DRIVER = (11, 0), "450.80.02"
 
+# CUdevice_attribute in cuda.h: CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR.
+_CAPABILITY_ATTRIBUTES = (75, 76)
+
 # CUresult in cuda.h, and what to do about it.
 _INIT_ERRORS = {
     34: "the libcuda.so.1 found first is a stub for compiling: take its folder out of LD_LIBRARY_PATH",
-    100: "the driver finds no GPU: check nvidia-smi and CUDA_VISIBLE_DEVICES, and in a container start it with --gpus all",
+    100: "the driver finds no GPU: check nvidia-smi and CUDA_VISIBLE_DEVICES, and start a container with --gpus all",
     802: "the GPUs are not ready: start nvidia-fabricmanager",
     803: "the driver's library and its kernel module are of different versions: reboot",
     804: "this GPU does not take a libcuda.so.1 newer than its driver: take cuda-compat out of LD_LIBRARY_PATH",
@@ -35,8 +38,8 @@ def why_no_gpu() -> str:
     version = cuda_version_of_driver(library)
     if version is not None and version < OLDEST_CUDA:
         return (
-            f"NVIDIA's driver is too old: it knows CUDA {_dotted(version)}, and mxnet-cu112 needs {_dotted(OLDEST_CUDA)}: "
-            f"update it to {OLDEST_DRIVER} or later, {leave}"
+            f"NVIDIA's driver is too old: it knows CUDA {_dotted(version)}, and mxnet-cu112 needs "
+            f"{_dotted(OLDEST_CUDA)}: update it to {OLDEST_DRIVER} or later, {leave}"
         )
     status = library.cuInit(0)
     if status:
@@ -56,6 +59,36 @@ def cuda_version_of_driver(library: Optional[ctypes.CDLL] = None) -> Optional[tu
     return None if status else (value.value // 1000, value.value % 1000 // 10)
 
 
+def compute_capability(gpu: int) -> Optional[tuple[int, int]]:
+    """Ask the driver for a GPU's compute capability.
+
+    The driver numbers the GPUs as MXNet does, CUDA_VISIBLE_DEVICES included.
+
+    Parameters
+    ----------
+    gpu
+        The GPU's number.
+
+    Returns
+    -------
+    tuple of int or None
+        Major and minor version, or None if there is no driver or it does not know that GPU.
+    """
+    try:
+        library = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return None
+    device, value = ctypes.c_int(), ctypes.c_int()
+    if library.cuInit(0) or library.cuDeviceGet(ctypes.byref(device), gpu):
+        return None
+    answers = []
+    for attribute in _CAPABILITY_ATTRIBUTES:
+        if library.cuDeviceGetAttribute(ctypes.byref(value), attribute, device):
+            return None
+        answers.append(value.value)
+    return answers[0], answers[1]
+
+
 def gpu_model(gpu: int) -> Optional[str]:
     """Return a GPU's name as the driver gives it, such as ``NVIDIA A100-SXM4-40GB``."""
     device, name = ctypes.c_int(), ctypes.create_string_buffer(256)
@@ -70,8 +103,6 @@ def gpu_model(gpu: int) -> Optional[str]:
 
 def describe_gpus(gpus: Sequence[int]) -> dict[str, Any]:
     """Return what ``environment.json`` says of the GPUs of a run, JSON-able; what cannot be asked is None."""
-    from gluon_wgan.devices import compute_capability
-
     capabilities = [compute_capability(gpu) for gpu in gpus]
     return {
         "gpu_model": [gpu_model(gpu) for gpu in gpus],

@@ -29,11 +29,13 @@ _SENTENCES = (
     ),
     (
         r"no kernel image is available",
-        "MXNet 1.9.1 has no machine code for this GPU: choose one of compute capability 5.0 to 8.9, or leave --gpus out.",
+        "MXNet 1.9.1 has no machine code for this GPU: choose one of compute capability 5.0 to 8.9, or leave --gpus "
+        "out.",
     ),
     (
         r"libz\.so",
-        "cuDNN needs libz.so.1, which is not installed: install zlib (`apt-get install zlib1g`, or `dnf install zlib`).",
+        "cuDNN needs libz.so.1, which is not installed: install zlib, with `apt-get install zlib1g` or `dnf install "
+        "zlib`.",
     ),
     (
         r"Could not load library (?P<library>\S+)",
@@ -45,8 +47,8 @@ _SENTENCES = (
         "A computation on the GPU failed ({what}): {resume}; if it happens again, look at dmesg for the GPU's errors.",
     ),
     (
-        r"(?P<what>CUDNN_STATUS_\w+|CUBLAS_STATUS_\w+|CURAND_STATUS_\w+|CUDA: [^\n]{1,120}|CUDA error[^\n]{0,120}|cuda[A-Z]\w+ failed"
-        r"[^\n]{0,120}|cuDNN[^\n]{1,120})",
+        r"(?P<what>CUDNN_STATUS_\w+|CUBLAS_STATUS_\w+|CURAND_STATUS_\w+|CUDA: [^\n]{1,120}|"
+        r"CUDA error[^\n]{0,120}|cuda[A-Z]\w+ failed[^\n]{0,120}|cuDNN[^\n]{1,120})",
         "The GPU reports an error ({what}): {resume}; `python tools/gpu_check.py` tells whether it works at all.",
     ),
 )

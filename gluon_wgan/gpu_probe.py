@@ -24,8 +24,9 @@ for number in {gpus}:
     context = mx.gpu(number)
     x, w = mx.nd.ones((2, 3, 8, 8), ctx=context), mx.nd.ones((4, 3, 4, 4), ctx=context)
     y = mx.nd.Convolution(x, w, num_filter=4, kernel=(4, 4), stride=(2, 2), pad=(1, 1), no_bias=True)
-    if y.asnumpy()[0, 0, 1, 1] != 48:
-        sys.exit("GPU %d computes wrongly: a convolution of ones gave %r instead of 48" % (number, y[0, 0, 1, 1]))
+    value = float(y.asnumpy()[0, 0, 1, 1])
+    if value != 48:
+        sys.exit("GPU %d computes wrongly: a convolution of ones gave %g instead of 48" % (number, value))
 """
 
 
@@ -51,12 +52,17 @@ def probe(gpus: Sequence[int], *, tf32: bool = False, fast: bool = False, second
         )
     except subprocess.TimeoutExpired:
         raise DeviceError(
-            f"{names} did not finish one convolution in {seconds:g} s: look at nvidia-smi and dmesg, or leave --gpus out."
+            f"{names} did not finish one convolution in {seconds:g} s: look at nvidia-smi and dmesg, or leave --gpus "
+            "out."
         ) from None
     if child.returncode == 0:
         return
     said = child.stderr + child.stdout
-    why = f"exit status {child.returncode}: {last_line(RuntimeError(said))}" if said else f"exit status {child.returncode}"
+    why = (
+        f"exit status {child.returncode}: {last_line(RuntimeError(said))}"
+        if said
+        else f"exit status {child.returncode}"
+    )
     raise DeviceError(
         explain(said, "try again")
         or f"{names} cannot compute one convolution ({why}): run `python tools/gpu_check.py`, or leave --gpus out."

@@ -85,13 +85,14 @@ def test_training_sets_what_its_options_say(run_python: Runner, tmp_path: Path) 
     """The command line knows the arithmetic before MXNet is imported."""
     code = (
         "import json, os, sys, gluon_wgan\n"
-        "from gluon_wgan import cli, compat, cuda\n"
+        "from gluon_wgan import compat, cuda\n"
+        "from gluon_wgan.cli import train\n"
         "cuda.is_installed = lambda name='': True\n"
         "def loads():\n"
         "    assert 'mxnet' not in sys.modules\n"
         f"    print(json.dumps([os.environ.get(name) for name in {cuda.VARIABLES}])); sys.exit()\n"
         "compat.check_mxnet_loads = loads\n"
-        "cli.main(['--gpus', '0', '--tf32', '--fast'])"
+        "train.main(['--gpus', '0', '--tf32', '--fast'])"
     )
     values = dict(zip(cuda.VARIABLES, json.loads(run_python(code).stdout)))
     wanted = {**STRICT, "NVIDIA_TF32_OVERRIDE": "unset", **FAST}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluon_wgan import devices
+from gluon_wgan import devices, driver
 from gluon_wgan.errors import UserError
 
 
@@ -46,6 +46,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(Features, "cuda", cuda)
         monkeypatch.setattr(mx.runtime, "Features", Features)
         monkeypatch.setattr(devices, "compute_capability", lambda gpu: capabilities[gpu])
+        monkeypatch.setattr(devices, "probe", lambda gpus, **arithmetic: None)
+        monkeypatch.setattr(devices.driver, "why_no_gpu", lambda: "NVIDIA's driver shows no GPU: check nvidia-smi.")
 
     return pretend
 
@@ -102,6 +104,13 @@ def test_a_gpu_without_machine_code_is_refused(machine: Callable[..., None]) -> 
         devices.choose_contexts((0, 1), require_gpu=False)
 
 
+def test_tf32_is_refused_where_the_gpu_has_none(machine: Callable[..., None]) -> None:
+    machine((8, 0), (7, 5))
+    assert devices.choose_contexts((0,), require_gpu=False, tf32=True) == [mx.gpu(0)]
+    with pytest.raises(UserError, match=r"GPU 1 has compute capability 7\.5, which has no TF32: leave --tf32 out"):
+        devices.choose_contexts((0, 1), require_gpu=False, tf32=True)
+
+
 def test_a_gpu_that_the_driver_does_not_describe_is_tried(
     machine: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +165,7 @@ def test_the_driver_is_asked_for_the_capability(
     tmp_path: Path,
 ) -> None:
     compile_library(tmp_path / "libcuda.so.1", STUB_DRIVER)
-    code = "from gluon_wgan.devices import compute_capability as c; print(c(0), c(1), c(2))"
+    code = "from gluon_wgan.driver import compute_capability as c; print(c(0), c(1), c(2))"
     run = run_python(code, LD_LIBRARY_PATH=str(tmp_path))
     assert run.stdout == "(8, 6) (9, 0) None\n", run.stderr
     broken = run_python(code, LD_LIBRARY_PATH=str(tmp_path), STUB_BROKEN="1")
@@ -167,8 +176,8 @@ def test_without_a_driver_there_is_no_capability(monkeypatch: pytest.MonkeyPatch
     def missing(name: str) -> None:
         raise OSError(f"{name}: cannot open shared object file")
 
-    monkeypatch.setattr(devices.ctypes, "CDLL", missing)
-    assert devices.compute_capability(0) is None
+    monkeypatch.setattr(driver.ctypes, "CDLL", missing)
+    assert driver.compute_capability(0) is None
 
 
 def test_the_mxnet_of_this_environment_answers(caplog: pytest.LogCaptureFixture) -> None:

@@ -43,7 +43,8 @@ EXAMPLES = """examples:
   python train_wgan.py --data-root PICTURES                   your own pictures
   python train_wgan.py --resume runs/0001                        go on where a run stopped
 
-exit status: 0 done; 1 a loss is not finite; 2 bad input; 130 Ctrl-C; 143 SIGTERM; 129 a closed terminal
+exit status: 0 done; 1 a loss is not finite; 2 bad input; 3 a GPU fails; 130 Ctrl-C; 143 SIGTERM;
+129 a closed terminal
 """
 
 

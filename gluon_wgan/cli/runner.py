@@ -70,7 +70,8 @@ def run_tool(
 ) -> int:
     """Do a tool's work and return the exit status.
 
-    It is the work's own, 0 for None, 2 for bad input, 3 for a GPU that fails, 130 for Ctrl-C. The status does not depend on whether anybody reads what is printed.
+    It is the work's own, 0 for None, 2 for bad input, 3 for a GPU that fails, 130 for Ctrl-C, and does not depend on
+    whether anybody reads what is printed.
 
     Parameters
     ----------

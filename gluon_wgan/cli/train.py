@@ -79,7 +79,7 @@ def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:
         return preset_config(options.pop("preset", TrainConfig.preset), **options)
     if "out" in options:
         raise UserError(f"--out has no meaning beside --resume {resume}: the run stays where it is.")
-    return read_config(resume / "config.json").replace(**options)
+    return read_config(resume / "config.json").replace(**{"accept_other_device": False, **options})
 
 
 def _train(config: TrainConfig, resume: Optional[Path]) -> int:

@@ -388,6 +388,14 @@ class TrainConfig:
         DEVICES,
         kind=MACHINE,
     )
+    accept_other_device: bool = _option(
+        False,
+        "with --resume: go on although the device class, the GPU model, cuDNN or the arithmetic (--tf32, --fast) is "
+        "another than the run's, so that it is no longer bit for bit what it would have been; it has to be given anew "
+        "each time, and environment_*.json records the change",
+        DEVICES,
+        kind=MACHINE,
+    )
     threads: Optional[int] = _option(
         None,
         "CPU threads (default: OMP_NUM_THREADS, or the cores that this process may use)",

@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from gluon_wgan.errors import UserError, last_line, remedy, shell_word
+from gluon_wgan.errors import DeviceError, UserError, last_line, remedy, shell_word
+from gluon_wgan.gpu_errors import explain
 from gluon_wgan.runs.step_results import CriticScores
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.atomic_folders import flush_to_disk
@@ -98,6 +99,11 @@ def write_checkpoint(
     # MXNet and PyTorch raise kinds of RuntimeError.
     except (OSError, RuntimeError, ValueError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        sentence = explain(
+            str(error), f"continue from the checkpoint before {name} with --resume {shell_word(parent.parent)}"
+        )
+        if sentence is not None:
+            raise DeviceError(sentence) from None
         what_to_do = remedy(error, "check that folder") if isinstance(error, OSError) else "check that disk"
         raise UserError(
             f"The checkpoint {final} could not be written ({last_line(error)}): {what_to_do}; then continue from the "

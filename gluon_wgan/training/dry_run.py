@@ -27,7 +27,7 @@ def describe_run(config: TrainConfig) -> Iterator[str]:
     Nothing is written; the steps are timed on random pixels.
     """
     images = count_images(config)
-    wgan = WGAN(config, choose_contexts(config.gpus, config.require_gpu))
+    wgan = WGAN(config, choose_contexts(config.gpus, config.require_gpu, tf32=config.tf32, fast=config.fast))
     yield f"generator            {parameter_count(wgan.generator):,} parameters"
     yield f"critic               {parameter_count(wgan.critic):,} parameters"
     yield f"data                 {images:,} images"

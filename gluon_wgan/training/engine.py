@@ -51,6 +51,9 @@ class Engine(Protocol):
     def sample(self, latents: np.ndarray) -> np.ndarray:
         """Return float32 images (n, nc, image_size, image_size) for latents (n, nz, 1, 1), and change nothing."""
 
+    def non_finite(self) -> list[str]:
+        """Return the names of the weights that are not all finite, over all devices."""
+
     def save(self, parent: Path, name: str, progress: Progress) -> Path:
         """Write everything that a resumed run needs into a new folder ``parent / name``."""
 

@@ -22,6 +22,7 @@ from gluon_wgan.runs import checkpoints, figures
 from gluon_wgan.runs.curves import RunCurves
 from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.runs.environment import describe_environment
+from gluon_wgan.runs.machine import latest_environment, machine_changes
 from gluon_wgan.runs.metrics_csv import MetricsFile, copy_rows, make_row
 from gluon_wgan.runs.step_results import CriticScores
 from gluon_wgan.runs.tensorboard import TensorBoard
@@ -224,6 +225,7 @@ class Session:
 
     def save(self) -> Path:
         """Save a checkpoint of this very moment."""
+        self.refuse_non_finite_weights()
         self.metrics.sync()
         self.state.data = self.batches.state()
         name = checkpoints.checkpoint_name(self.state)
@@ -239,6 +241,19 @@ class Session:
             f"Stopped at generator iteration {self.state.gen_iter} and saved {path}. Continue with: "
             f"python {self.engine.program} --resume {shell_word(self.run.path)}",
             self.watch.signum,
+        )
+
+    def refuse_non_finite_weights(self) -> None:
+        """Stop the run, with its state saved, when a weight is NaN or infinite, which a loss need not show."""
+        names = self.engine.non_finite()
+        if not names:
+            return
+        self.state.data = self.batches.state()
+        path = self.engine.save(self.run.checkpoints, f"nonfinite_{self.state.gen_iter:06d}", self.state)
+        raise Diverged(
+            f"Weights are not finite at generator iteration {self.state.gen_iter} ({len(names)}, the first is "
+            f"{names[0]}); the state is saved in {path}: lower the learning rates or the clip, and continue from an "
+            "earlier checkpoint."
         )
 
     def refuse_non_finite(self, loss: float, name: str) -> None:
@@ -311,6 +326,10 @@ class Session:
             atomic_files.write_json(self.run.environment_file, environment)
             figures.save_grid(self.run.samples / "real.png", np.asarray(store.images[: figures.GRID]))
         else:
+            changes = machine_changes(latest_environment(self.run), environment)
+            if changes:  # accepted, or the run would have been refused
+                environment["accepted_changes"] = changes
+                log.warning("On another device than before (%s).", "; ".join(changes))
             atomic_files.write_json(self.run.path / f"environment_{newest.name}.json", environment)
             log.info("Continuing from %s.", newest)
         for branch in lineage.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -16,7 +17,9 @@ from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError, last_line, remedy, shell_word
 from gluon_wgan.runs.checkpoints import STATE, list_checkpoints, newest_whole_checkpoint, saved_iteration
 from gluon_wgan.runs.directory import RunDirectory, refuse_taken
+from gluon_wgan.runs.failures import gpu_failures_explained
 from gluon_wgan.runs.log import log_to_file
+from gluon_wgan.runs.machine import refuse_other_machine
 from gluon_wgan.runs.tensorboard import check_tensorboard
 from gluon_wgan.training.branching import find_branch_point, refuse_finished
 from gluon_wgan.training.engine import Engine
@@ -26,6 +29,9 @@ from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.untrusted import read_json_object
 
 log = logging.getLogger("gluon_wgan")
+
+# Options of the mathematics that say on which device, and may change with --accept-other-device.
+DEVICE_OPTIONS = ("gpus", "tf32")
 
 # In environment.json: the script that started a run, where it is not the usual one.
 PROGRAM, DEFAULT_PROGRAM = "program", "train_wgan.py"
@@ -57,7 +63,7 @@ def open_run(config: TrainConfig, resume: Optional[Path], program: str) -> Optio
         return None
     run = RunDirectory.open(resume)
     refuse_other_program(run, program)
-    refuse_other_maths(run.config(), config)
+    refuse_other_maths(run.config(), config, accepted=DEVICE_OPTIONS if config.accept_other_device else ())
     return run
 
 
@@ -99,7 +105,10 @@ def train_in(
         raise UserError(f"{error}{moved_data(config, run)}") from None
     if config.tensorboard:
         check_tensorboard()
-    resumed, engine, start = run is not None, build_engine(), None
+    with gpu_failures_explained(None):
+        resumed, engine, start = run is not None, build_engine(), None
+    if run is not None and not config.accept_other_device:
+        refuse_other_machine(run, {"devices": list(engine.devices), **engine.about}, engine.program)
     if config.branch is not None and (run is None or not list_checkpoints(run.checkpoints)):
         start = Start.from_branch(engine, config, store)
     # Whatever can be refused has been refused by now: a start that is refused leaves no directory behind.
@@ -107,7 +116,7 @@ def train_in(
         if run is None:
             run = RunDirectory.create(config, {**describe_store(store), "resize_warning": warning})
         try:
-            with run.locked(), log_to_file(run.log_file, warning):
+            with run.locked(), log_to_file(run.log_file, warning), gpu_failures_explained(run):
                 session = Session(config, run, store, engine, resumed, watch, progress, start, page)
                 try:
                     # How long to train and how often to save may have changed.
@@ -242,17 +251,27 @@ def refuse_other_way(run: RunDirectory, way: dict[str, Any]) -> None:
         )
 
 
-def refuse_other_maths(old: TrainConfig, new: TrainConfig) -> None:
+def refuse_other_maths(old: TrainConfig, new: TrainConfig, accepted: Collection[str] = ()) -> None:
     """Refuse to resume a run with options that would make it another run.
 
     Options of the data are left to the hash of the pixels, so that a folder may move.
+
+    Parameters
+    ----------
+    accepted
+        Names of options that may have changed.
 
     Raises
     ------
     UserError
         With the names of the changed options.
     """
-    changed = changed_fields(old, new, [MATHS])
+    changed = [name for name in changed_fields(old, new, [MATHS]) if name not in accepted]
+    if changed and set(changed) <= set(DEVICE_OPTIONS):
+        raise UserError(
+            f"This run was trained with another {', '.join(map(flag_of, changed))}: leave that out, or accept that the "
+            "results will differ in their last bits with --accept-other-device."
+        )
     if changed:
         raise UserError(
             f"This run cannot be resumed with another {', '.join(map(flag_of, changed))}, which changes its "

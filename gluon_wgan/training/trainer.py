@@ -10,10 +10,14 @@ from typing import Any, Optional
 import numpy as np
 from mxnet import Context
 
+from gluon_wgan import cuda
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.devices import choose_contexts
+from gluon_wgan.driver import describe_gpus
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs.checkpoints import Progress, list_checkpoints
+from gluon_wgan.runs.directory import RunDirectory
+from gluon_wgan.runs.machine import device_class, latest_environment
 from gluon_wgan.runs.step_results import CriticResult, GeneratorResult
 from gluon_wgan.training.branching import CarriedOver, find_branch_point
 from gluon_wgan.training.carry_over import carry_over
@@ -72,8 +76,18 @@ def train(
     if config.branch is not None or (run is not None and list_checkpoints(run.checkpoints)):
         # A checkpoint replaces the weights that the run began with, which may have been moved away since.
         built = config.replace(net_g=None, net_d=None)
-    devices = list(contexts) if contexts is not None else choose_contexts(config.gpus, config.require_gpu)
+    devices = list(contexts) if contexts is not None else _choose(config, run)
     return train_in(run, config, lambda: GluonEngine(built, devices), progress=progress, page=page)
+
+
+def _choose(config: TrainConfig, run: Optional[RunDirectory]) -> list[Context]:
+    """Return the devices that a configuration names; a run that was on a GPU does not fall back to the CPU."""
+    if config.gpus and cuda.is_installed():
+        cuda.set_arithmetic(tf32=config.tf32, fast=config.fast)
+    required = config.require_gpu
+    if config.gpus and run is not None and not config.accept_other_device:
+        required = required or device_class(latest_environment(run)) == "GPU"
+    return choose_contexts(config.gpus, required, tf32=config.tf32, fast=config.fast)
 
 
 class GluonEngine:
@@ -84,7 +98,8 @@ class GluonEngine:
     def __init__(self, config: TrainConfig, contexts: list[Context]) -> None:
         self._wgan = WGAN(config, contexts)
         self.devices = list(map(str, contexts))
-        self.about: dict[str, Any] = {}
+        gpus = [context.device_id for context in contexts if context.device_type == "gpu"]
+        self.about: dict[str, Any] = describe_gpus(gpus) if gpus else {}
 
     def critic_step(self, real: np.ndarray) -> CriticResult:
         """Let the critic take one step."""
@@ -97,6 +112,10 @@ class GluonEngine:
     def sample(self, latents: np.ndarray) -> np.ndarray:
         """Draw images for given latents."""
         return self._wgan.sample(latents)
+
+    def non_finite(self) -> list[str]:
+        """Return the names of the weights and running statistics that are not all finite."""
+        return self._wgan.non_finite()
 
     def save(self, parent: Path, name: str, progress: Progress) -> Path:
         """Write a checkpoint."""

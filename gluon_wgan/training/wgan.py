@@ -161,6 +161,29 @@ class WGAN:
             for context in self.contexts:
                 self._clip(context)
 
+    def non_finite(self) -> list[str]:
+        """Return the names of the weights and running statistics that are not all finite, on any device.
+
+        cuDNN's ReLU may turn NaN into 0, so that a loss can be finite while a weight is not.
+        """
+        named = {
+            f"{net}.{name}": parameter
+            for net, block in (("generator", self.generator), ("critic", self.critic))
+            for name, parameter in block._collect_params_with_prefix().items()
+        }
+        nd.waitall()  # a backward pass on the CPU writes running statistics behind the engine's back
+        for context in self.contexts:
+            arrays = [parameter.data(context) for parameter in named.values()]
+            if nd.multi_all_finite(*arrays, num_arrays=len(arrays)).asscalar() != 1:
+                break
+        else:
+            return []
+        return [
+            name
+            for name, parameter in named.items()
+            if not all(np.isfinite(data.asnumpy()).all() for data in parameter.list_data())
+        ]
+
     def sample(self, latents: np.ndarray) -> np.ndarray:
         """Draw images for given latents, on the first device, without touching the training state.
 

@@ -54,6 +54,7 @@ def set_arithmetic(device: torch.device, *, fast: bool, tf32: bool) -> dict[str,
     torch.backends.cudnn.conv.fp32_precision = precision
     torch.backends.cuda.matmul.fp32_precision = precision
     return {
+        "gpu_model": [torch.cuda.get_device_name(device)],
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),
         "float32_products": precision,

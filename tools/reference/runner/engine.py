@@ -97,6 +97,12 @@ class ReferenceEngine:
         """Return images for given latents, and change nothing."""
         return self.wgan.sample(self._moved(latents), self.config.sample_bn).cpu().numpy()
 
+    def non_finite(self) -> list[str]:
+        """Return the names of the weights and running statistics that are not all finite."""
+        nets = (("generator", self.wgan.generator), ("critic", self.wgan.critic))
+        values = ((f"{net}.{name}", value) for net, module in nets for name, value in module.state_dict().items())
+        return [name for name, value in values if not bool(torch.isfinite(value).all())]
+
     def save(self, parent: Path, name: str, progress: Progress) -> Path:
         """Write a checkpoint."""
 
