@@ -1,9 +1,9 @@
-"""Judge copies of real images that are known to be worse, and time the metrics on 10,000 images.
+"""Evaluate copies of real images that are known to be worse, and time the metrics on 10,000 images.
 
     python benchmarks/metrics.py --images FOLDER [--no-speed]
 
 The images are prepared at 64 pixels with pil-bilinear and split in two halves; the second half, and then copies of
-it, are judged against the first.
+it, are evaluated against the first.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         pillow, opencv = (prepared(options.images, resize, work) for resize in ("pil-bilinear", "cv2-bilinear"))
         if not options.no_copies:
-            judge_copies(pillow, opencv, options.num, network)
+            evaluate_copies(pillow, opencv, options.num, network)
         if not options.no_speed:
             print_times(pillow, network)
 
 
-def judge_copies(pillow: np.ndarray, opencv: np.ndarray, wanted: Optional[int], network: FeatureNetwork) -> None:
-    """Print the figures of the other half, and of copies of it that are worse in one way each."""
+def evaluate_copies(pillow: np.ndarray, opencv: np.ndarray, wanted: Optional[int], network: FeatureNetwork) -> None:
+    """Print the metrics of the other half, and of copies of it that are worse in one way each."""
     order = np.random.default_rng(0).permutation(len(pillow))[:wanted]
     half = len(order) // 2
     real = as_set(pillow[order[:half]])
     print(f"{half} images against {half} others at {SIZE}x{SIZE}, features: {network.name}")
     for number, (name, images) in enumerate(copies(pillow[order[half : 2 * half]], opencv[order[half : 2 * half]])):
-        row = figures(real, as_set(images), network)
+        row = values(real, as_set(images), network)
         if number == 0:
             print(f"{'':28}" + "".join(f"{metric:>11}" for metric in row))
         print(f"{name:28}" + "".join(f"{value:>11.4g}" for value in row.values()), flush=True)
@@ -93,16 +93,16 @@ def copies(images: np.ndarray, by_opencv: np.ndarray) -> list[tuple[str, np.ndar
         ("resized by cv2-bilinear", by_opencv),
         ("blurred, sigma 0.5 pixels", blurred(0.5)),
         ("blurred, sigma 1 pixel", blurred(1)),
-        ("noise of 5 grey levels", noisy(5)),
-        ("noise of 20 grey levels", noisy(20)),
+        ("noise of 5 gray levels", noisy(5)),
+        ("noise of 20 gray levels", noisy(20)),
         ("100 of them over and over", np.resize(images[:100], images.shape)),
         ("10 of them over and over", np.resize(images[:10], images.shape)),
         ("mirrored", images[:, :, :, ::-1]),
     ]
 
 
-def figures(real: ChosenImages, fake: ChosenImages, network: FeatureNetwork) -> dict[str, float]:
-    """Return every figure of a set, by its name."""
+def values(real: ChosenImages, fake: ChosenImages, network: FeatureNetwork) -> dict[str, float]:
+    """Return every metric of a set, by its name."""
     ones, others = (all_metrics.features_of(network, images, False).values for images in (real, fake))
     found = [
         *all_metrics.sliced(real, fake, seed=0, threads=compat.usable_cores()),
@@ -111,7 +111,7 @@ def figures(real: ChosenImages, fake: ChosenImages, network: FeatureNetwork) -> 
         *all_metrics.neighbourhoods(ones, others, {}),
         *all_metrics.face_rate(real, fake, FaceFinder()),
     ]
-    return {figure.metric: figure.estimate.value for figure in found}
+    return {one.metric: one.estimate.value for one in found}
 
 
 def print_times(images: np.ndarray, network: Optional[FeatureNetwork]) -> None:
@@ -121,10 +121,10 @@ def print_times(images: np.ndarray, network: Optional[FeatureNetwork]) -> None:
         as_set(np.resize(images, (MANY, *images.shape[1:]))),
         as_set(np.resize(images[::-1], (MANY, *images.shape[1:]))),
     )
-    print(f"seconds for {MANY:,} against {MANY:,} images, floors included but for swd")
+    print(f"seconds for {MANY:,} against {MANY:,} images, baselines included but for swd")
     start = time.perf_counter()
     sliced_wasserstein(one, other, seed=0, threads=compat.usable_cores())
-    print(f"  swd, no floor     {time.perf_counter() - start:7.1f}", flush=True)
+    print(f"  swd, no baseline  {time.perf_counter() - start:7.1f}", flush=True)
     start = time.perf_counter()
     ones, others = (all_metrics.features_of(network, images, False).values for images in (one, other))
     print(f"  {network.name} features   {time.perf_counter() - start:7.1f}", flush=True)

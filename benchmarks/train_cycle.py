@@ -65,7 +65,7 @@ class Contender:
         self._process.communicate()
 
     def column(self, name: str) -> list[float]:
-        """Return one figure of every kept round."""
+        """Return one measured value of every kept round."""
         return [result[name] for result in self.results]
 
     def _read(self) -> dict[str, float]:

@@ -1,6 +1,6 @@
-"""Draw pictures with a trained generator; ``--help`` lists the options.
+"""Draw images with a trained generator; ``--help`` lists the options.
 
-python tools/generate.py runs/0001 --out PICTURES
+python tools/generate.py runs/0001 --out IMAGES
 """
 
 import signal

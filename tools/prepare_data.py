@@ -1,6 +1,6 @@
 """Prepare images for training, once, into a store; ``--help`` lists the options.
 
-python tools/prepare_data.py PICTURES --out STORE --image-size 64 --resize pil
+python tools/prepare_data.py IMAGES --out STORE --image-size 64 --resize pil
 """
 
 import signal

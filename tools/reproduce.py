@@ -1,4 +1,4 @@
-"""Train what a plan names, judge it, and write the reproduction report; ``--help`` lists the options.
+"""Train what a plan names, evaluate it, and write the reproduction report; ``--help`` lists the options.
 
 python tools/reproduce.py --plan quick
 """

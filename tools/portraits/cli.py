@@ -19,7 +19,7 @@ EXAMPLES = f"""examples:
   python tools/rebuild_portraits.py --verify FOLDER
 
 The clone must hold commit {COMMIT}.
-The pictures are synthetic paintings by artflow.ai, licensed CC BY 4.0; FOLDER says so too.
+The images are synthetic paintings by artflow.ai, licensed CC BY 4.0; FOLDER says so too.
 
 exit status: 0 done; 2 bad input, a full disk, or not the very same bytes; 130 Ctrl-C
 """

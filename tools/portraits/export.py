@@ -32,7 +32,7 @@ def write_folder(source: PortraitsSource, folder: Path, *, progress: bool) -> No
     Raises
     ------
     UserError
-        If something is there, something else lies in ``FOLDER.partial``, the disk is full, or a picture is not as
+        If something is there, something else lies in ``FOLDER.partial``, the disk is full, or a image is not as
         listed.
     """
     final = Path(os.path.abspath(folder))

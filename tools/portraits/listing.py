@@ -1,4 +1,4 @@
-"""Which pictures of the public repository the portraits are, and the checksums of each."""
+"""Which images of the public repository the portraits are, and the checksums of each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROW = re.compile(r"([0-9a-f]{40}),([0-9a-f]{64}),([0-9a-f]{64})")
 
 @dataclass(frozen=True)
 class Portrait:
-    """One picture.
+    """One image.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Portrait:
 
 @dataclass(frozen=True)
 class PortraitList:
-    """Pictures in the order of their files' names."""
+    """Images in the order of their files' names."""
 
     portraits: tuple[Portrait, ...]
 
@@ -62,7 +62,7 @@ class PortraitList:
 
 
 def read_list(path: Path) -> PortraitList:
-    """Read a list: gzipped CSV, a row for each picture with the three columns of `Portrait`.
+    """Read a list: gzipped CSV, a row for each image with the three columns of `Portrait`.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def read_list(path: Path) -> PortraitList:
     Raises
     ------
     UserError
-        If it cannot be read, a row is not as it should be, or two pictures would get one file.
+        If it cannot be read, a row is not as it should be, or two images would get one file.
     """
     try:
         header, *rows = gzip.decompress(path.read_bytes()).decode("ascii").splitlines() or [""]
@@ -84,5 +84,5 @@ def read_list(path: Path) -> PortraitList:
         raise UserError(f"The list {path} is damaged in line {bad}: install gluon-wgan again.")
     portraits = sorted((Portrait(*match.groups()) for match in found if match), key=lambda one: one.blob)
     if len({one.file for one in portraits}) != len(portraits) or not portraits:
-        raise UserError(f"The list {path} names no picture, or one twice: install gluon-wgan again.")
+        raise UserError(f"The list {path} names no image, or one twice: install gluon-wgan again.")
     return PortraitList(tuple(portraits))

@@ -1,4 +1,4 @@
-"""From a picture of the public repository to the JPEG of the data set, byte for byte, or to the reason why not."""
+"""From a image of the public repository to the JPEG of the data set, byte for byte, or to the reason why not."""
 
 from __future__ import annotations
 

@@ -22,14 +22,14 @@ class PortraitsSource(EncodedSource):
     clone
         A clone of the repository, bare or not; its working tree is not looked at.
     portraits
-        Which pictures; None for the 3,962 of the list.
+        Which images; None for the 3,962 of the list.
     max_pixels
         Skip images of more pixels; None leaves Pillow's own limit.
 
     Raises
     ------
     UserError
-        If git is not installed, the clone is none, or any of the pictures is not in it.
+        If git is not installed, the clone is none, or any of the images is not in it.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class PortraitsSource(EncodedSource):
         missing = self.blobs.missing(wanted)
         if missing:
             raise UserError(
-                f"{clone} lacks {len(missing)} of the {len(wanted)} pictures, {missing[0]} the first: give a whole "
+                f"{clone} lacks {len(missing)} of the {len(wanted)} images, {missing[0]} the first: give a whole "
                 f"clone of {REPOSITORY} with its commit {COMMIT}."
             )
         super().__init__(pack_names(one.file for one in self.list.portraits), "portraits", max_pixels)

@@ -20,7 +20,7 @@ from gluon_wgan.utils.locks import take_lock
 ROOT = Path(__file__).resolve().parents[2]
 PLANS, PAGE = ROOT / "plans", ROOT / "docs" / "reproduction.md"
 COMMITTED = "standard"
-"""The plan whose numbers and pictures the page in docs/ shows."""
+"""The plan whose numbers and images the page in docs/ shows."""
 EXAMPLES = """plans:
   quick      a few iterations of everything, to see it work
   standard   what docs/reproduction.md shows; an hour or two on two cores
@@ -50,15 +50,13 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = SentenceParser(
         prog="reproduce.py",
-        description="Train what a plan names, judge it, and write the reproduction report.",
+        description="Train what a plan names, evaluate it, and write the reproduction report.",
         epilog=EXAMPLES,
     )
     add = parser.add_argument
     add("--plan", required=True, metavar="NAME", help="quick, standard, full, or a plan's file")
-    add(
-        "--data", type=Path, metavar="PICTURES", help="a folder, list or archive (default: faces drawn by this project)"
-    )
-    add("--only", metavar="RUN", help="only train and judge this run, and leave the report as it is")
+    add("--data", type=Path, metavar="IMAGES", help="a folder, list or archive (default: faces drawn by this project)")
+    add("--only", metavar="RUN", help="only train and evaluate this run, and leave the report as it is")
     add(
         "--out",
         type=Path,
@@ -86,11 +84,11 @@ def reproduce(arguments: argparse.Namespace) -> None:
     """
     compat.check_mxnet_loads()
     # Imported here because NumPy and MXNet read their settings when they are loaded.
-    from tools.reproduction.measure import YARDSTICK, RowWriter, measure
+    from tools.reproduction.measure import BASELINE_RESIZE, RowWriter, measure
     from tools.reproduction.plan import read_plan
     from tools.reproduction.provenance import surroundings
     from tools.reproduction.report.write import write_report, write_results
-    from tools.reproduction.split import find_pictures, prepare_pictures
+    from tools.reproduction.split import find_images, prepare_images
     from tools.reproduction.training import command, tasks_of, train_all
 
     if arguments.jobs is not None and arguments.jobs < 1:
@@ -98,7 +96,7 @@ def reproduce(arguments: argparse.Namespace) -> None:
     plan_file = _plan_file(arguments.plan)
     plan = read_plan(plan_file)
     out = (arguments.out or Path("runs") / "reproduction" / plan.name).absolute()
-    source = find_pictures(plan, arguments.data)
+    source = find_images(plan, arguments.data)
     runs, starts = plan.only(arguments.only)
     gpus = parse_gpus(arguments.gpus)
     choose_contexts(gpus, require_gpu=bool(gpus))
@@ -107,8 +105,8 @@ def reproduce(arguments: argparse.Namespace) -> None:
         print("\n".join(shlex.join(command(task)) for task in tasks))
         return
     with _alone(out):
-        prepare_pictures(plan, source, sorted({YARDSTICK, *(task.run.resize for task in (*tasks, *watched))}), out)
-        resizes = sorted({task.run.resize for task in tasks} | ({YARDSTICK} if tasks else set()))
+        prepare_images(plan, source, sorted({BASELINE_RESIZE, *(task.run.resize for task in (*tasks, *watched))}), out)
+        resizes = sorted({task.run.resize for task in tasks} | ({BASELINE_RESIZE} if tasks else set()))
         writer = RowWriter(plan, out, resizes)
         train_all(tasks, arguments.jobs or (1 if gpus else compat.usable_cores()), writer.write)
         measured = measure(plan, tasks, watched, out)

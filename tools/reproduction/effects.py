@@ -33,7 +33,7 @@ def difference(
 ) -> Estimate:
     """Return how much larger a quantity is in one run than in another, over the seeds that both have.
 
-    Seeds are paired: runs of one seed begin with the same noise and the same order of pictures.
+    Seeds are paired: runs of one seed begin with the same noise and the same order of images.
     """
     ours = results.by_seed(run, quantity, gen_iter)
     theirs = results.by_seed(base, quantity, gen_iter if base_iter is None else base_iter)

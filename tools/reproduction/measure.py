@@ -11,12 +11,12 @@ import numpy as np
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.runs.curves import median_filtered
 from gluon_wgan.runs.metrics_csv import read_metrics
-from tools.reproduction.judging import YARDSTICK, Judge, judge_all, judge_pictures, judge_task
+from tools.reproduction.early_steps import watch_all
+from tools.reproduction.evaluation import BASELINE_RESIZE, Evaluator, evaluate_all, evaluate_images, evaluate_task
 from tools.reproduction.measures import end_measures
 from tools.reproduction.pace import measure_paces
 from tools.reproduction.plan import Plan
 from tools.reproduction.results import Row, write_rows
-from tools.reproduction.starts import watch_all
 from tools.reproduction.training import Task
 
 _POINTS = 250
@@ -54,26 +54,29 @@ class RowWriter:
     """
 
     def __init__(self, plan: Plan, out: Path, resizes: Sequence[str]) -> None:
-        self._judge, self._folder = Judge.of(plan, out), out / "rows"
+        self._evaluator, self._folder = Evaluator.of(plan, out), out / "rows"
         for resize in resizes:
-            write_rows(self._folder / f"data-{resize}.csv", judge_pictures(self._judge, [resize]))
+            write_rows(self._folder / f"data-{resize}.csv", evaluate_images(self._evaluator, [resize]))
 
     def write(self, task: Task) -> None:
         """Measure a trained run and write its rows."""
-        rows = [*judge_task(self._judge, task), *end_measures(self._judge, task)]
+        rows = [*evaluate_task(self._evaluator, task), *end_measures(self._evaluator, task)]
         write_rows(self._folder / f"{task.path.name}.csv", rows)
 
 
 def measure(plan: Plan, tasks: Sequence[Task], watched: Sequence[Task], out: Path) -> Measured:
-    """Judge trained runs, watch starts and, for a report, take times; what was measured before is read."""
+    """Evaluate trained runs, watch starts and, for a report, take times; what was measured before is read."""
     starts, curves = watch_all(watched, out)
-    resizes = sorted({task.run.resize for task in tasks} | ({YARDSTICK} if tasks else set()))
+    resizes = sorted({task.run.resize for task in tasks} | ({BASELINE_RESIZE} if tasks else set()))
     if starts:
         write_rows(out / "rows" / f"starts-{plan.name}.csv", starts)
     rows: list[Row] = []
     if tasks:
-        judge = Judge.of(plan, out)
-        rows = [*judge_all(judge, tasks, resizes), *(row for task in tasks for row in end_measures(judge, task))]
+        evaluator = Evaluator.of(plan, out)
+        rows = [
+            *evaluate_all(evaluator, tasks, resizes),
+            *(row for task in tasks for row in end_measures(evaluator, task)),
+        ]
     timed = list({task.run.name: task for task in reversed(tasks)}.values()) if plan.report else []
     paces = measure_paces(timed, out) if timed else []
     losses = {task.path.name: _losses(task) for task in tasks if task.config.objective != "dcgan"}

@@ -14,7 +14,7 @@ from gluon_wgan.runs.curves import median_filtered
 from gluon_wgan.runs.metrics_csv import read_metrics
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.untrusted import read_json_object
-from tools.reproduction.judging import YARDSTICK, Judge, draw_samples
+from tools.reproduction.evaluation import BASELINE_RESIZE, Evaluator, draw_samples
 from tools.reproduction.results import Row
 from tools.reproduction.split import HELD_OUT, store_path
 from tools.reproduction.training import Task
@@ -28,7 +28,7 @@ EARLY_END, EARLY_FILTER = 225, 25
 CURVE_FILTER = 101
 
 
-def end_measures(judge: Judge, task: Task) -> Iterator[Row]:
+def end_measures(evaluator: Evaluator, task: Task) -> Iterator[Row]:
     """Measure a trained run at its last generator iteration; what was measured before is read.
 
     Yields
@@ -38,7 +38,7 @@ def end_measures(judge: Judge, task: Task) -> Iterator[Row]:
         ``curve_variation`` and ``early_noise``.
     """
     moment = task.run.moments[-1]
-    found = {**_of_samples(judge, task, moment), **_of_curve(task)}
+    found = {**_of_samples(evaluator, task, moment), **_of_curve(task)}
     for quantity, value in found.items():
         yield Row(task.run.name, task.seed, moment, quantity, value)
 
@@ -103,13 +103,13 @@ def _of_curve(task: Task) -> dict[str, float]:
     return {"curve_noise": noise, "curve_variation": variation, "early_noise": early}
 
 
-def _of_samples(judge: Judge, task: Task, moment: int) -> dict[str, float]:
-    path = judge.out / "measured" / f"{task.path.name}-end.json"
-    store = open_store(store_path(judge.out, HELD_OUT, YARDSTICK))
+def _of_samples(evaluator: Evaluator, task: Task, moment: int) -> dict[str, float]:
+    path = evaluator.out / "measured" / f"{task.path.name}-end.json"
+    store = open_store(store_path(evaluator.out, HELD_OUT, BASELINE_RESIZE))
     key = {
         "format": FORMAT,
         "held_out": store.content_sha256,
-        "judged": judge.plan.judged,
+        "judged": evaluator.plan.judged,
         "generator": atomic_files.sha256_of(task.checkpoint(moment) / "generator.params"),
     }
     try:
@@ -119,10 +119,10 @@ def _of_samples(judge: Judge, task: Task, moment: int) -> dict[str, float]:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     held_out = np.asarray(store.images.take(np.arange(len(store)), 0))
-    found = shifts(draw_samples(task, moment, judge.plan.judged), held_out)
+    found = shifts(draw_samples(task, moment, evaluator.plan.judged), held_out)
     for noise in OTHER_NOISES:
-        images = draw_samples(task, moment, judge.plan.judged, noise=noise)
-        found[f"swd_noise{noise}"] = judge.distances(images, YARDSTICK)["swd"]
+        images = draw_samples(task, moment, evaluator.plan.judged, noise=noise)
+        found[f"swd_noise{noise}"] = evaluator.distances(images, BASELINE_RESIZE)["swd"]
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_files.write_json(path, {"key": key, "found": found})
     return found

@@ -32,7 +32,7 @@ _KEYS = {
     "runs",
     "starts",
 }
-# What the plan itself decides for every run, and what would take judged checkpoints away.
+# What the plan itself decides forevery run, and what would take evaluated checkpoints away.
 _TAKEN = {
     "data",
     "data_root",
@@ -54,7 +54,7 @@ BASE = "wgan"
 
 _MOST_MOMENTS = 1000
 NO_STORE = Path("store")
-"""For a configuration of which only what needs no pictures is asked."""
+"""For a configuration of which only what needs no images is asked."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ class Run:
     seeds
         One training run each.
     moments
-        Generator iterations at which it is judged, ascending; all have a checkpoint, the last is the end.
+        Generator iterations at which it is evaluated, ascending; all have a checkpoint, the last is the end.
     resize
-        The backend that its training pictures are resized with.
+        The backend that its training images are resized with.
     options
         Options of `TrainConfig` beside the preset's, ``preset`` among them.
     """
@@ -85,7 +85,7 @@ class Run:
     options: dict[str, Any]
 
     def config(self, seed: int, store: Path) -> TrainConfig:
-        """Return the configuration of one seed's run on a store of prepared pictures."""
+        """Return the configuration of one seed's run on a store of prepared images."""
         options = dict(self.options)
         return preset_config(options.pop("preset", TrainConfig.preset), seed=seed, data=str(store), **options)
 
@@ -99,12 +99,12 @@ class Plan:
     name
         The file's name without its ending.
     image_size
-        Side of the pictures in pixels.
+        Side of the images in pixels.
     crop
-        What is cut out of each given picture before it is resized: left, top, right, bottom; None for nothing.
+        What is cut out of each given image before it is resized: left, top, right, bottom; None for nothing.
         Drawn faces are taken whole.
     held_out, split_seed
-        How many pictures are kept apart from training, and which.
+        How many images are kept apart from training, and which.
     judged
         How many samples are compared with them.
     runs
@@ -190,7 +190,7 @@ def _plan(name: str, known: dict[str, Any]) -> Plan:
     for start in starts.values():
         if start.config(0, NO_STORE).stop_at_epoch_end:
             raise UserError(f"The start {start.name} stops at an epoch's end: set stop_at_epoch_end = false there.")
-    # The fewest pictures are those of the metrics.
+    # The fewest images are those of the metrics.
     least = {"image_size": 16, "held_out": FEWEST, "split_seed": 0, "judged": FEWEST}
     numbers = {key: whole(f"The plan {name}", key, known[key], low) for key, low in least.items()}
     crop = parse_crop(known["crop"]) if "crop" in known else None
@@ -212,13 +212,13 @@ def _run(name: str, table: Mapping[str, Any]) -> Run:
     if moments is None:
         if end // every > _MOST_MOMENTS:
             raise UserError(
-                f"The run {name} has {end // every} checkpoints: save fewer, or give the moments to judge it at."
+                f"The run {name} has {end // every} checkpoints: save fewer, or give the moments to evaluate it at."
             )
         moments = (*range(every, end, every), end)
     moments = different(f"The run {name}", "moments", moments, 1)
     if moments[-1] != end or any(moment % every and moment != end for moment in moments):
         raise UserError(
-            f"The run {name} is to be judged at {', '.join(map(str, moments))}, but has checkpoints every {every} "
+            f"The run {name} is to be evaluated at {', '.join(map(str, moments))}, but has checkpoints every {every} "
             f"iterations up to {end}: choose moments among those, the end among them."
         )
     run = Run(name, str(what), seeds, moments, resize, options)

@@ -1,4 +1,4 @@
-"""Where the numbers come from: pictures, options, versions and weights, by their hashes."""
+"""Where the numbers come from: images, options, versions and weights, by their hashes."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ def trained_runs(tasks: Sequence[Task]) -> list[list[Any]]:
 
 
 def options_sha256(task: Task) -> str:
-    """Return the hash of everything that decides a run's numbers but the pictures."""
+    """Return the hash of everything that decides a run's numbers but the images."""
     options = {name: value for name, value in task.config.to_json().items() if name not in _PLACES}
     return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
 
 
-def surroundings(plan_file: Path, label: str, pictures: int) -> dict[str, Any]:
-    """Return what must be said beside all numbers: machine, versions, plan and pictures."""
+def surroundings(plan_file: Path, label: str, images: int) -> dict[str, Any]:
+    """Return what must be said beside all numbers: machine, versions, plan and images."""
     about = describe_environment([cpu()])
     return {
         "plan": plan_file.name,
         "plan_sha256": atomic_files.sha256_of(plan_file),
         "pictures": label,
-        "count": pictures,
+        "count": images,
         **{name: about[name] for name in _LASTING},
     }

@@ -20,9 +20,9 @@ class Row:
     Attributes
     ----------
     run
-        The run's name in the plan, or ``data-...`` for real pictures.
+        The run's name in the plan, or ``data-...`` for real images.
     seed
-        The run's seed; 0 for real pictures.
+        The run's seed; 0 for real images.
     gen_iter
         Generator iterations trained.
     quantity

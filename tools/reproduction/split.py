@@ -1,4 +1,4 @@
-"""The pictures of a plan: some to train on, some kept apart to judge by, each prepared once with every backend."""
+"""The images of a plan: some to train on, some held out for evaluation, each prepared once with every backend."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from gluon_wgan.errors import UserError
 from tools.reproduction.plan import Plan
 
 TRAIN, HELD_OUT = "train", "held-out"
-# How many times as many faces are drawn as are held out, where no pictures are given.
+# How many times as many faces are drawn as are held out, where no images are given.
 _DRAWN = 3
 
 
-def find_pictures(plan: Plan, data: Optional[Path]) -> Source:
-    """Return the plan's pictures: a folder, list or archive, or faces drawn by this project's own code.
+def find_images(plan: Plan, data: Optional[Path]) -> Source:
+    """Return the plan's images: a folder, list or archive, or faces drawn by this project's own code.
 
     Raises
     ------
@@ -35,24 +35,24 @@ def find_pictures(plan: Plan, data: Optional[Path]) -> Source:
         source = find_source(TrainConfig(data_root=str(data)))
     if len(source) < 2 * plan.held_out:
         raise UserError(
-            f"There are {len(source)} pictures, but the plan {plan.name} holds {plan.held_out} out and trains on at "
-            f"least as many: give more pictures or another plan."
+            f"There are {len(source)} images, but the plan {plan.name} holds {plan.held_out} out and trains on at "
+            f"least as many: give more images or another plan."
         )
     return source
 
 
 def split(plan: Plan, count: int) -> dict[str, np.ndarray]:
-    """Return the numbers of the pictures to train on and of those held out, ascending, with none in common."""
+    """Return the numbers of the images to train on and of those held out, ascending, with none in common."""
     order = np.random.default_rng(plan.split_seed).permutation(count)
     return {HELD_OUT: np.sort(order[: plan.held_out]), TRAIN: np.sort(order[plan.held_out :])}
 
 
 def store_path(out: Path, part: str, resize: str) -> Path:
-    """Return where the pictures of one part, resized with one backend, are kept."""
+    """Return where the images of one part, resized with one backend, are kept."""
     return out / "data" / f"{part}-{resize}"
 
 
-def prepare_pictures(plan: Plan, source: Source, resizes: Iterable[str], out: Path) -> None:
+def prepare_images(plan: Plan, source: Source, resizes: Iterable[str], out: Path) -> None:
     """Prepare both parts with each backend; what is there already is only checked.
 
     Raises

@@ -42,7 +42,7 @@ class Task:
     path
         Its run directory.
     store
-        The pictures it is trained on.
+        The images it is trained on.
     gpus
         The GPUs that it is trained on; none is the CPU.
     """
@@ -87,7 +87,7 @@ def command(task: Task) -> list[str]:
     else:
         words = ["--data", task.store, "--seed", task.seed, "--out", task.path, "--threads", 1]
         words += ["--gpus", ",".join(map(str, task.gpus))] if task.gpus else []
-        words += ["--sample-every", _pictures_every(task.run), *flags_of(task.run.options)]
+        words += ["--sample-every", _images_every(task.run), *flags_of(task.run.options)]
     return [sys.executable, str(PROGRAM), *map(str, words)]
 
 
@@ -196,7 +196,7 @@ def _refuse_other_run(task: Task) -> None:
         )
 
 
-def _pictures_every(run: Run) -> int:
+def _images_every(run: Run) -> int:
     return max(1, run.moments[-1] // 4)
 
 

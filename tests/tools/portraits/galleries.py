@@ -32,7 +32,7 @@ def git(folder: Path, *words: str) -> str:
 
 @dataclass
 class Gallery:
-    """A repository of pictures, its list, and the JPEGs as the attribution says that they are made."""
+    """A repository of images, its list, and the JPEGs as the attribution says that they are made."""
 
     clone: Path
     portraits: PortraitList
@@ -55,19 +55,19 @@ def paint_gallery(tmp_path: Path, rng: np.random.Generator) -> Gallery:
     (clone / "in" / "deep").mkdir(parents=True)
     git(clone, "init", "--quiet")
     for number in range(COUNT):
-        picture = clone / "in" / ("deep" if number % 2 else ".") / f"{number}.{'png' if number == 2 else 'jpg'}"
+        image = clone / "in" / ("deep" if number % 2 else ".") / f"{number}.{'png' if number == 2 else 'jpg'}"
         pixels = rng.integers(0, 256, (9, 8, 3 if number else 1), np.uint8)
         smooth = Image.fromarray(pixels.squeeze()).resize((256, 256), Image.Resampling.BICUBIC)
         smooth.info["comment"] = b"painted"  # reaches the JPEGs, those made of them as well
-        smooth.save(picture)
+        smooth.save(image)
         jpeg = tmp_path / "one.jpg"
-        Image.open(picture).convert("RGB").crop((16, 14, 240, 238)).save(jpeg, quality=90, optimize=True)
-        blob, source = git(clone, "hash-object", str(picture)), hashlib.sha256(picture.read_bytes()).hexdigest()
+        Image.open(image).convert("RGB").crop((16, 14, 240, 238)).save(jpeg, quality=90, optimize=True)
+        blob, source = git(clone, "hash-object", str(image)), hashlib.sha256(image.read_bytes()).hexdigest()
         jpegs[f"{blob[:16]}.jpg"] = jpeg.read_bytes()
         rows.append(Portrait(blob, source, hashlib.sha256(jpeg.read_bytes()).hexdigest()))
-    (clone / "README").write_text("no picture")
+    (clone / "README").write_text("no image")
     git(clone, "add", ".")
-    git(clone, "commit", "--quiet", "--message", "Add pictures")
+    git(clone, "commit", "--quiet", "--message", "Add images")
     rows.sort(key=lambda one: one.blob)
     return Gallery(clone, PortraitList(tuple(rows)), {one.file: jpegs[one.file] for one in rows})
 

@@ -42,7 +42,7 @@ def packed(gallery: Gallery, other: Path) -> Path:
 
 def another_commit(gallery: Gallery, other: Path) -> Path:
     git(gallery.clone, "rm", "--quiet", "-r", "in")
-    git(gallery.clone, "commit", "--quiet", "--message", "Remove pictures")
+    git(gallery.clone, "commit", "--quiet", "--message", "Remove images")
     return gallery.clone
 
 
@@ -128,12 +128,12 @@ def test_a_missing_blob_is_named_before_anything_is_written(
     for blob in (second, third):
         listed_gallery.loose(blob).unlink()
     said = one_sentence(capsys, listed_gallery.clone, tmp_path / "new")
-    assert f"lacks 2 of the {COUNT} pictures, {second} the first" in said
+    assert f"lacks 2 of the {COUNT} images, {second} the first" in said
     assert "artflow-portraits with its commit 4accf11f6d777e10272cad2242245e12a417252f" in said
     assert not (tmp_path / "new.partial").exists()
     commit = replace(listed_gallery.portraits.portraits[0], blob=git(listed_gallery.clone, "rev-parse", "HEAD"))
     use_list(monkeypatch, listed_gallery.listed(tmp_path, PortraitList((commit,))))
-    assert f"lacks 1 of the 1 pictures, {commit.blob}" in one_sentence(capsys, listed_gallery.clone, tmp_path / "new")
+    assert f"lacks 1 of the 1 images, {commit.blob}" in one_sentence(capsys, listed_gallery.clone, tmp_path / "new")
 
 
 def test_a_clone_without_blobs_fetches_nothing(gallery: Gallery, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from tests.conftest import REPOSITORY, load_torch
 DOUBLE = 1e-10
 # And of its single precision, first critic step.
 SCORES = 1e-5
-PICTURES = 1e-5
+IMAGES = 1e-5
 SMALL: dict[str, Any] = {
     "image_size": 16,
     "ngf": 8,
@@ -122,7 +122,7 @@ def result(path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
     final = path / "checkpoints" / "iter_000007"
     hashes = {file.name: content(file) for file in final.glob("*.pth")}
     assert len(hashes) == 3
-    hashes["picture"] = hashlib.sha256((path / "samples" / "fake_000007.png").read_bytes()).hexdigest()
+    hashes["image"] = hashlib.sha256((path / "samples" / "fake_000007.png").read_bytes()).hexdigest()
     return hashes, [{k: v for k, v in row.items() if k not in WALL_CLOCK_COLUMNS} for row in rows(path)]
 
 
@@ -300,7 +300,7 @@ def test_a_converted_run_draws_the_same_pictures(statistics, fields, small, tmp_
     engine.restore(newest)
     latents = np.random.default_rng(0).standard_normal((6, 5, 1, 1)).astype(np.float32)
     generator = gluon_wgan.load_generator(tmp_path / "converted")
-    assert np.abs(sample(generator, latents, cpu(), statistics) - engine.sample(latents)).max() < PICTURES
+    assert np.abs(sample(generator, latents, cpu(), statistics) - engine.sample(latents)).max() < IMAGES
     # A checkpoint named by itself converts as well.
     convert(newest, tmp_path / "alone")
     again = gluon_wgan.load_generator(tmp_path / "alone")(nd.array(latents))
@@ -316,13 +316,13 @@ def test_the_tools_take_a_converted_run(small, store, tmp_path, capsys):
     config = small(gen_iters=3)
     path, converted = train(config), tmp_path / "converted"
     convert(path, converted)
-    assert generate.main([str(converted), "--out", str(tmp_path / "pictures"), "--num", "3", "--seed", "4"]) == 0
-    pictures = [np.asarray(Image.open(file)) for file in sorted((tmp_path / "pictures").rglob("*.png"))]
+    assert generate.main([str(converted), "--out", str(tmp_path / "images"), "--num", "3", "--seed", "4"]) == 0
+    images = [np.asarray(Image.open(file)) for file in sorted((tmp_path / "images").rglob("*.png"))]
     engine = engine_of(config)
     engine.restore(path / "checkpoints" / "iter_000003")
     latents = next(iter(draw_groups(4, config.nz, config.latent)))
     wanted = to_bytes(engine.sample(latents))[:3].transpose(0, 2, 3, 1).astype(int)
-    assert np.abs(np.stack(pictures) - wanted).max() <= 1
+    assert np.abs(np.stack(images) - wanted).max() <= 1
     words = [str(converted), "--real", str(store), "--metrics", "swd", "--num", "16", "--json"]
     assert evaluate.main(words) == 0
     assert '"swd"' in capsys.readouterr().out

@@ -16,7 +16,7 @@ from tools.reproduction.results import Results, read_rows
 
 
 def check_page(page: Path, plan: Plan) -> dict[str, str]:
-    """Assert that every block and picture of a page is there and follows from the files; return the blocks."""
+    """Assert that every block and image of a page is there and follows from the files; return the blocks."""
     folder = page.with_suffix("")
     with (folder / "runs.csv").open(newline="", encoding="utf-8") as file:
         _, *lines = csv.reader(file)
@@ -27,7 +27,7 @@ def check_page(page: Path, plan: Plan) -> dict[str, str]:
     text = page.read_text(encoding="utf-8")
     assert fill(text, blocks) == text
     shown = set(re.findall(rf"\]\({folder.name}/([^)]+)\)", text))
-    pictures = {path.name for path in folder.iterdir() if path.suffix in (".svg", ".png")}
-    assert shown & {name for name in shown if name.endswith((".svg", ".png"))} == pictures
+    images = {path.name for path in folder.iterdir() if path.suffix in (".svg", ".png")}
+    assert shown & {name for name in shown if name.endswith((".svg", ".png"))} == images
     assert all((folder / name).is_file() and (folder / name).stat().st_size <= LARGEST for name in shown)
     return blocks

@@ -15,9 +15,9 @@ from gluon_wgan.training.loop import Session
 from tests.tools.reproduction.plans import TINY, all_names
 from tools.reproduction import cli, pace
 from tools.reproduction import training as reproduction_training
-from tools.reproduction.judging import YARDSTICK
+from tools.reproduction.evaluation import BASELINE_RESIZE
 from tools.reproduction.plan import Plan, read_plan
-from tools.reproduction.split import find_pictures, prepare_pictures
+from tools.reproduction.split import find_images, prepare_images
 from tools.reproduction.training import Task, tasks_of
 
 
@@ -87,9 +87,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory, cheap: pytest.MonkeyPatch) -
     file = folder / "standard-names.toml"
     file.write_text(all_names(), encoding="utf-8")
     found = Whole(file, folder / "out")
-    resizes = sorted({YARDSTICK, *(task.run.resize for task in (*found.tasks, *found.watched))})
-    prepare_pictures(found.plan, find_pictures(found.plan, None), resizes, found.out)
-    # Pictures of runs take longer than these runs themselves.
+    resizes = sorted({BASELINE_RESIZE, *(task.run.resize for task in (*found.tasks, *found.watched))})
+    prepare_images(found.plan, find_images(found.plan, None), resizes, found.out)
+    # Images of runs take longer than these runs themselves.
     cheap.setattr(Session, "draw", lambda session: None)
     for task in found.tasks:
         train(task.config.replace(out=str(task.path), sample_every=1000), progress=False)

@@ -1,4 +1,4 @@
-"""The confirmation's figures, from numbers whose pictures are known."""
+"""The confirmation's figures, from numbers whose images are known."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools.reproduction.judging import Judge, draw_samples, judge_task
+from tools.reproduction.evaluation import Evaluator, draw_samples, evaluate_task
 from tools.reproduction.measures import end_measures, instability, shifts
 
 
@@ -35,14 +35,14 @@ def test_instability_by_hand():
 
 
 def test_a_run_s_end_is_measured_once_and_from_other_noises(whole, monkeypatch):
-    task, judge = whole.task("cv2-area"), Judge.of(whole.plan, whole.out)
-    rows = {row.quantity: row.value for row in end_measures(judge, task)}
+    task, evaluator = whole.task("cv2-area"), Evaluator.of(whole.plan, whole.out)
+    rows = {row.quantity: row.value for row in end_measures(evaluator, task)}
     assert set(rows) >= {"color_shift", "contrast_shift", "swd_noise1", "swd_noise2"}
-    usual = {row.quantity: row.value for row in judge_task(judge, task)}["swd"]
+    usual = {row.quantity: row.value for row in evaluate_task(evaluator, task)}["swd"]
     assert len({usual, rows["swd_noise1"], rows["swd_noise2"]}) == 3
     moment = task.run.moments[-1]
     images = draw_samples(task, moment, whole.plan.judged, noise=2)
-    assert float(f"{judge.distances(images, 'pil-bilinear')['swd']:.7g}") == rows["swd_noise2"]
-    monkeypatch.setattr(Judge, "distances", lambda *_: pytest.fail("measured again"))
-    assert {row.quantity: row.value for row in end_measures(judge, task)} == rows
-    assert (Path(judge.out) / "measured" / f"{task.path.name}-end.json").is_file()
+    assert float(f"{evaluator.distances(images, 'pil-bilinear')['swd']:.7g}") == rows["swd_noise2"]
+    monkeypatch.setattr(Evaluator, "distances", lambda *_: pytest.fail("measured again"))
+    assert {row.quantity: row.value for row in end_measures(evaluator, task)} == rows
+    assert (Path(evaluator.out) / "measured" / f"{task.path.name}-end.json").is_file()

@@ -17,7 +17,7 @@ from gluon_wgan.training.schedule import critic_steps_until
 from tests.conftest import REPOSITORY
 from tools.reproduction.plan import NO_STORE, read_plan
 from tools.reproduction.report import claims, drawing, epsilon, learning, objective, resize, settings, write
-from tools.reproduction.report.claims import FAILS, HOLDS, OPEN, judge
+from tools.reproduction.report.claims import FAILS, HOLDS, OPEN, verdict_of
 from tools.reproduction.report.material import Material
 from tools.reproduction.report.page import fill
 from tools.reproduction.results import Results, Row
@@ -38,12 +38,12 @@ ABOUT = {
 
 
 def number(*key: object) -> float:
-    """Return a number that looks like no other and is always the same."""
+    """Return a number that differs from all others and is always the same."""
     return 0.1 + zlib.crc32(repr(key).encode()) / 2**32
 
 
 def made_up() -> dict[tuple[str, int, int, str], float]:
-    """Return a value for everything that is measured of the standard plan."""
+    """Return a value foreverything that is measured of the standard plan."""
     found = {}
 
     def put(run, seed, moment, *quantities):
@@ -64,8 +64,14 @@ def made_up() -> dict[tuple[str, int, int, str], float]:
         put(f"data-{backend}", 0, 0, *levels, *own, "detail")
     for start in PLAN.starts.values():
         for seed in start.seeds:
-            unrest = ("loss_sign_changes", "loss_travel", "loss_noise")
-            put(start.name, seed, 25, *unrest, *(f"curve_from/{other}" for other in PLAN.starts if other != start.name))
+            instability = ("loss_sign_changes", "loss_travel", "loss_noise")
+            put(
+                start.name,
+                seed,
+                25,
+                *instability,
+                *(f"curve_from/{other}" for other in PLAN.starts if other != start.name),
+            )
             for net in ("critic", "generator"):
                 put(start.name, seed, 25, *(f"{what}/{net}/{one}" for what in ("gradient", "step") for one in LAYERS))
     return found
@@ -206,7 +212,7 @@ def test_what_is_learnt_is_told_of_the_longest_run(material):
 def test_the_epsilon_tables_hold_each_layer_in_its_order(material):
     blocks = epsilon.tables(material)
     names = ("eps-outside", "eps-tuned", "eps-1e-8")
-    for row, name in zip(cells(blocks["epsilon-unrest"]), names):
+    for row, name in zip(cells(blocks["epsilon-instability"]), names):
         assert row[0] == PLAN.starts[name].what
         assert row[1] == ("" if name == "eps-outside" else mean(name, "curve_from/eps-outside", 25))
         assert row[2:] == [mean(name, f"loss_{what}", 25) for what in ("sign_changes", "travel", "noise")]
@@ -219,10 +225,10 @@ def test_the_epsilon_tables_hold_each_layer_in_its_order(material):
         assert row[3:] == [f"{np.mean(seeds_of(name, f'step/{net}/{layer}', 25)):.2f}" for name in names]
 
 
-def test_the_baselines_stand_beside_the_floor_and_the_published_figures(material):
+def test_the_baselines_stand_beside_real_images_and_the_published_figures(material):
     blocks = write.tables(material, ABOUT, RUNS)
-    floor, *rows = cells(blocks["baselines"])
-    assert floor[3:] == [f"{VALUES['data-pil-bilinear', 0, 0, name]:.3g}" for name in ("swd", "frechet")]
+    real, *rows = cells(blocks["baselines"])
+    assert real[3:] == [f"{VALUES['data-pil-bilinear', 0, 0, name]:.3g}" for name in ("swd", "frechet")]
     for row, run in zip(rows, PLAN.runs.values()):
         end = run.moments[-1]
         assert row == [
@@ -265,17 +271,17 @@ def test_the_protocol_says_what_was_run(material):
     ],
 )
 def test_a_verdict_is_a_rule(low, high, expected, verdict):
-    assert judge(Estimate(0.2, low, high), expected) == verdict
+    assert verdict_of(Estimate(0.2, low, high), expected) == verdict
 
 
-def verdict_of(values, expected):
+def expected_verdict(values, expected):
     test = stats.ttest_1samp(values, 0)
     if test.pvalue >= 0.05:
         return OPEN
     return HOLDS if (test.statistic > 0) == (expected > 0) else FAILS
 
 
-def test_every_claim_is_judged_on_its_own_effect(material):
+def test_every_claim_is_evaluated_on_its_own_effect(material):
     rows = cells(claims.tables(material)["summary"])
     found = {row[0]: row[1:] for row in rows}
     assert len(found) == len(rows) == 4 + 3 + 4 + 6 + 1
@@ -304,21 +310,21 @@ def test_every_claim_is_judged_on_its_own_effect(material):
     ]
     for claim, values, expected in checks:
         (row,) = [row for name, row in found.items() if name.startswith(claim)]
-        word = verdict_of(values, expected)
+        word = expected_verdict(values, expected)
         unseen = claim in ("1b. ", "1c. ") and word == claims.FAILS
         assert row[0] == ("not seen at this scale" if unseen else word), claim
         assert f" {interval(values, sign=True)} " in f" {row[1]} ", claim
     nearer = pairs("eps-1e-8", "eps-tuned", "curve_from/eps-outside", 25, 25)
     (row,) = [row for name, row in found.items() if name.startswith("1d. ")]
-    assert row[0] == verdict_of(nearer, 1) and row[1].endswith(f"further by {interval(nearer, sign=True)}")
+    assert row[0] == expected_verdict(nearer, 1) and row[1].endswith(f"further by {interval(nearer, sign=True)}")
     layer = "step/generator/main.0.weight"
     ratio = [one / other for one, other in zip(*(seeds_of(name, layer, 25) for name in ("eps-tuned", "eps-1e-8")))]
     (row,) = [row for name, row in found.items() if name.startswith("1a. ")]
-    assert row[0] == verdict_of([one - 1 for one in ratio], 1) and interval(ratio) in row[1]
+    assert row[0] == expected_verdict([one - 1 for one in ratio], 1) and interval(ratio) in row[1]
     (row,) = [row for name, row in found.items() if name.startswith("5. The critic's estimate")]
     correlations = [learning.correlation(material, *one) for one in learning.correlated(material)]
     inside = list(np.arctanh(np.clip(correlations, -0.995, 0.995)))
-    assert row[0] == verdict_of(inside, 1) and f"the least of 3 runs {min(correlations):.2f}" in row[1]
+    assert row[0] == expected_verdict(inside, 1) and f"the least of 3 runs {min(correlations):.2f}" in row[1]
 
 
 class TestPage:

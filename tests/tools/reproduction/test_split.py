@@ -13,7 +13,7 @@ from PIL import Image
 from gluon_wgan.data.store import open_store
 from gluon_wgan.errors import UserError
 from tools.reproduction.plan import Plan
-from tools.reproduction.split import HELD_OUT, TRAIN, find_pictures, prepare_pictures, split, store_path
+from tools.reproduction.split import HELD_OUT, TRAIN, find_images, prepare_images, split, store_path
 
 PLAN = Plan("tiny", 32, (2, 4, 34, 36), 16, 0, 16, {}, {})
 
@@ -39,11 +39,11 @@ def test_the_parts_depend_on_the_seed():
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """Return a function that makes a folder of so many grey pictures, each of a level of its own."""
+def images(tmp_path):
+    """Return a function that makes a folder of so many gray images, each of a level of its own."""
 
     def make(count):
-        folder = tmp_path / "pictures"
+        folder = tmp_path / "images"
         folder.mkdir()
         for number in range(count):
             Image.new("RGB", (40, 40), (number, number, number)).save(folder / f"{number:03d}.png")
@@ -52,9 +52,9 @@ def pictures(tmp_path):
     return make
 
 
-def test_pictures_of_a_folder_are_prepared_apart_with_each_backend(pictures, tmp_path):
-    source = find_pictures(PLAN, pictures(40))
-    prepare_pictures(PLAN, source, ["cv2-area", "pil-bilinear"], tmp_path / "out")
+def test_pictures_of_a_folder_are_prepared_apart_with_each_backend(images, tmp_path):
+    source = find_images(PLAN, images(40))
+    prepare_images(PLAN, source, ["cv2-area", "pil-bilinear"], tmp_path / "out")
     for resize in ("cv2-area", "pil-bilinear"):
         stores = {part: open_store(store_path(tmp_path / "out", part, resize)) for part in (TRAIN, HELD_OUT)}
         levels = {part: [int(image.max()) for image in store.images] for part, store in stores.items()}
@@ -64,22 +64,22 @@ def test_pictures_of_a_folder_are_prepared_apart_with_each_backend(pictures, tmp
             assert store.images.shape[1:] == (3, 32, 32)
             assert store.made_from["resize"] == resize and list(store.made_from["crop"]) == [2, 4, 34, 36]
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.u8")}
-    prepare_pictures(PLAN, source, ["cv2-area", "pil-bilinear"], tmp_path / "out")
+    prepare_images(PLAN, source, ["cv2-area", "pil-bilinear"], tmp_path / "out")
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.u8")} == before
     assert len(before) == 4
 
 
-def test_too_few_pictures_are_refused_in_one_sentence(pictures):
-    with pytest.raises(UserError, match="There are 31 pictures, but the plan tiny holds 16 out"):
-        find_pictures(PLAN, pictures(31))
+def test_too_few_pictures_are_refused_in_one_sentence(images):
+    with pytest.raises(UserError, match="There are 31 images, but the plan tiny holds 16 out"):
+        find_images(PLAN, images(31))
 
 
-def test_just_enough_pictures_are_taken(pictures):
-    assert len(find_pictures(PLAN, pictures(32))) == 32
+def test_just_enough_pictures_are_taken(images):
+    assert len(find_images(PLAN, images(32))) == 32
 
 
 def test_without_pictures_faces_are_drawn_three_times_as_many_as_are_held_out_and_taken_whole(whole):
-    source = find_pictures(whole.plan, None)
+    source = find_images(whole.plan, None)
     assert len(source) == 48 and "drawn" in source.label
     train, held_out = (open_store(store_path(whole.out, part, "pil-bilinear")) for part in (TRAIN, HELD_OUT))
     assert (len(train), len(held_out)) == (32, 16)

@@ -24,7 +24,7 @@ from tests.conftest import REPOSITORY
 from tests.tools.reproduction.plans import TINY
 from tools.reproduction import training
 from tools.reproduction.plan import Run, read_plan
-from tools.reproduction.split import find_pictures, prepare_pictures
+from tools.reproduction.split import find_images, prepare_images
 from tools.reproduction.training import Task, command, tasks_of, train_all
 
 # Long enough to be stopped amid it.
@@ -56,7 +56,7 @@ def test_stopped_then_killed_then_gone_on_with_a_run_is_the_same_and_is_not_trai
     file, out = plan_file(LONGER), tmp_path / "out"
     plan = read_plan(file)
     straight = tmp_path / "straight"
-    prepare_pictures(plan, find_pictures(plan, None), ["pil-bilinear"], straight)
+    prepare_images(plan, find_images(plan, None), ["pil-bilinear"], straight)
     (task,) = tasks_of([plan.runs["wgan"]], straight)
     # With one thread, as in the tool: sums over two are rounded otherwise.
     subprocess.run(command(task), check=True, capture_output=True, timeout=250)
@@ -112,7 +112,7 @@ def test_the_printed_commands_work(tmp_path, plan_file, tool):
     assert status == 0 and not out.exists()
     (line,) = printed.splitlines()
     plan = read_plan(file)
-    prepare_pictures(plan, find_pictures(plan, None), ["pil-bilinear"], out)
+    prepare_images(plan, find_images(plan, None), ["pil-bilinear"], out)
     done = subprocess.run(shlex.split(line), capture_output=True, text=True, cwd=tmp_path, timeout=250)
     assert done.returncode == 0, done.stderr
     (task,) = tasks_of([plan.runs["gp"]], out)

@@ -58,7 +58,7 @@ def test_a_trained_plan_of_all_names_becomes_a_page_and_the_same_page_again(whol
     text = page.read_text()
     for path in (page, whole.out / "reproduction" / "results.csv"):
         changed = path.read_text().replace("data-pil-bilinear,0,0,swd,", "data-pil-bilinear,0,0,swd,9")
-        path.write_text(changed.replace("real training pictures |  |  | ", "real training pictures |  |  | 9"))
+        path.write_text(changed.replace("real training images |  |  | ", "real training images |  |  | 9"))
         with pytest.raises(AssertionError):
             check_page(page, whole.plan)
         path.write_bytes(before[path])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tools.reproduction.effects import of_few, words
-from tools.reproduction.judging import YARDSTICK
+from tools.reproduction.evaluation import BASELINE_RESIZE
 from tools.reproduction.report.material import BASE, Material
 from tools.reproduction.report.words import table
 
@@ -21,9 +21,9 @@ def tables(material: Material) -> dict[str, str]:
 
 
 def _baselines(material: Material) -> str:
-    real = f"data-{YARDSTICK}"
-    floor = [f"{material.results.value(real, quantity, 0):.3g}" for quantity in ("swd", "frechet")]
-    rows = [["real training pictures", "", "", *floor]]
+    real = f"data-{BASELINE_RESIZE}"
+    baseline = [f"{material.results.value(real, quantity, 0):.3g}" for quantity in ("swd", "frechet")]
+    rows = [["real training images", "", "", *baseline]]
     for run in material.plan.runs.values():
         figures = (words(material.mean(run.name, quantity)) for quantity in ("swd", "frechet"))
         rows.append([run.what, f"{run.moments[-1]:,}", str(len(run.seeds)), *figures])

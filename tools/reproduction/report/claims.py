@@ -31,7 +31,7 @@ class Claim(NamedTuple):
     effect
         The number with its interval, and what it is.
     figure
-        The section's picture, or its anchor.
+        The section's image, or its anchor.
     """
 
     claim: str
@@ -47,7 +47,7 @@ def tables(material: Material) -> dict[str, str]:
     return {"summary": table(Claim._fields, found)} if found else {}
 
 
-def judge(effect: Estimate, expected: int) -> str:
+def verdict_of(effect: Estimate, expected: int) -> str:
     """Return the verdict on a claim that an effect is above zero (`expected` 1) or below (-1)."""
     if not excludes_zero(effect):
         return OPEN
@@ -59,7 +59,7 @@ def _compared(
 ) -> Claim:
     """Return the line of a claim on the sign of a difference, which stands beside what it is a difference from."""
     words_of_both = f"{unit} {words(effect, sign=True)} on {words(base)}".strip()
-    return Claim(claim, judge(effect, expected), words_of_both, _link(material, figure))
+    return Claim(claim, verdict_of(effect, expected), words_of_both, _link(material, figure))
 
 
 def _epsilon(material: Material) -> Iterator[Claim]:
@@ -74,12 +74,12 @@ def _epsilon(material: Material) -> Iterator[Claim]:
     )
     yield Claim(
         "1a. Epsilon 1e-8 inside the root alters the updates",
-        judge(Estimate(*(part - 1 for part in ratio)), 1),
+        verdict_of(Estimate(*(part - 1 for part in ratio)), 1),
         f"the generator's first layer steps {words(ratio)} times as far with 1e-14",
         _link(material, epsilon.STEPS),
     )
     for number, quantity, unsteady, unit in (
-        ("1b", "loss_travel", "it goes up and down more", "travel / range:"),
+        ("1b", "loss_travel", "it goes up and down more", "total variation / range:"),
         ("1c", "loss_noise", "it is noisier", "noise:"),
     ):
         effect = difference(results, epsilon.INSIDE, epsilon.TUNED, quantity, iterations)
@@ -92,14 +92,14 @@ def _epsilon(material: Material) -> Iterator[Claim]:
     tuned = material.mean(epsilon.TUNED, outside)
     yield Claim(
         "1d. Epsilon 1e-12 and 1e-14 inside bring PyTorch's curve back",
-        judge(nearer, 1),
+        verdict_of(nearer, 1),
         f"distance from PyTorch's rule {words(tuned)} of the curve; 1e-8 is further by {words(nearer, sign=True)}",
         _link(material, epsilon.CURVES),
     )
 
 
 def _resize(material: Material) -> Iterator[Claim]:
-    farther = "Samples learnt from cv2-bilinear pictures are farther from Pillow's"
+    farther = "Samples learnt from cv2-bilinear images are farther from Pillow's"
     messier = "They have more fine detail than samples learnt from Pillow's: they inherit the data's"
     for claim, quantity, unit, figure in (
         (f"2a. {farther} (SWD)", "swd", "", resize.DISTANCES),
@@ -111,7 +111,7 @@ def _resize(material: Material) -> Iterator[Claim]:
 
 
 def _bicubic(material: Material) -> Iterator[Claim]:
-    bicubic = "OpenCV's bicubic comes closer to Pillow's pictures than its bilinear"
+    bicubic = "OpenCV's bicubic comes closer to Pillow's images than its bilinear"
     area = "What the port's `interpolation=3` really was, INTER_AREA, does"
     for claim, run, quantity in (
         (f"3a. {bicubic} (SWD)", "cv2-bicubic", "swd"),
@@ -144,7 +144,7 @@ def _tracks(material: Material) -> Iterator[Claim]:
         effect = mean_correlation(found)
         yield Claim(
             "5. The critic's estimate falls as the samples get better (the paper, section 4.2)",
-            judge(effect, 1),
+            verdict_of(effect, 1),
             f"rank correlation with SWD {words(effect)}; the least of {len(found)} runs {np.min(found):.2f}",
             _link(material, learning.CURVES),
         )

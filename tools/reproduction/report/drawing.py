@@ -1,4 +1,4 @@
-"""How the report's figures look, and how they are written: the same bytes from the same numbers."""
+"""Style and writing of the report's figures: the same bytes from the same numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gluon_wgan.utils import atomic_files
 # Okabe and Ito's colours, which stay apart for colour-blind readers.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LARGEST = 300_000
-"""Bytes of a picture in the report."""
+"""Bytes of a image in the report."""
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "gluon_wgan",
     "svg.fonttype": "path",
@@ -65,7 +65,7 @@ def save_panels(path: Path, panels: Sequence[tuple[str, np.ndarray]], across: in
     Parameters
     ----------
     path
-        The picture.
+        The image.
     panels
         For each its label and images, uint8 (n, 3, height, width).
     across

@@ -10,7 +10,7 @@ from gluon_wgan.runs.curves import median_filtered
 from tools.reproduction.effects import words
 from tools.reproduction.report.drawing import COLOURS, label_lines, new_figure, save_svg
 from tools.reproduction.report.material import Material
-from tools.reproduction.report.words import picture, table
+from tools.reproduction.report.words import image, table
 
 TUNED, INSIDE, OUTSIDE = "eps-tuned", "eps-1e-8", "eps-outside"
 FILTER = 101
@@ -26,9 +26,9 @@ def tables(material: Material) -> dict[str, str]:
     curves = f"-Loss_D of the first critic steps, seed 0: raw and under a median filter of {FILTER}"
     steps = f"Median gradient of each layer, and mean step of a weight in learning rates; means over {seeds} seeds"
     return {
-        "epsilon-curves": picture(CURVES, material.address, curves),
-        "epsilon-unrest": _unrest(material),
-        "epsilon-steps": picture(STEPS, material.address, steps),
+        "epsilon-curves": image(CURVES, material.address, curves),
+        "epsilon-instability": _instability(material),
+        "epsilon-steps": image(STEPS, material.address, steps),
         "epsilon-layers": _layers(material),
     }
 
@@ -51,19 +51,19 @@ def layers(material: Material, net: str) -> list[str]:
     return sorted(found, key=lambda name: (int(name.split(".")[1]), name.split(".")[2] != "gamma", name))
 
 
-def _unrest(material: Material) -> str:
+def _instability(material: Material) -> str:
     head = [
         "",
         "distance of the curve from PyTorch's rule",
         "slope's sign changes per 100 steps",
-        "travel / range",
+        "total variation / range",
         "noise",
     ]
     rows = []
     for name in (OUTSIDE, TUNED, INSIDE):
         apart = "" if name == OUTSIDE else words(material.mean(name, f"curve_from/{OUTSIDE}"))
-        unrest = (words(material.mean(name, f"loss_{what}")) for what in ("sign_changes", "travel", "noise"))
-        rows.append([material.plan.starts[name].what, apart, *unrest])
+        instability = (words(material.mean(name, f"loss_{what}")) for what in ("sign_changes", "travel", "noise"))
+        rows.append([material.plan.starts[name].what, apart, *instability])
     return table(head, rows)
 
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from gluon_wgan.data.store import open_store
 from tools.reproduction.effects import rank_correlation
-from tools.reproduction.judging import draw_samples
+from tools.reproduction.evaluation import draw_samples
 from tools.reproduction.plan import Run
 from tools.reproduction.report.drawing import COLOURS, new_figure, save_panels, save_svg
 from tools.reproduction.report.material import BASE, Material
-from tools.reproduction.report.words import picture, table
+from tools.reproduction.report.words import image, table
 
 LONG = "long"
 CURVES, SAMPLES, BEST = "learning-curves.svg", "learning-samples.png", "learning-best.png"
@@ -21,16 +21,16 @@ def tables(material: Material) -> dict[str, str]:
     """Return the tables of this section, and its figures' places."""
     run, best = _longest(material), best_moment(material)
     return {
-        "learning-curves": picture(
-            CURVES, material.address, f"{run.what}: the critic's estimate, filtered, and SWD to held-out pictures"
+        "learning-curves": image(
+            CURVES, material.address, f"{run.what}: the critic's estimate, filtered, and SWD to held-out images"
         ),
         "learning-table": _table(material, run),
         "learning-correlation": _correlations(material, run),
-        "learning-samples": picture(SAMPLES, material.address, "Samples from the same noise as training goes on"),
-        "learning-best": picture(
+        "learning-samples": image(SAMPLES, material.address, "Samples from the same noise as training goes on"),
+        "learning-best": image(
             BEST,
             material.address,
-            f"Real pictures, and samples of the checkpoint with the least SWD ({best:,} iterations)",
+            f"Real images, and samples of the checkpoint with the least SWD ({best:,} iterations)",
         ),
     }
 
@@ -48,8 +48,8 @@ def draw(material: Material) -> None:
     panels = [(f"{moment:,} generator iterations", draw_samples(task, moment, _SHOWN)) for moment in some]
     save_panels(material.folder / SAMPLES, panels)
     best = best_moment(material)
-    pictures = open_store(task.store).images
-    real = np.asarray(pictures.take(np.arange(min(2 * _SHOWN, len(pictures))), 0))
+    images = open_store(task.store).images
+    real = np.asarray(images.take(np.arange(min(2 * _SHOWN, len(images))), 0))
     save_panels(
         material.folder / BEST,
         [("real", real), (f"samples, {best:,} iterations", draw_samples(task, best, 2 * _SHOWN))],

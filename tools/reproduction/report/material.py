@@ -17,7 +17,7 @@ __all__ = ["BASE", "Material"]
 
 @dataclass(frozen=True)
 class Material:
-    """A plan's results, and where its pictures go.
+    """A plan's results, and where its images go.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Material:
     tasks
         Every run with every seed that was trained.
     folder
-        Where pictures go.
+        Where images go.
     """
 
     plan: Plan
@@ -44,7 +44,7 @@ class Material:
 
     @property
     def address(self) -> str:
-        """The folder of the pictures, as the page beside it names it."""
+        """The folder of the images, as the page beside it names it."""
         return self.folder.name
 
     @property

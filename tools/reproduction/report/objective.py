@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from gluon_wgan.training import schedule
 from tools.reproduction.effects import words
-from tools.reproduction.judging import draw_samples
+from tools.reproduction.evaluation import draw_samples
 from tools.reproduction.plan import NO_STORE, Run
 from tools.reproduction.report.drawing import COLOURS, label_lines, new_figure, save_panels, save_svg
 from tools.reproduction.report.material import BASE, Material
-from tools.reproduction.report.words import picture, table
+from tools.reproduction.report.words import image, table
 
 OTHERS = ("dcgan", "wgan-gp")
 CURVES, SAMPLES = "objective-curves.svg", "objective-samples.png"
@@ -20,12 +20,12 @@ def tables(material: Material) -> dict[str, str]:
     runs = material.runs([BASE, *OTHERS])
     if len(runs) < 2:
         return {}
-    curves = "SWD to held-out pictures of all seeds, by critic steps and by training time at the measured pace"
+    curves = "SWD to held-out images of all seeds, by critic steps and by training time at the measured pace"
     return {
         "objective-table": _table(material, runs),
         "objective-pace": _pace(material, runs),
-        "objective-curves": picture(CURVES, material.address, curves),
-        "objective-samples": picture(SAMPLES, material.address, "Samples from the same noise, seed 0"),
+        "objective-curves": image(CURVES, material.address, curves),
+        "objective-samples": image(SAMPLES, material.address, "Samples from the same noise, seed 0"),
     }
 
 
@@ -101,6 +101,6 @@ def _draw_curves(material: Material, runs: list[Run]) -> None:
         ends.append((run.what, colour, material.mean(run.name, "swd").value))
     by_steps.set_xlabel("critic steps")
     by_time.set_xlabel("training time, s")
-    by_steps.set_ylabel("SWD to held-out pictures")
+    by_steps.set_ylabel("SWD to held-out images")
     label_lines(by_steps, ends)
     save_svg(figure, material.folder / CURVES)

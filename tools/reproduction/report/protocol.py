@@ -27,11 +27,11 @@ def _protocol(material: Material, about: dict[str, Any]) -> str:
     rows = [
         ["plan", f"`plans/{about['plan']}`, SHA-256 `{about['plan_sha256'][:16]}`"],
         [
-            "pictures",
+            "images",
             f"{about['count']:,} {about['pictures']}, {plan.held_out:,} held out with seed {plan.split_seed}",
         ],
         ["prepared", f"crop {plan.crop or 'none'}, {plan.image_size}x{plan.image_size} pixels"],
-        ["judged", f"{plan.judged:,} samples from one noise, batch norm with the batch's statistics"],
+        ["evaluated", f"{plan.judged:,} samples from one noise, batch norm with the batch's statistics"],
         ["processor", f"{about['cpu']}, {about['cores']} cores; each run on one thread"],
         [
             "versions",

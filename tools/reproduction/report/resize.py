@@ -1,4 +1,4 @@
-"""What the pictures were resized with: what it does to the data, and to the samples learnt from them."""
+"""What the images were resized with: what it does to the data, and to the samples learnt from them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 
 from gluon_wgan.data.store import open_store
 from tools.reproduction.effects import rank_correlation, words
-from tools.reproduction.judging import draw_samples
+from tools.reproduction.evaluation import draw_samples
 from tools.reproduction.report.drawing import COLOURS, new_figure, save_panels, save_svg
 from tools.reproduction.report.material import BASE, Material
-from tools.reproduction.report.words import picture, table
+from tools.reproduction.report.words import image, table
 
 OTHERS = ("pil-bicubic", "cv2-area", "cv2-bilinear", "cv2-bicubic")
 DISTANCES, SAMPLES = "resize-distances.svg", "resize-samples.png"
@@ -22,10 +22,10 @@ def tables(material: Material) -> dict[str, str]:
     if len(runs) < 2:
         return {}
     distances = (
-        "Left: distance of samples, and of real training pictures, to held-out pictures resized with Pillow bilinear. "
-        "Right: detail of the samples over detail of the pictures they were learnt from"
+        "Left: distance of samples, and of real training images, to held-out images resized with Pillow bilinear. "
+        "Right: detail of the samples over detail of the images they were learnt from"
     )
-    samples = f"Real pictures and samples after {material.end:,} generator iterations, seed 0, from the same noise"
+    samples = f"Real images and samples after {material.end:,} generator iterations, seed 0, from the same noise"
     details = [
         (material.results.value(f"data-{run.resize}", "detail", 0), material.mean(run.name, "detail").value)
         for run in runs
@@ -33,8 +33,8 @@ def tables(material: Material) -> dict[str, str]:
     return {
         "resize-table": _table(material),
         "resize-own": _own(material),
-        "resize-distances": picture(DISTANCES, material.address, distances),
-        "resize-samples": picture(SAMPLES, material.address, samples),
+        "resize-distances": image(DISTANCES, material.address, distances),
+        "resize-samples": image(SAMPLES, material.address, samples),
         "resize-detail": (
             f"Rank correlation of the data's detail with the samples', over these {len(runs)} backends: "
             f"{rank_correlation(*zip(*details)):.2f}."
@@ -52,7 +52,7 @@ def draw(material: Material) -> None:
 def _table(material: Material) -> str:
     head = [
         "trained on",
-        "SWD, real pictures",
+        "SWD, real images",
         "SWD, samples",
         "difference from pil-bilinear",
         "Frechet, real",
@@ -97,7 +97,7 @@ def _draw_distances(material: Material) -> None:
         values = list(material.results.by_seed(run.name, "swd", material.end).values())
         left.plot([place - 0.2] * len(values), values, ".", color="black", label="one seed" if place == 0 else None)
     real = [material.results.value(f"data-{run.resize}", "swd", 0) for run in runs]
-    left.bar(places + 0.2, real, 0.4, color=COLOURS[4], label="real pictures")
+    left.bar(places + 0.2, real, 0.4, color=COLOURS[4], label="real images")
     left.set_xticks(places, [run.resize for run in runs], rotation=20)
     left.set_ylabel("SWD to held-out pil-bilinear")
     left.margins(y=0.3)
@@ -106,8 +106,8 @@ def _draw_distances(material: Material) -> None:
         data = material.results.value(f"data-{run.resize}", "detail", 0)
         values = list(material.results.by_seed(run.name, "detail", material.end).values())
         right.plot([data] * len(values), values, "o", color=colour, label=run.resize)
-    right.axline((25, 25), slope=1, color="grey", linewidth=1, linestyle=":")
-    right.set_xlabel("detail of the training pictures (mean |Laplacian|, levels)")
+    right.axline((25, 25), slope=1, color="gray", linewidth=1, linestyle=":")
+    right.set_xlabel("detail of the training images (mean |Laplacian|, levels)")
     right.set_ylabel("detail of the samples")
     right.legend(frameon=False, fontsize=8)
     save_svg(figure, material.folder / DISTANCES)
@@ -117,8 +117,8 @@ def _draw_samples(material: Material) -> None:
     panels = []
     for run in material.runs([BASE, "cv2-area", "cv2-bilinear", "cv2-bicubic"]):
         task = material.task(run.name)
-        pictures = open_store(task.store).images
-        real = np.asarray(pictures.take(np.arange(min(_SHOWN, len(pictures))), 0))
+        images = open_store(task.store).images
+        real = np.asarray(images.take(np.arange(min(_SHOWN, len(images))), 0))
         panels.append((f"real, {run.resize}", real))
         panels.append((f"samples, trained on {run.resize}", draw_samples(task, material.end, _SHOWN)))
     save_panels(material.folder / SAMPLES, panels)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from tools.reproduction.effects import words
-from tools.reproduction.judging import draw_samples
+from tools.reproduction.evaluation import draw_samples
 from tools.reproduction.report.drawing import COLOURS, new_figure, save_panels, save_svg
 from tools.reproduction.report.material import BASE, Material
-from tools.reproduction.report.words import picture, table
+from tools.reproduction.report.words import image, table
 from tools.reproduction.weights import BINS
 
 SCHEDULE = ("no-warmup",)
@@ -27,10 +27,10 @@ def tables(material: Material) -> dict[str, str]:
         caption = (
             "Where the critic's convolution weights lie after its last update, in units of the bound; means over seeds"
         )
-        found["clip-weights"] = picture(HISTOGRAM, material.address, caption)
+        found["clip-weights"] = image(HISTOGRAM, material.address, caption)
     if len(material.runs(_SAMPLED)) > 1:
         caption = f"Samples after {material.end:,} generator iterations, seed 0, from the same noise"
-        found["settings-samples"] = picture(SAMPLES, material.address, caption)
+        found["settings-samples"] = image(SAMPLES, material.address, caption)
     return found
 
 

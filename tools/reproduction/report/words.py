@@ -16,6 +16,6 @@ def listed(parts: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]])) if parts else "none"
 
 
-def picture(name: str, folder: str, caption: str) -> str:
-    """Return a picture with what it shows."""
+def image(name: str, folder: str, caption: str) -> str:
+    """Return a image with what it shows."""
     return f"![{caption}]({folder}/{name})\n\n*{caption}*"

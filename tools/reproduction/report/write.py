@@ -1,4 +1,4 @@
-"""Writing the report: result files, pictures, and the page between them."""
+"""Writing the report: result files, images, and the page between them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RESULTS, RUNS, STARTS, LOSSES = "results.csv", "runs.csv", "epsilon-curves.csv",
 def write_report(
     template: Path, page: Path, plan: Plan, tasks: Sequence[Task], measured: Measured, about: dict[str, Any]
 ) -> None:
-    """Write the page and, in the folder beside it that bears its name, the result files and the pictures.
+    """Write the page and, in the folder beside it that bears its name, the result files and the images.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def write_report(
     Raises
     ------
     UserError
-        When the template has no place for a block, or a picture is too large for a page.
+        When the template has no place for a block, or a image is too large for a page.
     """
     folder = page.with_suffix("")
     runs = write_results(folder, tasks, measured, about)
@@ -63,7 +63,7 @@ def write_results(folder: Path, tasks: Sequence[Task], measured: Measured, about
 
 
 def tables(material: Material, about: dict[str, Any], runs: list[list[Any]]) -> dict[str, str]:
-    """Return every block of the page, from results alone: neither runs nor pictures need be there.
+    """Return every block of the page, from results alone: neither runs nor images need be there.
 
     Parameters
     ----------
@@ -92,5 +92,5 @@ def _refuse_large(folder: Path) -> None:
     for path in sorted(folder.iterdir()):
         if path.suffix in (".svg", ".png") and path.stat().st_size > LARGEST:
             raise UserError(
-                f"The picture {path} has {path.stat().st_size:,} bytes, more than {LARGEST:,}: show less in it."
+                f"The image {path} has {path.stat().st_size:,} bytes, more than {LARGEST:,}: show less in it."
             )

@@ -11,8 +11,8 @@ from mxnet import nd
 from gluon_wgan.api import train
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.runs.metrics_csv import read_metrics
-from tools.reproduction import starts
-from tools.reproduction.starts import FILTER, unrest, watch, watch_all
+from tools.reproduction import early_steps
+from tools.reproduction.early_steps import FILTER, instability, watch, watch_all
 
 LR = 0.01
 """Of the critic; the generator's is half of it."""
@@ -27,12 +27,12 @@ def watched_wgan(monkeypatch):
     """Return what a watched start trained: the last one's networks."""
     made = []
 
-    class Kept(starts.WGAN):
+    class Kept(early_steps.WGAN):
         def __init__(self, *words):
             super().__init__(*words)
             made.append(self)
 
-    monkeypatch.setattr(starts, "WGAN", Kept)
+    monkeypatch.setattr(early_steps, "WGAN", Kept)
     return made
 
 
@@ -79,7 +79,7 @@ def test_the_first_step_of_a_layer_is_as_large_as_the_rule_says(rule, eps, size,
     config = whole.task("eps-tuned").config.replace(
         eps_rule=rule, eps_d=eps, eps_g=eps, lr_d=LR, lr_g=LR / 2, warmup_iters=0, boost_every=0, n_critic=1
     )
-    (look,) = watch(config, 1)["looks"]
+    (snapshot,) = watch(config, 1)["looks"]
     (wgan,) = watched_wgan
     seen = set()
     for kind, net in (("critic", wgan.critic), ("generator", wgan.generator)):
@@ -87,34 +87,34 @@ def test_the_first_step_of_a_layer_is_as_large_as_the_rule_says(rule, eps, size,
             if parameter.grad_req == "null":
                 continue
             gradient = parameter.grad().asnumpy().astype(np.float64)
-            assert look[f"gradient/{kind}/{name}"] == pytest.approx(np.median(np.abs(gradient)), rel=1e-6)
+            assert snapshot[f"gradient/{kind}/{name}"] == pytest.approx(np.median(np.abs(gradient)), rel=1e-6)
             # The difference of float32 numbers around 1, gamma's, is rounded to their last digit.
             wanted = pytest.approx(size(gradient).mean(), rel=1e-4, abs=2**-22 / LR)
-            assert look[f"step/{kind}/{name}"] == wanted
+            assert snapshot[f"step/{kind}/{name}"] == wanted
             seen |= {f"gradient/{kind}/{name}", f"step/{kind}/{name}"}
-    assert seen == set(look)
+    assert seen == set(snapshot)
 
 
 def test_a_step_is_seen_from_the_clipped_weights(whole, watched_wgan):
     # A learning rate so small that what moves is the clip, if it is counted.
     config = whole.task("eps-tuned").config.replace(lr_d=1e-7, warmup_iters=0, boost_every=0, n_critic=1)
-    (look,) = watch(config, 1)["looks"]
-    assert look["step/critic/main.0.weight"] < 20
+    (snapshot,) = watch(config, 1)["looks"]
+    assert snapshot["step/critic/main.0.weight"] < 20
 
 
 class TestUnrest:
     def test_a_straight_line_has_none(self):
         assert FILTER == 101
-        found = unrest(np.arange(1000) * 0.25 + 1)
+        found = instability(np.arange(1000) * 0.25 + 1)
         assert found == {"loss_sign_changes": 0, "loss_travel": pytest.approx(1), "loss_noise": 0}
 
     def test_a_falling_line_has_none_either(self):
-        found = unrest(-np.arange(500.0) - 1)
+        found = instability(-np.arange(500.0) - 1)
         assert found["loss_travel"] == pytest.approx(1) and found["loss_sign_changes"] == 0
 
     def test_plateaus_are_counted_by_hand(self):
         # 1, 3, 1, 3: up, down and up by its whole range, with two turns in 600 steps; the filter keeps plateaus.
-        found = unrest(np.repeat([1.0, 3, 1, 3], 150))
+        found = instability(np.repeat([1.0, 3, 1, 3], 150))
         assert found == {
             "loss_sign_changes": pytest.approx(100 * 2 / 600),
             "loss_travel": pytest.approx(3),
@@ -123,9 +123,9 @@ class TestUnrest:
 
     def test_noise_is_measured_in_sizes_of_the_curve(self):
         # 4, 5, 6, 4, 5, 6, ...: the median is 5; two of three steps are 1 away from it.
-        found = unrest(5 + np.resize([-1.0, 0.0, 1.0], 909))
+        found = instability(5 + np.resize([-1.0, 0.0, 1.0], 909))
         assert found == {"loss_sign_changes": 0, "loss_travel": 1.0, "loss_noise": pytest.approx(0.2)}
-        assert unrest(-5 + np.resize([-1.0, 0.0, 1.0], 909))["loss_noise"] == pytest.approx(0.2)
+        assert instability(-5 + np.resize([-1.0, 0.0, 1.0], 909))["loss_noise"] == pytest.approx(0.2)
 
     def test_any_curve_agrees_with_loops(self):
         rng = np.random.default_rng(5)
@@ -134,7 +134,7 @@ class TestUnrest:
         filtered = [float(np.median(padded[place : place + 101])) for place in range(700)]
         slopes = [after - before for before, after in zip(filtered, filtered[1:]) if after != before]
         changes = sum((one > 0) != (other > 0) for one, other in zip(slopes, slopes[1:]))
-        found = unrest(curve)
+        found = instability(curve)
         assert changes > 5
         assert found["loss_sign_changes"] == pytest.approx(100 * changes / 700)
         assert found["loss_travel"] == pytest.approx(sum(map(abs, slopes)) / (max(filtered) - min(filtered)))
@@ -150,7 +150,7 @@ def test_rows_say_how_far_curves_of_one_seed_are_apart_and_what_was_watched_is_k
         curve = [1.0, 2.0, 3.0] if config.eps_rule == "torch" else [2.0, 2.0, 5.0]
         return {"curve": curve, "looks": [{"step/critic/main.0.weight": value} for value in (1.0, 9.0, 2.0)]}
 
-    monkeypatch.setattr(starts, "watch", fake)
+    monkeypatch.setattr(early_steps, "watch", fake)
     tasks = [whole.task("eps-tuned"), whole.task("eps-outside")]
     rows, curves = watch_all(tasks, tmp_path)
     assert calls == [(1e-12, 0, 3), (1e-8, 0, 3)]
@@ -176,4 +176,4 @@ def test_rows_say_how_far_curves_of_one_seed_are_apart_and_what_was_watched_is_k
 
 def test_curves_of_different_seeds_are_not_compared(whole):
     curves = {"eps-tuned-seed0": [1.0], "wgan-seed1": [2.0]}
-    assert list(starts._apart([whole.task("eps-tuned"), whole.task("wgan", 1)], curves)) == []
+    assert list(early_steps._apart([whole.task("eps-tuned"), whole.task("wgan", 1)], curves)) == []

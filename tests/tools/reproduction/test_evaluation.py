@@ -1,4 +1,4 @@
-"""Judging: the right samples against the right pictures, and nothing twice that has not changed."""
+"""Evaluation: the right samples against the right images, and nothing twice that has not changed."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from gluon_wgan.metrics import all_metrics
 from gluon_wgan.metrics.image_sets import ChosenImages
 from gluon_wgan.runs.metrics_csv import read_metrics
 from gluon_wgan.utils import atomic_files
-from tools.reproduction import judging, measure
-from tools.reproduction.judging import YARDSTICK, Judge, detail, draw_samples, judge_all
+from tools.reproduction import evaluation, measure
+from tools.reproduction.evaluation import BASELINE_RESIZE, Evaluator, detail, draw_samples, evaluate_all
 from tools.reproduction.split import HELD_OUT, TRAIN, store_path
 from tools.reproduction.weights import critic_weights
 
 
 @pytest.fixture
-def judge(whole) -> Judge:
-    return Judge.of(whole.plan, whole.out)
+def evaluator(whole) -> Evaluator:
+    return Evaluator.of(whole.plan, whole.out)
 
 
-def pictures(whole, part, resize):
+def images(whole, part, resize):
     return np.asarray(open_store(store_path(whole.out, part, resize)).images)
 
 
-def by_evaluate(judge, real, fake):
+def by_evaluate(evaluator, real, fake):
     """Return the same distances from what tools/evaluate.py is made of."""
     one, other = (ChosenImages(images, np.arange(16), "some") for images in (real, fake))
     figures = list(all_metrics.sliced(one, other, seed=0, threads=1))
-    ones, others = (all_metrics.features_of(judge.network, images, False).values for images in (one, other))
+    ones, others = (all_metrics.features_of(evaluator.network, images, False).values for images in (one, other))
     figures += all_metrics.frechet_distance(ones, others, {})
     found = {figure.metric: figure.estimate.value for figure in figures}
     # The distance of two normal distributions; the trace of the root of a product of covariances is the sum of the
@@ -49,15 +49,15 @@ def by_evaluate(judge, real, fake):
     return found
 
 
-def test_a_run_is_judged_on_its_samples_against_both_kinds_of_held_out_pictures(whole, judge, tmp_path):
+def test_a_run_is_evaluated_on_its_samples_against_both_kinds_of_held_out_pictures(whole, evaluator, tmp_path):
     task = whole.task("cv2-bilinear")
-    rows = judge_all(dataclasses.replace(judge), [task], [])
+    rows = evaluate_all(dataclasses.replace(evaluator), [task], [])
     assert {(row.run, row.seed, row.gen_iter) for row in rows} == {("cv2-bilinear", 0, 2)}
     values = {row.quantity: row.value for row in rows}
     samples = draw_samples(task, 2, 16)
     assert samples.shape == (16, 3, 32, 32) and samples.dtype == np.uint8
     for resize, ending in (("pil-bilinear", ""), ("cv2-bilinear", "_own")):
-        expected = by_evaluate(judge, pictures(whole, HELD_OUT, resize), samples)
+        expected = by_evaluate(evaluator, images(whole, HELD_OUT, resize), samples)
         assert set(expected) == {"swd", "swd_32", "swd_16", "frechet"}
         for name, value in expected.items():
             assert values[name + ending] == pytest.approx(value, rel=1e-5), name + ending
@@ -67,35 +67,35 @@ def test_a_run_is_judged_on_its_samples_against_both_kinds_of_held_out_pictures(
     assert {name: values[name] for name in expected} == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_frechet_distance_is_what_the_evaluation_tool_prints(whole, judge, capsys):
+def test_the_frechet_distance_is_what_the_evaluation_tool_prints(whole, evaluator, capsys):
     task = whole.task("wgan", 1)
-    store = store_path(whole.out, HELD_OUT, YARDSTICK)
+    store = store_path(whole.out, HELD_OUT, BASELINE_RESIZE)
     words = [str(task.checkpoint(1)), "--real", str(store), "--metrics", "fid", "--num", "16", "--json"]
     capsys.readouterr()
     assert evaluate.main(words) == 0
     (line,) = capsys.readouterr().out.splitlines()
-    found = judge.distances(draw_samples(task, 1, 16), YARDSTICK)
+    found = evaluator.distances(draw_samples(task, 1, 16), BASELINE_RESIZE)
     assert found["frechet"] == pytest.approx(json.loads(line)["value"], rel=1e-5)
     assert json.loads(line)["judged"]["weights_sha256"] == atomic_files.sha256_of(
         task.checkpoint(1) / "generator.params"
     )
 
 
-def test_real_pictures_are_judged_as_if_they_were_samples(whole, judge):
-    rows = judge_all(judge, [], ["cv2-area"])
+def test_real_pictures_are_evaluated_as_if_they_were_samples(whole, evaluator):
+    rows = evaluate_all(evaluator, [], ["cv2-area"])
     assert {(row.run, row.seed, row.gen_iter) for row in rows} == {("data-cv2-area", 0, 0)}
     values = {row.quantity: row.value for row in rows}
     order = np.sort(np.random.default_rng(0).permutation(32)[:16])
-    shown = pictures(whole, TRAIN, "cv2-area")[order]
+    shown = images(whole, TRAIN, "cv2-area")[order]
     for resize, ending in (("pil-bilinear", ""), ("cv2-area", "_own")):
-        for name, value in by_evaluate(judge, pictures(whole, HELD_OUT, resize), shown).items():
+        for name, value in by_evaluate(evaluator, images(whole, HELD_OUT, resize), shown).items():
             assert values[name + ending] == pytest.approx(value, rel=1e-5), name + ending
     assert values["detail"] == pytest.approx(detail(shown), rel=1e-6)
 
 
-def test_pictures_are_no_distance_away_from_themselves(whole, judge):
+def test_pictures_are_no_distance_away_from_themselves(whole, evaluator):
     for resize in ("pil-bilinear", "cv2-bicubic"):
-        found = judge.distances(pictures(whole, HELD_OUT, resize), resize)
+        found = evaluator.distances(images(whole, HELD_OUT, resize), resize)
         assert found["swd"] == 0 and found["frechet"] == pytest.approx(0, abs=1e-6)
 
 
@@ -124,14 +124,14 @@ def test_the_estimate_is_the_filtered_curve_at_the_moment_up_to_the_plan_s_end(w
     padded = [curve[0]] * 50 + curve + [curve[-1]] * 50
     filtered = [float(np.median(padded[place : place + 101])) for place in range(4)]
     rows = {"w_estimate": [*curve, 77.0, 78.0]}  # a run that went on beyond the plan's end
-    monkeypatch.setattr(judging, "read_metrics", lambda path: rows if path == task.path / "metrics.csv" else None)
-    assert [judging._losses(task, moment)["w_estimate"] for moment in (1, 2, 3, 4)] == filtered
-    assert judging._losses(whole.task("dcgan"), 1) == {}
+    monkeypatch.setattr(evaluation, "read_metrics", lambda path: rows if path == task.path / "metrics.csv" else None)
+    assert [evaluation._losses(task, moment)["w_estimate"] for moment in (1, 2, 3, 4)] == filtered
+    assert evaluation._losses(whole.task("dcgan"), 1) == {}
     # Three numbers and more: the filter is as wide as the paper's.
     short = {"w_estimate": list(range(200))}
-    monkeypatch.setattr(judging, "read_metrics", lambda path: short)
+    monkeypatch.setattr(evaluation, "read_metrics", lambda path: short)
     run = dataclasses.replace(task.run, moments=(100, 200))
-    assert judging._losses(dataclasses.replace(task, run=run), 100) == {"w_estimate": 99.0}
+    assert evaluation._losses(dataclasses.replace(task, run=run), 100) == {"w_estimate": 99.0}
 
 
 def test_curves_in_the_result_files_end_with_the_plan(whole, monkeypatch):
@@ -152,7 +152,7 @@ class Counting:
 
     def __init__(self, monkeypatch):
         self.calls: list[str] = []
-        monkeypatch.setattr(Judge, "distances", self.distances)
+        monkeypatch.setattr(Evaluator, "distances", self.distances)
 
     def distances(self, images, resize):
         self.calls.append(resize)
@@ -171,18 +171,18 @@ def put(checkpoint, name, content):
 def test_what_was_measured_is_measured_again_only_when_it_has_changed(whole, tmp_path, monkeypatch):
     count = Counting(monkeypatch)
     for part in (HELD_OUT, TRAIN):
-        shutil.copytree(store_path(whole.out, part, YARDSTICK), store_path(tmp_path, part, YARDSTICK))
+        shutil.copytree(store_path(whole.out, part, BASELINE_RESIZE), store_path(tmp_path, part, BASELINE_RESIZE))
     task = dataclasses.replace(whole.task("wgan"), path=tmp_path / "runs" / "wgan-seed0")
     shutil.copytree(whole.task("wgan").path, task.path)
-    judge = Judge(whole.plan, tmp_path, None)
+    evaluator = Evaluator(whole.plan, tmp_path, None)
 
-    def asked(judge=judge):
+    def asked(evaluator=evaluator):
         before = len(count.calls)
-        rows = judge_all(judge, [task], [YARDSTICK])
+        rows = evaluate_all(evaluator, [task], [BASELINE_RESIZE])
         return len(count.calls) - before, rows
 
-    # Of the data against the yardstick and against its own kind, which are one; of two moments.
-    assert asked()[0] == 4 and set(count.calls) == {YARDSTICK}
+    # Of the data against the baseline resize and against its own kind, which are one; of two moments.
+    assert asked()[0] == 4 and set(count.calls) == {BASELINE_RESIZE}
     measured = asked()
     assert measured[0] == 0
     assert asked() == measured
@@ -204,13 +204,13 @@ def test_what_was_measured_is_measured_again_only_when_it_has_changed(whole, tmp
     kept.unlink()
     assert asked()[0] == 1
 
-    assert asked(dataclasses.replace(judge, plan=dataclasses.replace(whole.plan, judged=17)))[0] == 4
+    assert asked(dataclasses.replace(evaluator, plan=dataclasses.replace(whole.plan, judged=17)))[0] == 4
     assert asked()[0] == 4
-    monkeypatch.setattr(judging, "FORMAT", judging.FORMAT + 1)
+    monkeypatch.setattr(evaluation, "FORMAT", evaluation.FORMAT + 1)
     assert asked()[0] == 4
 
     for part, changed in ((HELD_OUT, 4), (TRAIN, 2)):
-        meta = store_path(tmp_path, part, YARDSTICK) / "store.json"
+        meta = store_path(tmp_path, part, BASELINE_RESIZE) / "store.json"
         old = open_store(meta.parent).content_sha256
         meta.write_text(meta.read_text().replace(old, "0" * 64))
         assert asked()[0] == changed, part
@@ -219,8 +219,8 @@ def test_what_was_measured_is_measured_again_only_when_it_has_changed(whole, tmp
 
 def test_the_spread_of_the_weights_is_told_of_the_end_alone(whole, monkeypatch):
     Counting(monkeypatch)
-    monkeypatch.setattr(judging, "_kept", lambda judge, path, key, measure: {"weights_03": 0.1, "at_bound": 0.2})
-    rows = judge_all(Judge(whole.plan, whole.out, None), [whole.task("wgan")], [])
+    monkeypatch.setattr(evaluation, "_kept", lambda evaluator, path, key, measure: {"weights_03": 0.1, "at_bound": 0.2})
+    rows = evaluate_all(Evaluator(whole.plan, whole.out, None), [whole.task("wgan")], [])
     assert [(row.gen_iter, row.quantity) for row in rows if row.quantity != "w_estimate"] == [
         (1, "at_bound"),
         (2, "weights_03"),

@@ -1,4 +1,4 @@
-"""Judging the checkpoints of a plan's runs against pictures that no run was trained on."""
+"""Evaluate the checkpoints of a plan's runs against images that no run was trained on."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ from tools.reproduction.split import HELD_OUT, TRAIN, store_path
 from tools.reproduction.training import Task
 from tools.reproduction.weights import critic_weights
 
-YARDSTICK = canonical_name(TrainConfig.resize)
-"""The backend of the held-out pictures by which every run is judged: Pillow's bilinear, as the authors'."""
+BASELINE_RESIZE = canonical_name(TrainConfig.resize)
+"""The backend of the held-out images by which every run is evaluated: Pillow's bilinear, as the authors'."""
 NOISE_SEED = 0
-"""Of the latents of the judged samples, the same for all runs."""
+"""Of the latents of the evaluated samples, the same for all runs."""
 FORMAT = 1
 """Of the kept measurements; another number makes them anew."""
 
 
 @dataclass
-class Judge:
-    """Compares samples with held-out pictures.
+class Evaluator:
+    """Compares samples with held-out images.
 
     Attributes
     ----------
     plan, out
-        What is judged, and where its pictures and measurements are.
+        What is evaluated, and where its images and measurements are.
     network
         What the Frechet distance takes its features from.
     """
@@ -60,12 +60,12 @@ class Judge:
     network: FeatureNetwork
 
     @classmethod
-    def of(cls, plan: Plan, out: Path) -> Judge:
-        """Return a judge with the random feature network, which needs no download."""
+    def of(cls, plan: Plan, out: Path) -> Evaluator:
+        """Return an evaluator with the random feature network, which needs no download."""
         return cls(plan, out, load_features(RANDOM, weights=None, rule=RULES[0], context=cpu()))
 
     def distances(self, images: np.ndarray, resize: str) -> dict[str, float]:
-        """Return the distances of images, uint8 (n, 3, size, size), to held-out pictures of one backend."""
+        """Return the distances of images, uint8 (n, 3, size, size), to held-out images of one backend."""
         held_out = open_store(store_path(self.out, HELD_OUT, resize)).images
         count = min(len(held_out), len(images))
         real, fake = (
@@ -77,34 +77,34 @@ class Judge:
         return {**levels, "swd": found.mean.value, "frechet": fid.distance(one, other)}
 
 
-def judge_all(judge: Judge, tasks: Sequence[Task], resizes: Sequence[str]) -> list[Row]:
-    """Judge every moment of every task, and the real pictures of every backend; what was judged before is read.
+def evaluate_all(evaluator: Evaluator, tasks: Sequence[Task], resizes: Sequence[str]) -> list[Row]:
+    """Evaluate every moment of every task, and the real images of every backend; what was evaluated before is read.
 
     Returns
     -------
     list of Row
-        For each moment ``swd``, ``swd_32`` and so on, ``frechet``, the same against held-out pictures of the run's
+        For each moment ``swd``, ``swd_32`` and so on, ``frechet``, the same against held-out images of the run's
         own backend as ``swd_own`` and ``frechet_own``, ``detail`` (mean absolute 3x3 Laplacian in levels),
         for a run that draws its samples with running statistics the same of such samples as ``swd_running`` and so on,
         ``w_estimate`` and what `critic_weights` gives.
     """
-    rows = judge_pictures(judge, resizes)
+    rows = evaluate_images(evaluator, resizes)
     moments = [(task, moment) for task in tasks for moment in task.run.moments]
     for task, moment in tqdm(
-        moments, desc="Judging", unit=" checkpoints", dynamic_ncols=True, mininterval=redraw_seconds()
+        moments, desc="Evaluating", unit=" checkpoints", dynamic_ncols=True, mininterval=redraw_seconds()
     ):
-        rows += _judge_moment(judge, task, moment)
+        rows += _evaluate_iteration(evaluator, task, moment)
     return rows
 
 
-def judge_pictures(judge: Judge, resizes: Sequence[str]) -> list[Row]:
-    """Judge the real training pictures of every backend."""
-    return [row for resize in resizes for row in _judge_pictures(judge, resize)]
+def evaluate_images(evaluator: Evaluator, resizes: Sequence[str]) -> list[Row]:
+    """Evaluate the real training images of every backend."""
+    return [row for resize in resizes for row in _evaluate_real_images(evaluator, resize)]
 
 
-def judge_task(judge: Judge, task: Task) -> list[Row]:
-    """Judge every moment of one task; what was judged before is read."""
-    return [row for moment in task.run.moments for row in _judge_moment(judge, task, moment)]
+def evaluate_task(evaluator: Evaluator, task: Task) -> list[Row]:
+    """Evaluate every moment of one task; what was evaluated before is read."""
+    return [row for moment in task.run.moments for row in _evaluate_iteration(evaluator, task, moment)]
 
 
 def detail(images: np.ndarray) -> float:
@@ -133,42 +133,42 @@ def draw_samples(task: Task, moment: int, count: int, batch_norm: str = "batch",
     return np.concatenate(list(Artist(trained, batch_norm, cpu()).draw_first(groups, count)))
 
 
-def _judge_pictures(judge: Judge, resize: str) -> Iterator[Row]:
-    """Judge the real training pictures of a backend as if a generator had drawn them: what none can hope to beat."""
-    path = judge.out / "measured" / f"data-{resize}.json"
-    store = open_store(store_path(judge.out, TRAIN, resize))
+def _evaluate_real_images(evaluator: Evaluator, resize: str) -> Iterator[Row]:
+    """Evaluate the real training images of a backend as if a generator had drawn them."""
+    path = evaluator.out / "measured" / f"data-{resize}.json"
+    store = open_store(store_path(evaluator.out, TRAIN, resize))
 
     def measure() -> dict[str, float]:
-        chosen = np.sort(np.random.default_rng(NOISE_SEED).permutation(len(store))[: judge.plan.judged])
+        chosen = np.sort(np.random.default_rng(NOISE_SEED).permutation(len(store))[: evaluator.plan.judged])
         images = store.images.take(chosen, 0)
-        own = {f"{name}_own": value for name, value in judge.distances(images, resize).items()}
-        return {**judge.distances(images, YARDSTICK), **own, "detail": detail(images)}
+        own = {f"{name}_own": value for name, value in evaluator.distances(images, resize).items()}
+        return {**evaluator.distances(images, BASELINE_RESIZE), **own, "detail": detail(images)}
 
     key = {"content_sha256": store.content_sha256}
-    for quantity, value in _kept(judge, path, key, measure).items():
+    for quantity, value in _kept(evaluator, path, key, measure).items():
         yield Row(f"data-{resize}", 0, 0, quantity, value)
 
 
-def _judge_moment(judge: Judge, task: Task, moment: int) -> Iterator[Row]:
-    path = judge.out / "measured" / f"{task.path.name}-{moment:06d}.json"
+def _evaluate_iteration(evaluator: Evaluator, task: Task, moment: int) -> Iterator[Row]:
+    path = evaluator.out / "measured" / f"{task.path.name}-{moment:06d}.json"
     checkpoint = task.checkpoint(moment)
 
     def measure() -> dict[str, float]:
-        images = draw_samples(task, moment, judge.plan.judged)
-        found = {**judge.distances(images, YARDSTICK), "detail": detail(images)}
-        if task.run.resize != YARDSTICK:
-            own = judge.distances(images, task.run.resize)
+        images = draw_samples(task, moment, evaluator.plan.judged)
+        found = {**evaluator.distances(images, BASELINE_RESIZE), "detail": detail(images)}
+        if task.run.resize != BASELINE_RESIZE:
+            own = evaluator.distances(images, task.run.resize)
             found |= {f"{name}_own": value for name, value in own.items()}
         if task.config.sample_bn == "running":  # as the run itself draws its samples
-            images = draw_samples(task, moment, judge.plan.judged, "running")
-            running = {**judge.distances(images, YARDSTICK), "detail": detail(images)}
+            images = draw_samples(task, moment, evaluator.plan.judged, "running")
+            running = {**evaluator.distances(images, BASELINE_RESIZE), "detail": detail(images)}
             found |= {f"{name}_running": value for name, value in running.items()}
         return {**found, **critic_weights(task.config, checkpoint)}
 
     key = {
         "weights_sha256": [atomic_files.sha256_of(checkpoint / name) for name in ("generator.params", "critic.params")]
     }
-    found = {**_kept(judge, path, key, measure), **_losses(task, moment)}
+    found = {**_kept(evaluator, path, key, measure), **_losses(task, moment)}
     for quantity, value in found.items():
         # The whole histogram only of the end: a row for each of its bins.
         if moment == task.run.moments[-1] or not quantity.startswith("weights_"):
@@ -184,10 +184,10 @@ def _losses(task: Task, moment: int) -> dict[str, float]:
     return {"w_estimate": float(median_filtered(curve, TrainConfig.curve_filter)[moment - 1])}
 
 
-def _kept(judge: Judge, path: Path, key: dict[str, Any], measure: Any) -> dict[str, float]:
-    """Return what was measured before on the same weights and pictures in the same way, or measure and keep it."""
-    held_out = open_store(store_path(judge.out, HELD_OUT, YARDSTICK)).content_sha256
-    key = {**key, "format": FORMAT, "held_out": held_out, "judged": judge.plan.judged, "noise": NOISE_SEED}
+def _kept(evaluator: Evaluator, path: Path, key: dict[str, Any], measure: Any) -> dict[str, float]:
+    """Return what was measured before on the same weights and images in the same way, or measure and keep it."""
+    held_out = open_store(store_path(evaluator.out, HELD_OUT, BASELINE_RESIZE)).content_sha256
+    key = {**key, "format": FORMAT, "held_out": held_out, "judged": evaluator.plan.judged, "noise": NOISE_SEED}
     try:
         kept = read_json_object(path, non_finite=True)
         if kept["key"] == key:

@@ -1,6 +1,6 @@
 """Watching the first iterations of a run at every critic step: losses, gradients and step sizes.
 
-What `train_wgan.py` does, from the same noise and data, with looks between its steps.
+What `train_wgan.py` does, from the same noise and data, with snapshots between its steps.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ NETS = ("critic", "generator")
 
 
 def watch_all(tasks: Sequence[Task], out: Path) -> tuple[list[Row], dict[str, list[float]]]:
-    """Watch the starts of runs; what was watched before is read.
+    """Watch the early steps of runs; what was watched before is read.
 
     Returns
     -------
     list of Row
-        For each start ``loss_sign_changes``, ``loss_travel`` and ``loss_noise`` of `unrest`; for each layer of
+        For each start ``loss_sign_changes``, ``loss_travel`` and ``loss_noise`` of `instability`; for each layer of
         either network ``gradient/NET/LAYER`` (the median magnitude of its gradients) and ``step/NET/LAYER`` (the
         mean size of a step of a weight, in learning rates), each the median over the iterations; and
         ``curve_from/OTHER``, the mean distance of its curve from another start's of the same seed, in units of that
@@ -49,10 +49,10 @@ def watch_all(tasks: Sequence[Task], out: Path) -> tuple[list[Row], dict[str, li
     """
     rows: list[Row] = []
     curves: dict[str, list[float]] = {}
-    for task in tqdm(tasks, desc="Watching starts", unit=" starts", dynamic_ncols=True, mininterval=redraw_seconds()):
+    for task in tqdm(tasks, desc="Early steps", unit=" runs", dynamic_ncols=True, mininterval=redraw_seconds()):
         kept = _kept(task, out / "measured" / f"start-{task.path.name}.json")
         curves[task.path.name] = kept["curve"]
-        found = {**unrest(np.array(kept["curve"])), **_medians(kept["looks"])}
+        found = {**instability(np.array(kept["curve"])), **_medians(kept["looks"])}
         rows += [Row(task.run.name, task.seed, task.run.moments[-1], name, value) for name, value in found.items()]
     return rows + list(_apart(tasks, curves)), curves
 
@@ -66,7 +66,7 @@ def _apart(tasks: Sequence[Task], curves: dict[str, list[float]]) -> Iterator[Ro
             yield Row(task.run.name, task.seed, task.run.moments[-1], f"curve_from/{other.run.name}", float(apart))
 
 
-def unrest(curve: np.ndarray) -> dict[str, float]:
+def instability(curve: np.ndarray) -> dict[str, float]:
     """Return three numbers for how unsteady a curve of -loss_d is.
 
     Parameters
@@ -78,7 +78,7 @@ def unrest(curve: np.ndarray) -> dict[str, float]:
     -------
     dict
         Of the curve under the median filter of the paper's figures: ``loss_sign_changes``, how often its slope
-        changes its sign per 100 steps, and ``loss_travel``, the way it goes up and down in all in units of its range (1
+        changes its sign per 100 steps, and ``loss_travel``, its total variation in units of its range (1
         for a curve that only rises or falls); and ``loss_noise``, the median distance of the curve from the
         filtered one, in units of the filtered one's median size.
     """
@@ -95,17 +95,17 @@ def unrest(curve: np.ndarray) -> dict[str, float]:
 
 
 def watch(config: TrainConfig, iterations: int) -> dict[str, Any]:
-    """Train from the beginning for so many generator iterations, and look at every step.
+    """Train from the beginning for so many generator iterations, and measure every step.
 
     Returns
     -------
     dict
         ``curve``: -loss_d at each critic step; ``looks``: for each iteration, from ``gradient/NET/LAYER`` and
-        ``step/NET/LAYER`` to what the last step of the iteration of either network shows.
+        ``step/NET/LAYER`` to what the last step of either network in that iteration gives.
     """
     wgan = WGAN(config, [cpu()])
     curve: list[float] = []
-    looks: list[dict[str, float]] = []
+    snapshots: list[dict[str, float]] = []
     start = {"epoch": 0, "position": 0}
     with BatchStream(open_given(config), config.batch_size, config.seed, not config.drop_last, start) as batches:
         for iteration in range(iterations):
@@ -114,11 +114,11 @@ def watch(config: TrainConfig, iterations: int) -> dict[str, Any]:
                 curve.append(-wgan.critic_step(next(batches)).read().loss_d)
             before = _clipped(wgan, config)
             curve.append(-wgan.critic_step(next(batches)).read().loss_d)
-            look = _look("critic", wgan.critic, before, config.lr_d)
+            snapshot = _snapshot("critic", wgan.critic, before, config.lr_d)
             before = _values(wgan.generator)
             wgan.generator_step().read()
-            looks.append({**look, **_look("generator", wgan.generator, before, config.lr_g)})
-    return {"curve": curve, "looks": looks}
+            snapshots.append({**snapshot, **_snapshot("generator", wgan.generator, before, config.lr_g)})
+    return {"curve": curve, "looks": snapshots}
 
 
 def _clipped(wgan: WGAN, config: TrainConfig) -> dict[str, np.ndarray]:
@@ -139,7 +139,7 @@ def _values(net: HybridBlock) -> dict[str, np.ndarray]:
     return {name: parameter.data().asnumpy() for name, parameter in _learned(net)}
 
 
-def _look(kind: str, net: HybridBlock, before: dict[str, np.ndarray], lr: float) -> dict[str, float]:
+def _snapshot(kind: str, net: HybridBlock, before: dict[str, np.ndarray], lr: float) -> dict[str, float]:
     found = {}
     for name, parameter in _learned(net):
         steps = np.abs(parameter.data().asnumpy() - before[name]) / lr
@@ -148,8 +148,8 @@ def _look(kind: str, net: HybridBlock, before: dict[str, np.ndarray], lr: float)
     return found
 
 
-def _medians(looks: list[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.median([look[name] for look in looks])) for name in looks[0]}
+def _medians(snapshots: list[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.median([snapshot[name] for snapshot in snapshots])) for name in snapshots[0]}
 
 
 def _kept(task: Task, path: Path) -> dict[str, Any]:
