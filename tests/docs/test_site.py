@@ -9,6 +9,8 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+
 import gluon_wgan
 from tests.docs.conftest import build_site
 from tests.docs.markdown import REPOSITORY
@@ -129,8 +131,21 @@ def test_broken_links_fail_the_build(tmp_path: Path) -> None:
         assert any(said in line for line in complaints), wrong
 
 
+@pytest.mark.parametrize("word", ["GPU", "Windows", "resume"])
+def test_search_finds_the_questions(word: str, site: Path, browse: Callable[..., str], tmp_path: Path) -> None:
+    start = tmp_path / "start.html"
+    start.write_text(f'<script>location.replace("{(site / "search.html").as_uri()}?q={word}")</script>')
+    shown = browse(start, "--allow-file-access-from-files", "--virtual-time-budget=8000", "--dump-dom")
+    found = re.findall(r'<a href="([\w/]+\.html)[^"]*" data-score', shown)
+    assert found[:1] == ["faq.html"]
+
+
 def test_pages_fit_a_phone_and_a_screen_light_and_dark(site: Path, browse: Callable[..., str], tmp_path: Path) -> None:
-    asked = [(name, width) for name in ("index", "resize", "configuration", "api/training") for width in (390, 1200)]
+    asked = [
+        (name, width)
+        for name in ("index", "faq", "architecture", "resize", "configuration", "api/training")
+        for width in (390, 1200)
+    ]
     frames = "".join(
         f'<iframe src="{(site / f"{name}.html").as_uri()}" style="width:{width}px;height:800px;border:0"></iframe>'
         for name, width in asked
