@@ -103,6 +103,9 @@ EXTRAS["test"] = [
     "import-linter",
     # Runs the tests on every core.
     "pytest-xdist",
+    "pytest-cov",
+    # Builds the wheel that the tests install; 70.1 is the first that needs no other package for it.
+    "setuptools>=70.1,<81",
     "psutil",
 ]
 
@@ -114,9 +117,22 @@ setup(
     name="gluon-wgan",
     version=VERSION,
     description="A reproduction toolkit for the Wasserstein GAN in Apache MXNet Gluon",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
     license="Apache-2.0",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Science/Research",
+        "License :: OSI Approved :: Apache Software License",
+        "Operating System :: POSIX :: Linux",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in range(9, 13)),
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
     packages=find_packages(include=["gluon_wgan", "gluon_wgan.*"]),
     package_data={
+        "gluon_wgan": ["py.typed"],
         "gluon_wgan.reports": ["*.html", "*.css", "*.js"],
     },
     entry_points={"console_scripts": ["gluon-wgan = gluon_wgan.cli.main:main"]},

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import skip_unless_ci
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -18,9 +19,7 @@ def browse(tmp_path: Path) -> Callable[..., str]:
     """Return a function that opens a page in headless Chromium and returns what the flags make it print."""
     browser = next((found for found in map(shutil.which, BROWSERS) if found), None)
     if browser is None:
-        if os.environ.get("CI"):
-            pytest.fail("no Chromium: install the package chromium")
-        pytest.skip("no Chromium: install the package chromium")
+        skip_unless_ci("no Chromium: install the package chromium")
     quiet = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     still = "--disable-component-update --disable-sync --hide-scrollbars"
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,29 @@ settings.register_profile("any_speed", deadline=None, suppress_health_check=[Hea
 settings.load_profile("any_speed")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+# The fixture that a test needs says what it needs.
+MARKED_BY_FIXTURE = {"require_torch": "torch", "browse": "browser"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need PyTorch or a browser."""
+    for item in items:
+        for fixture in MARKED_BY_FIXTURE.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(MARKED_BY_FIXTURE[fixture])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was left out and why, above the last line, which is pytest's own."""
+    left_out: dict[str, list[str]] = defaultdict(list)
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        left_out[reason.removeprefix("Skipped: ")].append(report.nodeid.split("[")[0])
+    for reason, tests in sorted(left_out.items()):
+        terminalreporter.write_line(f"Left out because {reason}: {len(tests)} tests")
+        for test in dict.fromkeys(tests):
+            terminalreporter.write_line(f"    {test}")
 
 
 def skip_unless_ci(reason: str) -> NoReturn:
@@ -47,21 +71,23 @@ def shared_data() -> Callable[[str], Path]:
     return find
 
 
-def load_torch() -> ModuleType:
-    """Import torch, the independent reference, or skip; in CI it fails wherever the test extra names torch."""
-    try:
-        import torch
-    except ImportError:
-        if sys.version_info < (3, 10):
-            pytest.skip("the pinned torch has no wheel for Python 3.9, so the test extra leaves it out")
-        skip_unless_ci("torch is missing: install the test extra")
-    return torch
-
-
-@pytest.fixture
+@pytest.fixture(scope="session")
 def require_torch() -> Callable[[], ModuleType]:
-    """Return :func:`load_torch`."""
-    return load_torch
+    """Return a function that imports torch, the independent reference, or skips the test.
+
+    In CI it fails wherever the test extra names torch.
+    """
+
+    def load() -> ModuleType:
+        try:
+            import torch
+        except ImportError:
+            if sys.version_info < (3, 10):
+                pytest.skip("the pinned torch has no wheel for Python 3.9, so the test extra leaves it out")
+            skip_unless_ci("torch is missing: install the test extra")
+        return torch
+
+    return load
 
 
 @pytest.fixture

@@ -222,7 +222,10 @@ BAD = [
     (["{run}", "--out", "{new}", "--gpus", "a"], "is no list of GPUs"),
     (["-c", "{run}/config.json", "-w", "{run}/none.pth", "-o", "{new}"], "There is no file"),
     (["-c", "{run}/metrics.csv", "-w", "{run}/metrics.csv", "-o", "{new}"], "Cannot read"),
-    (["-c", "{checkpoint}/generator.json", "-w", "{run}/metrics.csv", "-o", "{new}"], "is not a file of tensors alone"),
+    (
+        ["-c", "{checkpoint}/generator.json", "-w", "{run}/metrics.csv", "-o", "{new}"],
+        "is not a whole PyTorch file of tensors",
+    ),
     (["-c", "{checkpoint}/generator.json", "-w", "{checkpoint}/critic.params", "-o", "{new}"], "Cannot load"),
 ]
 

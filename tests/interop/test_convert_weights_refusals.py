@@ -6,7 +6,6 @@ import io
 import json
 import pickle
 import resource
-import runpy
 import subprocess
 import sys
 from collections import OrderedDict
@@ -19,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mxnet import cpu
 
+from gluon_wgan.cli.convert import main
 from gluon_wgan.errors import UserError
 from gluon_wgan.interop.authors_names import CRITIC
 from gluon_wgan.interop.network_weights import config_of
@@ -356,11 +356,10 @@ def test_without_torch_or_with_an_unsafe_one_files_are_read_and_none_written(
 @pytest.fixture
 def tool(monkeypatch, capsys):
     """Return a function that calls the tool and returns its status, output and errors."""
-    script = runpy.run_path(str(REPOSITORY / "tools/convert_weights.py"))
 
     def call(*words: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["convert_weights.py", *map(str, words)])
-        status = script["main"]()
+        status = main()
         captured = capsys.readouterr()
         return status, captured.out, captured.err
 

@@ -29,8 +29,8 @@ def run(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def authors(run, tmp_path_factory) -> Path:
-    pytest.importorskip("torch", reason="torch is missing")
+def authors(run, tmp_path_factory, require_torch) -> Path:
+    require_torch()
     folder = tmp_path_factory.mktemp("authors") / "pth"
     convert(run, folder)
     return folder
@@ -80,9 +80,9 @@ def test_the_authors_files_give_their_tensors(run, authors, role, option, letter
         ("missing.pth", {}, "no .*missing.pth: --net-g takes a run directory"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_a_remedy(run, given, others, said):
+def test_what_does_not_fit_is_refused_with_a_remedy(run, given, others, said, require_torch):
     if given == "run/config.json":
-        pytest.importorskip("torch", reason="torch is missing")
+        require_torch()
     with pytest.raises(UserError, match=said):
         WGAN(TrainConfig(**{**OPTIONS, **others, "net_g": str(run.parent / given)}), [cpu()])
 

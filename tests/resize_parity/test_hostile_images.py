@@ -42,6 +42,7 @@ def test_a_process_may_crash_hang_or_refuse_and_answers_again() -> None:
     with pytest.raises(TypeError):
         adding.call(1, "2")
     assert adding.call(1, 2) == 3
+    assert adding._process is not None
     os.kill(adding._process.pid, signal.SIGKILL)
     with pytest.raises(Died, match="SIGKILL"):
         adding.call(1, 2)
@@ -72,7 +73,9 @@ def test_the_decoders_in_the_other_process_are_the_libraries(tmp_path: Path) -> 
     Image.fromarray(pixels).save(tmp_path / "a.png")
     encoded = (tmp_path / "a.png").read_bytes()
     for name in decoders.DECODERS:
-        np.testing.assert_array_equal(decoders.decode_with(name, encoded), pixels)
+        decoded = decoders.decode_with(name, encoded)
+        assert decoded is not None
+        np.testing.assert_array_equal(decoded, pixels)
 
 
 @pytest.mark.parametrize("name", ["parity.csv", "parity.json", "parity.html", "figures/ratios.md", "thesis.txt"])

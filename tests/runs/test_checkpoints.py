@@ -60,12 +60,16 @@ def test_a_manifest_that_says_nothing_makes_no_whole_checkpoint(content: bytes, 
         check_checkpoint(path)
 
 
+NO_DATA: tuple[object, ...] = (None, 1, [], {"epoch": "0"}, {"epoch": -1})
+NO_SCORES: tuple[object, ...] = (None, 1, [1], [[1, 2, 3]], [["a", 1, 2, 3]])
+
+
 @pytest.mark.parametrize(
     "changed",
     [
         *({name: value} for name in ("gen_iter", "critic_steps", "images") for value in (True, -1, 1.5, "1", 2**60)),
-        *({"data": value} for value in (None, 1, [], {"epoch": "0"}, {"epoch": -1})),
-        *({"scores": value} for value in (None, 1, [1], [[1, 2, 3]], [["a", 1, 2, 3]])),
+        *({"data": value} for value in NO_DATA),
+        *({"scores": value} for value in NO_SCORES),
         {"seconds": "1"},
         {"store_sha256": 1},
         {"gen_iter": None},

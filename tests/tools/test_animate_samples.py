@@ -18,8 +18,17 @@ def run(tmp_path_factory) -> Path:
     """Return a run with two checkpoints."""
     place = tmp_path_factory.mktemp("animated")
     config = TrainConfig(
-        **{"image_size": 16, "ngf": 4, "ndf": 4, "batch_size": 8, "num_faces": 16, "n_critic": 1, "lr_g": 0.01},
-        **{"warmup_iters": 0, "boost_every": 0, "gen_iters": 2, "checkpoint_every": 1},
+        image_size=16,
+        ngf=4,
+        ndf=4,
+        batch_size=8,
+        num_faces=16,
+        n_critic=1,
+        lr_g=0.01,
+        warmup_iters=0,
+        boost_every=0,
+        gen_iters=2,
+        checkpoint_every=1,
         cache_dir=str(place / "cache"),
         out=str(place / "run"),
     )

@@ -29,7 +29,7 @@ from gluon_wgan.training import loop, trainer
 from gluon_wgan.training.run_training import open_run, train_in
 from gluon_wgan.training.signals import Interrupted
 from gluon_wgan.training.wgan import WGAN
-from tests.conftest import REPOSITORY, load_torch
+from tests.conftest import REPOSITORY
 
 # The tolerance of docs/fidelity.md for double precision, every tensor after every step.
 DOUBLE = 1e-10
@@ -55,8 +55,8 @@ TOOL = REPOSITORY / "tools" / "train_reference.py"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def torch():
-    return load_torch()
+def torch(require_torch):
+    return require_torch()
 
 
 @pytest.fixture(scope="module")
