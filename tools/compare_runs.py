@@ -1,4 +1,4 @@
-"""Compare runs in a table and on a page; ``--help`` says more.
+"""Compare runs in a table and on a page; ``--help`` lists the options.
 
 python tools/compare_runs.py runs/0001 runs/0002
 """

@@ -1,4 +1,4 @@
-"""Write the page of a run, report.html; ``--help`` says more.
+"""Write the page of a run, report.html; ``--help`` lists the options.
 
 python tools/run_report.py runs/0001
 """

@@ -1,4 +1,4 @@
-"""``tools/rebuild_portraits.py``: from a clone of the public repository to the folder of JPEGs."""
+"""Command-line interface of ``tools/rebuild_portraits.py``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The portraits as a folder of JPEGs: written whole or to be continued, and compared with the list."""
+"""Write the portraits as a folder of JPEGs, resumably, and compare such a folder with the list."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_folder(source: PortraitsSource, folder: Path, *, progress: bool) -> No
     Raises
     ------
     UserError
-        If something is there, something else lies in ``FOLDER.partial``, the disk is full, or a image is not as
+        If something is there, something else lies in ``FOLDER.partial``, the disk is full, or an image is not as
         listed.
     """
     final = Path(os.path.abspath(folder))

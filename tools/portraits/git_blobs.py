@@ -1,4 +1,4 @@
-"""Contents of blobs in a git repository, by id, whatever its working tree holds, and never over the network."""
+"""Read blobs of a git repository by id, without its working tree and without the network."""
 
 from __future__ import annotations
 

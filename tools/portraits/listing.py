@@ -1,4 +1,4 @@
-"""Which images of the public repository the portraits are, and the checksums of each."""
+"""The list of the portraits: file names, git ids and checksums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a image of the public repository to the JPEG of the data set, byte for byte, or to the reason why not."""
+"""Rebuild one portrait, byte for byte, from an image of the public repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The painted portraits, made from a clone of the public repository that holds their originals."""
+"""The portraits as a data source, read from a clone of the public repository."""
 
 from __future__ import annotations
 

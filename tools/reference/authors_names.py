@@ -1,4 +1,4 @@
-"""The names that the authors' classes give a network's tensors.
+"""Names of tensors in the authors' classes.
 
 Source: ``models/dcgan.py`` and ``models/mlp.py`` of github.com/martinarjovsky/WassersteinGAN. Told here by walking
 through the layers of a network, so that nothing is shared with :mod:`gluon_wgan.interop.authors_names`.

@@ -1,4 +1,4 @@
-"""The choices that decide the mathematics of a WGAN."""
+"""Options of the reference WGAN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tools/reproduce.py``: from a plan to the report."""
+"""Command-line interface of ``tools/reproduce.py``."""
 
 from __future__ import annotations
 

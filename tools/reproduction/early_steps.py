@@ -1,4 +1,4 @@
-"""Watching the first iterations of a run at every critic step: losses, gradients and step sizes.
+"""Losses, gradients and step sizes of the first iterations of a run, at every critic step.
 
 What `train_wgan.py` does, from the same noise and data, with snapshots between its steps.
 """

@@ -1,4 +1,4 @@
-"""What runs of several seeds say: means, differences between runs of equal seeds, and their 95 % intervals."""
+"""Means over seeds, differences between runs of equal seed, and their 95 % intervals."""
 
 from __future__ import annotations
 

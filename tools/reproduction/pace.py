@@ -1,4 +1,4 @@
-"""How long a critic step and a generator step take, side by side, so that runs can be compared at equal time."""
+"""Time of a critic step and of a generator step, so that runs can be compared at equal time."""
 
 from __future__ import annotations
 

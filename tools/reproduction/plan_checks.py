@@ -1,4 +1,4 @@
-"""What the numbers in a plan are refused for, each in one sentence."""
+"""Checks of the numbers in a plan."""
 
 from __future__ import annotations
 

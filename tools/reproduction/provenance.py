@@ -1,4 +1,4 @@
-"""Where the numbers come from: images, options, versions and weights, by their hashes."""
+"""Provenance of the numbers: hashes of images, options and weights, and versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training the runs of a plan: what is missing is begun, what was interrupted goes on, what is done stays."""
+"""Train the runs of a plan: start what is missing, resume what was interrupted, keep what is done."""
 
 from __future__ import annotations
 

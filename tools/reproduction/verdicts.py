@@ -1,4 +1,4 @@
-"""What a row of the report concludes: the words of docs/preregistration.md, from tests corrected together."""
+"""Verdicts of docs/preregistration.md, from tests with a joint correction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a clipped critic's weights lie: how many at the bound, and how they are spread between."""
+"""Distribution of a clipped critic's weights: the share at the bound, and a histogram."""
 
 from __future__ import annotations
 

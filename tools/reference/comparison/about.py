@@ -1,4 +1,4 @@
-"""What a report says of the machine that made it."""
+"""Versions, threads and command, for the comparison's report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one side computed in a step, and how far two sides are apart."""
+"""Snapshots of a step, and the difference between two of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which steps to take, on which images."""
+"""The steps of a comparison, with their images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two sides of the comparison behind one interface: a step in, a snapshot of all it computed out."""
+"""The two sides of the comparison behind one interface: a step returns a snapshot."""
 
 from __future__ import annotations
 

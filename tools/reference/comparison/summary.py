@@ -1,4 +1,4 @@
-"""From differences tensor by tensor to what a table and a figure show."""
+"""Summaries of the differences, for the table and the chart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which parameters have a gradient that is zero in exact arithmetic, so that only rounding is left of it."""
+"""Parameters whose gradient is zero in exact arithmetic, so that only rounding is left of it."""
 
 from __future__ import annotations
 

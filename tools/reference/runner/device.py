@@ -1,4 +1,4 @@
-"""Where the reference computes, and with which arithmetic."""
+"""Device and arithmetic of the reference runner."""
 
 from __future__ import annotations
 

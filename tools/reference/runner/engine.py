@@ -1,4 +1,4 @@
-"""The reference as what the package's training loop drives."""
+"""The reference as an engine of the package's training loop."""
 
 from __future__ import annotations
 

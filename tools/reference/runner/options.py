@@ -1,4 +1,4 @@
-"""From the package's options to the reference's, and which of them the reference does not have."""
+"""Conversion of the package's options to the reference's, and refusal of those that it does not have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The claims, and what the measurements say of each: a verdict is a rule applied to an interval, no opinion."""
+"""The summary of claims: each verdict is a rule applied to an interval."""
 
 from __future__ import annotations
 

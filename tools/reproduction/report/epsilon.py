@@ -1,4 +1,4 @@
-"""Where epsilon stands: the first critic steps, and how large the steps of the weights are."""
+"""Section on epsilon: the first critic steps, and the size of weight updates."""
 
 from __future__ import annotations
 

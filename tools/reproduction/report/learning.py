@@ -1,4 +1,4 @@
-"""Whether anything is learnt, and whether the curve of the critic tracks it, as the paper says."""
+"""Section on learning: sample quality, and whether the critic's curve tracks it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sections of the report are made of."""
+"""Input of the report's sections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DCGAN, WGAN and WGAN-GP: after as many critic steps, and after as much time."""
+"""Section on DCGAN, WGAN and WGAN-GP, at equal critic steps and at equal time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report's page: prose that a person wrote, with blocks that only `tools/reproduce.py` writes."""
+"""Filling of the report's page: hand-written prose, and blocks that only `tools/reproduce.py` writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was run, on what, for how long."""
+"""Section on the protocol: runs, data and time."""
 
 from __future__ import annotations
 

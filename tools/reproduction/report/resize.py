@@ -1,4 +1,4 @@
-"""What the images were resized with: what it does to the data, and to the samples learnt from them."""
+"""Section on resizing: the data, and the samples of networks trained on it."""
 
 from __future__ import annotations
 

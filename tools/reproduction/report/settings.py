@@ -1,4 +1,4 @@
-"""Schedule, clip, batch norm and initialisation: one change at a time."""
+"""Section on schedule, clip, batch norm and initialisation, one change at a time."""
 
 from __future__ import annotations
 

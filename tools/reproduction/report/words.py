@@ -1,4 +1,4 @@
-"""Small pieces of Markdown."""
+"""Markdown helpers."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def image(name: str, folder: str, caption: str) -> str:
-    """Return a image with what it shows."""
+    """Return an image with what it shows."""
     return f"![{caption}]({folder}/{name})\n\n*{caption}*"

@@ -39,7 +39,7 @@ def write_report(
     Raises
     ------
     UserError
-        When the template has no place for a block, or a image is too large for a page.
+        When the template has no place for a block, or an image is too large for a page.
     """
     folder = page.with_suffix("")
     runs = write_results(folder, tasks, measured, about)
