@@ -133,6 +133,8 @@ setup(
     packages=find_packages(include=["gluon_wgan", "gluon_wgan.*"]),
     package_data={
         "gluon_wgan": ["py.typed"],
+        # Two small generators, with their model cards and samples.
+        "gluon_wgan.models": ["pretrained/*/*"],
         "gluon_wgan.reports": ["*.html", "*.css", "*.js"],
     },
     entry_points={"console_scripts": ["gluon-wgan = gluon_wgan.cli.main:main"]},

@@ -31,7 +31,7 @@ from tqdm import tqdm  # noqa: E402
 from gluon_wgan.compat import usable_cores  # noqa: E402
 from gluon_wgan.config.train_config import TrainConfig  # noqa: E402
 from gluon_wgan.models import build_critic  # noqa: E402
-from gluon_wgan.models.initializers import initialise  # noqa: E402
+from gluon_wgan.models.initializers import WeightInitializer  # noqa: E402
 from gluon_wgan.training.optimizers import build_optimizer, optimizer_arrays, step  # noqa: E402
 
 LR, STEPS_A_ROUND, WARM_UP_ROUNDS = 1e-12, 5, 3
@@ -75,7 +75,7 @@ def ours(config: TrainConfig) -> tuple[Callable[[], object], Callable[[], float]
     """Return an update of the critic by a Gluon trainer, and the MiB of its state."""
     net = build_critic(config)
     rng = np.random.default_rng(0)
-    initialise(net, rng, [mx.cpu()])
+    net.initialize(WeightInitializer(rng), ctx=[mx.cpu()])
     learnt = [parameter for parameter in net.collect_params().values() if parameter.grad_req != "null"]
     for parameter in learnt:
         parameter.grad()[:] = nd.array(rng.normal(0, GRADIENT_SIZE, parameter.shape))
@@ -96,7 +96,7 @@ def ours(config: TrainConfig) -> tuple[Callable[[], object], Callable[[], float]
 def theirs(optimizer: Any, foreach: bool) -> tuple[Callable[[], object], Callable[[], float]]:
     """Return the same update by PyTorch."""
     net = build_critic(TrainConfig())
-    initialise(net, np.random.default_rng(0), [mx.cpu()])
+    net.initialize(WeightInitializer(np.random.default_rng(0)), ctx=[mx.cpu()])
     parameters = []
     for parameter in net.collect_params().values():
         if parameter.grad_req != "null":

@@ -14,27 +14,63 @@ from gluon_wgan import compat
 if TYPE_CHECKING:
     from gluon_wgan.api import train
     from gluon_wgan.config.train_config import TrainConfig
+    from gluon_wgan.data.pixel_store import PixelStore
     from gluon_wgan.data.resize import resize
-    from gluon_wgan.training.checkpoint import load_generator
+    from gluon_wgan.errors import UserError
+    from gluon_wgan.generators.load import load_generator
+    from gluon_wgan.generators.sampler import generate
+    from gluon_wgan.models.dcgan import DCGANCritic, DCGANGenerator
+    from gluon_wgan.models.initializers import WeightInitializer
+    from gluon_wgan.models.lite import LiteCritic, LiteGenerator
+    from gluon_wgan.models.mlp import MLPCritic, MLPGenerator
+    from gluon_wgan.models.zoo import get_model
 
 __version__ = "0.1.0"
-__all__ = ["TrainConfig", "load_generator", "resize", "train"]
 
-_HOMES = {
-    "TrainConfig": "gluon_wgan.config.train_config",
-    "load_generator": "gluon_wgan.training.checkpoint",
-    "resize": "gluon_wgan.data.resize",
-    "train": "gluon_wgan.api",
+# Where each public name is defined; docs/api/index.md documents them.
+_MODULES = {
+    "DCGANCritic": "models.dcgan",
+    "DCGANGenerator": "models.dcgan",
+    "LiteCritic": "models.lite",
+    "LiteGenerator": "models.lite",
+    "MLPCritic": "models.mlp",
+    "MLPGenerator": "models.mlp",
+    "PixelStore": "data.pixel_store",
+    "TrainConfig": "config.train_config",
+    "UserError": "errors",
+    "WeightInitializer": "models.initializers",
+    "generate": "generators.sampler",
+    "get_model": "models.zoo",
+    "load_generator": "generators.load",
+    "resize": "data.resize",
+    "train": "api",
 }
-_NEED_MXNET = ("load_generator", "train")
+__all__ = [
+    "DCGANCritic",
+    "DCGANGenerator",
+    "LiteCritic",
+    "LiteGenerator",
+    "MLPCritic",
+    "MLPGenerator",
+    "PixelStore",
+    "TrainConfig",
+    "UserError",
+    "WeightInitializer",
+    "generate",
+    "get_model",
+    "load_generator",
+    "resize",
+    "train",
+]
+_WITHOUT_MXNET = ("TrainConfig", "UserError", "resize")
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _NEED_MXNET:
+    if name not in _WITHOUT_MXNET:
         compat.check_mxnet_loads()
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -20,7 +20,7 @@ from gluon_wgan.runs.log import log_to_terminal
 if TYPE_CHECKING:
     from mxnet import Context
 
-    from gluon_wgan.generators.load import Trained
+    from gluon_wgan.generators.load import LoadedGenerator
     from gluon_wgan.metrics.all_metrics import Figure
     from gluon_wgan.metrics.arrays import StoredImages
     from gluon_wgan.metrics.face_rate import FaceFinder
@@ -212,16 +212,18 @@ def figures(
         yield from all_metrics.face_rate(real, fake, finder, progress)
 
 
-def _opened(source: Path) -> Optional[Trained]:
+def _opened(source: Path) -> Optional[LoadedGenerator]:
     """Return the generator in a run directory, checkpoint or converted folder, or None for images."""
-    from gluon_wgan.generators.load import open_trained
+    from gluon_wgan.generators.load import open_generator
     from gluon_wgan.runs.checkpoints import DESCRIPTION
 
     holds_generator = any((source / name).exists() for name in ("checkpoints", "config.json", DESCRIPTION))
-    return open_trained(source) if holds_generator else None
+    return open_generator(source) if holds_generator else None
 
 
-def _stores(arguments: argparse.Namespace, trained: Optional[Trained]) -> tuple[Optional[StoredImages], StoredImages]:
+def _stores(
+    arguments: argparse.Namespace, trained: Optional[LoadedGenerator]
+) -> tuple[Optional[StoredImages], StoredImages]:
     """Return the images that are to be judged, unless a generator draws them, and the real ones."""
     from gluon_wgan.generators.image_folder import training_images
     from gluon_wgan.metrics import given_images
@@ -240,20 +242,20 @@ def _stores(arguments: argparse.Namespace, trained: Optional[Trained]) -> tuple[
 
 
 def _judged(
-    arguments: argparse.Namespace, judged: Union[Trained, StoredImages, None], context: Context
+    arguments: argparse.Namespace, judged: Union[LoadedGenerator, StoredImages, None], context: Context
 ) -> tuple[ChosenImages, dict[str, Any]]:
     """Return the images to be judged, and what they are."""
-    from gluon_wgan.generators.load import Trained
-    from gluon_wgan.generators.sampler import Artist
+    from gluon_wgan.generators.load import LoadedGenerator
+    from gluon_wgan.generators.sampler import Sampler
     from gluon_wgan.metrics import image_sets
 
     when = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     assert judged is not None
-    if not isinstance(judged, Trained):
+    if not isinstance(judged, LoadedGenerator):
         chosen = image_sets.some_of(judged, arguments.num, arguments.seed, "other")
         return chosen, {"time": when, "store": image_sets.description(judged), "protocol": {}}
     trained = judged
-    artist = Artist(trained, arguments.bn, context)
+    artist = Sampler(trained.generator, arguments.bn, context)
     config = trained.config
     drawn = image_sets.draw(
         artist,

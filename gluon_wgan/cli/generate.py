@@ -18,19 +18,19 @@ from gluon_wgan.runs.log import log_to_terminal
 from gluon_wgan.utils.new_folder import new_folder, refuse_taken
 
 if TYPE_CHECKING:
-    from gluon_wgan.generators.image_folder import Studio
-    from gluon_wgan.generators.load import Trained
+    from gluon_wgan.generators.image_folder import ImageFolder
+    from gluon_wgan.generators.load import LoadedGenerator
 
-GRID, STATIONS, STEPS = "8x8", 6, 10
+GRID, KEYFRAMES, STEPS = "8x8", 6, 10
 # Samples whose neighbours are sought: when --num does not say, and the first of them at most.
 SAMPLES, MOST_SAMPLES = 64, 1024
 EXAMPLES = """examples:
-  python tools/generate.py runs/0001 --out PICTURES                       a grid of 8x8 images
-  python tools/generate.py runs/0001 --out PICTURES --num 1000 --seed 1   1,000 PNG files
-  python tools/generate.py runs/0001 --out PICTURES --interpolate         a walk between images, as GIF and film
-  python tools/generate.py runs/0001 --out PICTURES --neighbours 6        has it learnt training images by heart?
-  python tools/generate.py -c generator_config.json -w netG_epoch_24.pth -o PICTURES -n 64
-                                                 the authors' generate.py: writes PICTURES/generated.png
+  python tools/generate.py runs/0001 --out IMAGES                       a grid of 8x8 images
+  python tools/generate.py runs/0001 --out IMAGES --num 1000 --seed 1   1,000 PNG files
+  python tools/generate.py runs/0001 --out IMAGES --interpolate         a walk between images, as GIF and video
+  python tools/generate.py runs/0001 --out IMAGES --neighbours 6        has it memorized training images?
+  python tools/generate.py -c generator_config.json -w netG_epoch_24.pth -o IMAGES -n 64
+                                                 the authors' generate.py: writes IMAGES/generated.png
 
 exit status: 0 done; 2 bad input or a full disk; 130 Ctrl-C
 """
@@ -63,23 +63,23 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = SentenceParser(
         prog=program("generate"),
-        description="Draw pictures with a trained generator.",
+        description="Draw images with a trained generator.",
         epilog=EXAMPLES,
     )
     add = parser.add_argument
     add("source", nargs="?", type=Path, metavar="SOURCE", help="a run directory (its newest checkpoint) or checkpoint")
-    add("-o", "--out", "--output_dir", type=Path, metavar="FOLDER", help="where to put the pictures: a new folder")
+    add("-o", "--out", "--output_dir", type=Path, metavar="FOLDER", help="where to put the images: a new folder")
     what = parser.add_argument_group("what to draw (default: --grid)")
     add = what.add_argument
     add("-n", "--num", "--nimages", type=int, metavar="N", help="single PNG files, this many")
-    add("--grid", nargs="?", const=GRID, metavar="ROWSxCOLS", help=f"one picture of many images (default: {GRID})")
+    add("--grid", nargs="?", const=GRID, metavar="ROWSxCOLS", help=f"many images in one file (default: {GRID})")
     add(
         "--interpolate",
         nargs="?",
         type=int,
-        const=STATIONS,
+        const=KEYFRAMES,
         metavar="N",
-        help=f"a walk through N images and back, as a strip, a GIF and a film (default: {STATIONS})",
+        help=f"a walk through N images and back, as a strip, a GIF and a video (default: {KEYFRAMES})",
     )
     add("--steps", type=int, metavar="N", help=f"steps of the walk from one image to the next (default: {STEPS})")
     add(
@@ -105,7 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse what cannot be meant, before anything is loaded."""
     if arguments.out is None:
-        raise UserError("Nothing says where to put the pictures: give --out FOLDER.")
+        raise UserError("Nothing says where to put the images: give --out FOLDER.")
     pair = (arguments.config, arguments.weights)
     if (arguments.source is None) == (pair == (None, None)) or (arguments.source is None and None in pair):
         raise UserError("Name what to draw with: a run directory or a checkpoint, or --config and --weights.")
@@ -125,33 +125,33 @@ def _check(arguments: argparse.Namespace) -> None:
 def _draw(arguments: argparse.Namespace) -> None:
     # Imported here because NumPy and MXNet read their settings when they are loaded.
     from gluon_wgan.generators.image_folder import RECORD, training_images
-    from gluon_wgan.generators.load import open_trained
+    from gluon_wgan.generators.load import open_generator
     from gluon_wgan.generators.nearest_neighbours import refuse_too_many
 
     nothing = all(value is None for value in (arguments.num, arguments.interpolate, arguments.neighbours))
     grid = _sides(arguments.grid or GRID) if arguments.grid or nothing else None
     refuse_taken(arguments.out)
-    trained = open_trained(arguments.source)
+    trained = open_generator(arguments.source)
     store = training_images(trained, arguments.data) if arguments.neighbours is not None else None
     if store is not None:
         refuse_too_many(arguments.neighbours, len(store))
     said = ""
     with new_folder(arguments.out) as folder:
-        studio = _studio(arguments, trained, folder)
+        images = _image_folder(arguments, trained, folder)
         if arguments.num is not None and store is None:
-            studio.singles(arguments.num)
+            images.write_images(arguments.num)
         if grid is not None:
-            studio.grid(grid[0] * grid[1], grid[1])
+            images.write_grid(grid[0] * grid[1], grid[1])
         if arguments.interpolate is not None:
-            studio.interpolation(arguments.interpolate, STEPS if arguments.steps is None else arguments.steps)
+            images.write_interpolation(arguments.interpolate, STEPS if arguments.steps is None else arguments.steps)
         if store is not None:
             samples = SAMPLES if arguments.num is None else arguments.num
-            studio.singles(samples)
-            said = studio.neighbours(arguments.neighbours, min(samples, MOST_SAMPLES), store)
-        studio.sign(RECORD)
-        described = _described(studio)
-    if "interpolation" in studio.record and len(studio.record["interpolation"]["files"]) < 3:
-        print("OpenCV cannot write an MP4 film here: the GIF holds the same frames.")
+            images.write_images(samples)
+            said = images.write_neighbours(arguments.neighbours, min(samples, MOST_SAMPLES), store)
+        images.write_record(RECORD)
+        described = _described(images)
+    if "interpolation" in images.record and len(images.record["interpolation"]["files"]) < 3:
+        print("OpenCV cannot write an MP4 video here: the GIF holds the same frames.")
     print(f"{arguments.out}: {described}.")
     if said:
         print(said)
@@ -163,7 +163,7 @@ def _as_the_authors(arguments: argparse.Namespace) -> None:
 
     count = 1 if arguments.num is None else arguments.num
     if count > MOST_SAMPLES:
-        raise UserError(f"--nimages {count} is too many for one picture: give at most {MOST_SAMPLES}, or SOURCE.")
+        raise UserError(f"--nimages {count} is too many for one file: give at most {MOST_SAMPLES}, or SOURCE.")
     trained = open_pair(arguments.config, arguments.weights)
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
@@ -171,20 +171,20 @@ def _as_the_authors(arguments: argparse.Namespace) -> None:
     while (out / f"{name}.png").exists() or (out / f"{name}.json").exists():
         number += 1
         name = f"generated_{number}"
-    studio = _studio(arguments, trained, out)
+    images = _image_folder(arguments, trained, out)
     columns = min(8, count)
-    studio.grid(count, columns, f"{name}.png")
-    studio.sign(f"{name}.json")
-    print(f"{out / name}.png: {_described(studio)}.")
+    images.write_grid(count, columns, f"{name}.png")
+    images.write_record(f"{name}.json")
+    print(f"{out / name}.png: {_described(images)}.")
 
 
-def _studio(arguments: argparse.Namespace, trained: Trained, folder: Path) -> Studio:
-    from gluon_wgan.generators.image_folder import Studio
-    from gluon_wgan.generators.sampler import Artist
+def _image_folder(arguments: argparse.Namespace, trained: LoadedGenerator, folder: Path) -> ImageFolder:
+    from gluon_wgan.generators.image_folder import ImageFolder
+    from gluon_wgan.generators.sampler import Sampler
 
     gpus = parse_gpus("0" if arguments.cuda and not arguments.gpus else arguments.gpus)
-    artist = Artist(trained, arguments.bn or trained.config.sample_bn, choose_contexts(gpus, False)[0])
-    return Studio(trained, artist, arguments.seed, arguments.truncate, folder)
+    sampler = Sampler(trained.generator, arguments.bn or trained.config.sample_bn, choose_contexts(gpus, False)[0])
+    return ImageFolder(trained, sampler, arguments.seed, arguments.truncate, folder)
 
 
 def _sides(text: str) -> tuple[int, int]:
@@ -194,12 +194,12 @@ def _sides(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _described(studio: Studio) -> str:
+def _described(images: ImageFolder) -> str:
     statistics = {
         "batch": "batch norm with each group's own statistics",
         "running": "batch norm with running statistics",
         "none": "no batch norm",
-    }[studio.artist.batch_norm]
-    kinds = ", ".join(name for name in ("images", "grid", "interpolation", "neighbours") if name in studio.record)
-    truncated = "" if studio.truncate is None else f", truncated at {studio.truncate:g}"
-    return f"{kinds}; seed {studio.seed}{truncated}; {statistics}; weights {studio.trained.sha256[:12]}"
+    }[images.sampler.batch_norm]
+    kinds = ", ".join(name for name in ("images", "grid", "interpolation", "neighbours") if name in images.record)
+    truncated = "" if images.truncate is None else f", truncated at {images.truncate:g}"
+    return f"{kinds}; seed {images.seed}{truncated}; {statistics}; weights {images.trained.sha256[:12]}"

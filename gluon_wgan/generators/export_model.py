@@ -13,7 +13,7 @@ from mxnet import autograd, cpu, nd
 from gluon_wgan.data.pixels import to_bytes
 from gluon_wgan.errors import UserError
 from gluon_wgan.generators.latents import draw_groups
-from gluon_wgan.generators.load import Trained, open_trained
+from gluon_wgan.generators.load import LoadedGenerator, open_generator
 from gluon_wgan.generators.model_card import CARD, model_card
 from gluon_wgan.interop import gluon_checkpoints, onnx_export, symbol_graph, torch_files
 from gluon_wgan.interop.authors_names import GENERATOR
@@ -33,7 +33,10 @@ LARGEST_DIFFERENCE = 1e-5
 """Of images in [-1, 1], between an exported generator and the checkpoint: sums in another order."""
 
 _USE = {
-    "gluon": """import mxnet as mx
+    "gluon": """import numpy
+
+numpy.bool = bool  # MXNet 1.9.1 reads it while it is imported, and NumPy 1.24 removed it
+import mxnet as mx
 
 generator = mx.gluon.SymbolBlock.imports("generator-symbol.json", ["latents"], "generator-0000.params")
 images = generator({latents})  # (16, {nc}, {size}, {size})""",
@@ -95,7 +98,7 @@ def export(source: Path, kind: str, out: Path) -> Export:
         installed, or ``out`` exists or cannot be written.
     """
     refuse_taken(out)
-    trained = open_trained(source)
+    trained = open_generator(source)
     config = trained.config
     latents = next(draw_groups(0, config.nz, config.latent))
     with autograd.predict_mode():
@@ -115,7 +118,7 @@ def export(source: Path, kind: str, out: Path) -> Export:
 
 
 def _write(
-    kind: str, folder: Path, trained: Trained, source: Path, latents: np.ndarray, wanted: np.ndarray
+    kind: str, folder: Path, trained: LoadedGenerator, source: Path, latents: np.ndarray, wanted: np.ndarray
 ) -> tuple[list[Path], Optional[float]]:
     """Write the files and return the largest difference of their images, or None where nothing can run them."""
     if kind == "gluon":
@@ -130,7 +133,7 @@ def _write(
     return [weights, description], None
 
 
-def _statistics(kind: str, trained: Trained) -> str:
+def _statistics(kind: str, trained: LoadedGenerator) -> str:
     if not trained.has_batch_norm:
         return "It has no batch norm."
     if kind == "torch":
@@ -150,13 +153,13 @@ def _agreement(kind: str, difference: Optional[float]) -> str:
     return "The tensors are the checkpoint's, bit for bit."
 
 
-def _use(kind: str, trained: Trained, file: str) -> str:
+def _use(kind: str, trained: LoadedGenerator, file: str) -> str:
     config = trained.config
     draw = _DRAW.get((kind, config.latent), "").format(nz=config.nz)
     return _USE[kind].format(latents=draw, nc=config.nc, nz=config.nz, size=config.image_size, file=file)
 
 
-def _training_samples(trained: Trained, folder: Path) -> Optional[str]:
+def _training_samples(trained: LoadedGenerator, folder: Path) -> Optional[str]:
     """Write the samples that the run drew at this checkpoint's iteration, or draw them now if it did not.
 
     Returns

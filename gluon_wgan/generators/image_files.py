@@ -21,7 +21,7 @@ _LINE, _MARGIN, _TEXT = 17, 8, 12
 _NARROWEST = 560
 
 
-def as_picture(image: np.ndarray, magnification: int = 1) -> Image.Image:
+def as_image(image: np.ndarray, magnification: int = 1) -> Image.Image:
     """Turn uint8 (C, H, W) into a picture, each pixel into a square of so many."""
     pixels = image.transpose(1, 2, 0)
     pixels = pixels.repeat(magnification, axis=0).repeat(magnification, axis=1)
@@ -36,7 +36,7 @@ def save_png(path: Path, picture: Image.Image) -> None:
 
 
 def save_strip(path: Path, frames: np.ndarray, steps: int) -> None:
-    """Write one row for each leg of a closed walk, both of its stations included.
+    """Write one row for each leg of a closed walk, both of its keyframes included.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def save_gif(path: Path, frames: np.ndarray) -> None:
     magnification = max(1, _FILM_PIXELS // frames.shape[-1])
     pictures = []
     for frame in frames:
-        picture = as_picture(frame)
+        picture = as_image(frame)
         if picture.mode == "RGB":
             # Dithering would flicker from frame to frame.
             picture = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
@@ -76,7 +76,7 @@ def save_mp4(path: Path, frames: np.ndarray) -> bool:
     side = frames.shape[-1] * magnification
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), FRAMES_PER_SECOND, (side, side))  # type: ignore[attr-defined]
     for frame in frames if writer.isOpened() else []:
-        rgb = np.asarray(as_picture(frame, magnification).convert("RGB"))
+        rgb = np.asarray(as_image(frame, magnification).convert("RGB"))
         writer.write(np.ascontiguousarray(rgb[:, :, ::-1]))
     writer.release()
     # OpenCV says nothing of a full disk.
@@ -120,6 +120,6 @@ def save_neighbours(path: Path, samples: np.ndarray, neighbours: np.ndarray, cap
         top = _MARGIN + _LINE + row * (side + _LINE + GAP)
         for column, image in enumerate([sample, *found]):
             left = _MARGIN if column == 0 else second + _MARGIN + (column - 1) * (side + GAP)
-            picture.paste(as_picture(image, magnification).convert("RGB"), (left, top))
+            picture.paste(as_image(image, magnification).convert("RGB"), (left, top))
             pen.text((left, top + side + 1), captions[row][column], "black", font)
     save_png(path, picture)

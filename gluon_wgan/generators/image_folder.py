@@ -1,4 +1,4 @@
-"""What ``tools/generate.py`` puts into a folder: pictures, and ``generate.json``, which says how they were made."""
+"""What ``tools/generate.py`` puts into a folder: images, and ``generate.json``, which says how they were made."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from gluon_wgan.data.store import Store, open_store
 from gluon_wgan.errors import UserError
 from gluon_wgan.generators import image_files
 from gluon_wgan.generators.latents import BATCH, closed_walk, draw_groups
-from gluon_wgan.generators.load import Trained
-from gluon_wgan.generators.nearest_neighbours import nearest, root_mean_square, yardstick
-from gluon_wgan.generators.sampler import Artist
-from gluon_wgan.models import generator_description
+from gluon_wgan.generators.load import LoadedGenerator
+from gluon_wgan.generators.nearest_neighbours import baseline_distances, nearest, root_mean_square
+from gluon_wgan.generators.sampler import Sampler
+from gluon_wgan.models.generator_spec import generator_spec
 from gluon_wgan.runs.checkpoints import STATE
 from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.runs.environment import LIBRARIES
@@ -32,18 +32,18 @@ from gluon_wgan.utils.text import csv_name
 from gluon_wgan.utils.untrusted import read_json_object
 
 RECORD, IMAGES = "generate.json", "images"
-# Rows of the neighbours' picture.
+# Rows of the neighbours' image.
 SHOWN = 8
 
 
 @dataclass
-class Studio:
-    """One generator, one seed, one folder.
+class ImageFolder:
+    """The files that one generator and one seed give.
 
     Attributes
     ----------
-    trained, artist
-        What draws.
+    trained, sampler
+        The generator, and what draws with it.
     seed, truncate
         What the latents are drawn with.
     folder
@@ -52,8 +52,8 @@ class Studio:
         What ``generate.json`` will hold; every method adds what it made.
     """
 
-    trained: Trained
-    artist: Artist
+    trained: LoadedGenerator
+    sampler: Sampler
     seed: int
     truncate: Optional[float]
     folder: Path
@@ -66,47 +66,47 @@ class Studio:
 
     def first(self, count: int) -> np.ndarray:
         """Return the first images of the seed: uint8 (count, nc, size, size)."""
-        return np.concatenate(list(self.artist.draw_first(self.latent_groups(), count)))
+        return np.concatenate(list(self.sampler.draw_first(self.latent_groups(), count)))
 
-    def singles(self, count: int) -> None:
+    def write_images(self, count: int) -> None:
         """Write ``images/000000.png`` and so on."""
         (self.folder / IMAGES).mkdir()
         number = 0
         with tqdm(desc="Images", total=count, mininterval=redraw_seconds(), leave=False) as bar:
-            for images in self.artist.draw_first(self.latent_groups(), count):
+            for images in self.sampler.draw_first(self.latent_groups(), count):
                 for image in images:
-                    image_files.save_png(self.folder / IMAGES / f"{number:06d}.png", image_files.as_picture(image))
+                    image_files.save_png(self.folder / IMAGES / f"{number:06d}.png", image_files.as_image(image))
                     number += 1
                 bar.update(len(images))
         self.record["images"] = count
 
-    def grid(self, count: int, columns: int, name: str = "grid.png") -> None:
-        """Write the first images of the seed as one picture."""
+    def write_grid(self, count: int, columns: int, name: str = "grid.png") -> None:
+        """Write the first images of the seed as one image."""
         grid = make_grid(self.first(count), columns)
         image_files.save_png(self.folder / name, Image.fromarray(grid[:, :, 0] if grid.shape[2] == 1 else grid))
         self.record["grid"] = {"file": name, "images": count, "columns": columns}
 
-    def interpolation(self, stations: int, steps: int) -> None:
+    def write_interpolation(self, keyframes: int, steps: int) -> None:
         """Write a closed walk through the first latents of the seed as a strip, a GIF and, if it works, an MP4."""
-        company, kind = next(self.latent_groups()), self.trained.config.latent
-        walk = closed_walk(company[:stations], steps, kind)
-        drawn = self.artist.draw_each(walk, company)
+        others, kind = next(self.latent_groups()), self.trained.config.latent
+        walk = closed_walk(others[:keyframes], steps, kind)
+        drawn = self.sampler.draw_each(walk, others)
         bar = tqdm(drawn, desc="Interpolation", total=len(walk), mininterval=redraw_seconds(), leave=False)
         frames = np.stack(list(bar))
         image_files.save_strip(self.folder / "interpolation.png", frames, steps)
         image_files.save_gif(self.folder / "interpolation.gif", frames)
-        films = ["interpolation.gif"]
+        videos = ["interpolation.gif"]
         if image_files.save_mp4(self.folder / "interpolation.mp4", frames):
-            films.append("interpolation.mp4")
+            videos.append("interpolation.mp4")
         way = "great circles (slerp)" if kind == "normal" else "straight lines"
         self.record["interpolation"] = {
-            "files": ["interpolation.png", *films],
-            "latents": f"the first {stations} of the seed, and back to the first",
+            "files": ["interpolation.png", *videos],
+            "latents": f"the first {keyframes} of the seed, and back to the first",
             "steps": steps,
             "along": way,
         }
 
-    def neighbours(self, count: int, samples: int, store: Store) -> str:
+    def write_neighbours(self, count: int, samples: int, store: Store) -> str:
         """Write ``neighbours.csv`` and ``neighbours.png``, and return in a sentence what they say."""
         images = self.first(samples)
         if images.shape[1:] != store.images.shape[1:]:
@@ -122,7 +122,9 @@ class Studio:
         found = [[np.asarray(store.images[n : n + 1])[0] for n in numbers[row].tolist()] for row in closest]
         captions = [[f"#{row}", *(f"{level:.1f}" for level in levels[row])] for row in closest.tolist()]
         image_files.save_neighbours(self.folder / "neighbours.png", images[closest], np.array(found), captions)
-        usual = np.median(root_mean_square(yardstick(store.images, samples, self.seed, progress=True), values))
+        baseline = np.median(
+            root_mean_square(baseline_distances(store.images, samples, self.seed, progress=True), values)
+        )
         middle = np.median(levels[:, 0])
         self.record["neighbours"] = {
             "files": ["neighbours.csv", "neighbours.png"],
@@ -131,12 +133,12 @@ class Studio:
             "store_sha256": store.content_sha256,
             "training_images": len(store),
             "median_rms_sample_to_training": float(middle),
-            "median_rms_training_to_other_training": float(usual),
+            "median_rms_training_to_other_training": float(baseline),
         }
         return (
             f"Half of {samples} samples differ from their nearest training image by less than {middle:.1f} levels a "
             f"value (root mean square), the closest by {levels.min():.1f}; training images differ from their nearest "
-            f"other one by {usual:.1f}. Far smaller numbers for samples would mean copies."
+            f"other one by {baseline:.1f}. Far smaller numbers for samples would mean copies."
         )
 
     def _write_table(self, numbers: np.ndarray, squared: np.ndarray, levels: np.ndarray, store: Store) -> None:
@@ -149,17 +151,17 @@ class Studio:
                     level = f"{levels[sample, rank]:.6f}"
                     table.writerow([sample, rank + 1, number, csv_name(store.names[number]), distance, level])
 
-    def sign(self, name: str = RECORD) -> None:
+    def write_record(self, name: str = RECORD) -> None:
         """Write ``generate.json``; it holds no time of day, so that the same command gives the same bytes."""
         trained = self.trained
         head = {
             "weights": str(trained.weights),
             "weights_sha256": trained.sha256,
-            "generator": generator_description(trained.config),
+            "generator": generator_spec(trained.config),
             "latents": trained.config.latent,
             "seed": self.seed,
             "truncate": self.truncate,
-            "batch_norm": self.artist.batch_norm,
+            "batch_norm": self.sampler.batch_norm,
             "group": BATCH,
             "libraries": versions(),
         }
@@ -177,7 +179,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def training_images(trained: Trained, given: Optional[Path]) -> Store:
+def training_images(trained: LoadedGenerator, given: Optional[Path]) -> Store:
     """Open the store that a run was trained on, checked by its hash, or prepare it again.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Latents to draw pictures from: seeded, truncated, and on the way from one to another."""
+"""Latents to draw images from: seeded, truncated, and on the way from one to another."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from gluon_wgan.utils import seeding
 BATCH = TrainConfig.batch_size
 """Latents are drawn, and pass through the generator, in groups of so many, whatever number is asked for.
 
-So the first pictures of a seed are the same however many follow, and batch norm's batch statistics are those
+So the first images of a seed are the same however many follow, and batch norm's batch statistics are those
 of a batch as in training. With the run's own seed the first group is the one that the run's samples show.
 """
-SMALLEST_TRUNCATION = 0.05
+MIN_TRUNCATION = 0.05
 """Below it nearly every number would be drawn again dozens of times."""
 
 
 def draw_groups(seed: int, nz: int, kind: str, truncate: Optional[float] = None) -> Iterator[np.ndarray]:
-    """Draw groups of `BATCH` latents, without end.
+    """Draw groups of `BATCH` latents, forever.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def draw_groups(seed: int, nz: int, kind: str, truncate: Optional[float] = None)
     UserError
         When truncate is below 0.05, or is no number.
     """
-    if truncate is not None and not SMALLEST_TRUNCATION <= truncate < np.inf:
-        raise UserError(f"--truncate {truncate:g} is out of range: give a number from {SMALLEST_TRUNCATION:g} up.")
+    if truncate is not None and not MIN_TRUNCATION <= truncate < np.inf:
+        raise UserError(f"--truncate {truncate:g} is out of range: give a number from {MIN_TRUNCATION:g} up.")
     rng = seeding.generator_for(seed, seeding.SAMPLING)
     while True:
         latents = seeding.draw_latents(rng, BATCH, nz, kind)
@@ -87,15 +87,15 @@ def slerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
     return np.sin((1.0 - share) * angle) / np.sin(angle) * start + np.sin(share * angle) / np.sin(angle) * end
 
 
-def closed_walk(stations: np.ndarray, steps: int, kind: str) -> np.ndarray:
+def closed_walk(keyframes: np.ndarray, steps: int, kind: str) -> np.ndarray:
     """Go from each latent to the next and from the last to the first, in equal steps.
 
     Parameters
     ----------
-    stations
+    keyframes
         (n, nz, 1, 1).
     steps
-        Steps from one station to the next.
+        Steps from one keyframe to the next.
     kind
         Of the latents: ``"normal"`` ones go along great circles, ``"uniform"`` ones straight, which never
         leaves [-1, 1].
@@ -103,11 +103,11 @@ def closed_walk(stations: np.ndarray, steps: int, kind: str) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        float32 (n * steps, nz, 1, 1); entry i * steps is station i.
+        float32 (n * steps, nz, 1, 1); entry i * steps is keyframe i.
     """
     walk = []
-    for number, start in enumerate(stations):
-        end = stations[(number + 1) % len(stations)]
+    for number, start in enumerate(keyframes):
+        end = keyframes[(number + 1) % len(keyframes)]
         for step in range(steps):
             share = step / steps
             walk.append(slerp(start, end, share) if kind == "normal" else (1 - share) * start + share * end)

@@ -1,13 +1,14 @@
-"""A trained generator, with everything that is known of where it came from."""
+"""LoadedGenerator generators, with everything that is known of where they came from."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from mxnet import cpu, nd
-from mxnet.gluon import HybridBlock, nn
+from mxnet import Context, cpu, nd
+from mxnet.gluon import HybridBlock
 
 from gluon_wgan.config.train_config import TrainConfig, read_config
 from gluon_wgan.errors import UserError
@@ -15,17 +16,17 @@ from gluon_wgan.interop.authors_names import GENERATOR
 from gluon_wgan.interop.generator_config import read_generator_config
 from gluon_wgan.interop.network_weights import network_from_state
 from gluon_wgan.interop.plain_torch_files import read_state_dict
-from gluon_wgan.models import FORMAT, GENERATOR_FIELDS, build_generator
-from gluon_wgan.models.inference import load_weights
+from gluon_wgan.models import build_generator
+from gluon_wgan.models.generator_spec import read_generator_spec
+from gluon_wgan.models.inference import has_batch_norm, load_weights
 from gluon_wgan.runs import checkpoints
-from gluon_wgan.training import checkpoint
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.untrusted import read_json_object
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A generator with weights, on the CPU.
+class LoadedGenerator:
+    """A generator with its weights.
 
     Attributes
     ----------
@@ -51,32 +52,68 @@ class Trained:
     @property
     def has_batch_norm(self) -> bool:
         """Whether it matters which statistics batch norm uses."""
-        return any(isinstance(layer, nn.BatchNorm) for layer in self.generator.main._children.values())
+        return has_batch_norm(self.generator)
 
 
-def open_trained(source: Path) -> Trained:
-    """Open a run directory's newest whole checkpoint, a checkpoint, or a folder that a conversion made.
+def load_generator(path: str | os.PathLike[str], ctx: Optional[Context] = None) -> HybridBlock:
+    """Load a trained generator.
+
+    Parameters
+    ----------
+    path
+        A run directory (its newest whole checkpoint is used), a checkpoint, or a folder that a conversion made.
+    ctx
+        The device (default: the CPU).
+
+    Returns
+    -------
+    HybridBlock
+        Maps latents (N, nz, 1, 1) to images (N, nc, image_size, image_size).
 
     Raises
     ------
     UserError
-        When there is no generator, or it is damaged or of another format.
+        When there is no such path or no whole checkpoint in it.
     """
-    folder: Optional[Path] = source
-    if (source / "checkpoints").is_dir():
-        folder = checkpoints.newest_whole_checkpoint(source / "checkpoints")
-    if folder is None:
-        raise UserError(f"{source} has no checkpoint yet: train on, or name another run directory.")
-    if not source.exists():
-        raise UserError(f"There is no {source}: name a run directory or a checkpoint in one.")
-    generator = checkpoint.load_generator(folder)
-    run = _run_around(folder)
-    config = _described(folder / checkpoint.DESCRIPTION) if run is None else read_config(run / "config.json")
-    weights = folder / checkpoint.GENERATOR
-    return Trained(generator, config, weights, atomic_files.sha256_of(weights), folder, run)
+    folder = checkpoints.resolve_checkpoint(Path(path))
+    return _load(folder, read_spec(folder), ctx)
 
 
-def open_pair(description: Path, weights: Path) -> Trained:
+def open_generator(source: Path, ctx: Optional[Context] = None) -> LoadedGenerator:
+    """Load a generator with what is known of its training; parameters and errors as of :func:`load_generator`."""
+    folder = checkpoints.resolve_checkpoint(source)
+    spec = read_spec(folder)
+    run = checkpoints.run_of(folder)
+    config = spec if run is None else read_config(run / "config.json")
+    weights = folder / checkpoints.GENERATOR
+    return LoadedGenerator(_load(folder, spec, ctx), config, weights, atomic_files.sha256_of(weights), folder, run)
+
+
+def read_spec(folder: Path) -> TrainConfig:
+    """Read the ``generator.json`` of a checkpoint.
+
+    Raises
+    ------
+    UserError
+        When there is none, or it cannot be used.
+    """
+    if any(folder.glob("netG_epoch_*.pth")):
+        raise UserError(
+            f"{folder} holds PyTorch's weights: convert it first, with `python tools/convert_weights.py {folder} OUT`."
+        )
+    if not (folder / checkpoints.DESCRIPTION).is_file():
+        raise UserError(f"There is no generator in {folder}: name a run directory or a checkpoint in one.")
+    return read_generator_spec(folder / checkpoints.DESCRIPTION)
+
+
+def _load(folder: Path, spec: TrainConfig, ctx: Optional[Context]) -> HybridBlock:
+    generator = build_generator(spec)
+    load_weights(generator, str(folder / checkpoints.GENERATOR), None if ctx is None else [ctx])
+    generator.hybridize()
+    return generator
+
+
+def open_pair(description: Path, weights: Path) -> LoadedGenerator:
     """Open weights with the file that describes their network, as the authors' generate.py does.
 
     Parameters
@@ -93,7 +130,7 @@ def open_pair(description: Path, weights: Path) -> Trained:
     """
     if not weights.is_file():
         raise UserError(f"There is no file {weights}: name the generator's weights with --weights.")
-    config = _described(description) if _is_ours(description) else read_generator_config(description)[0]
+    config = read_generator_spec(description) if _is_ours(description) else read_generator_config(description)[0]
     generator = build_generator(config)
     if weights.suffix == ".params":
         load_weights(generator, str(weights), contexts=None)
@@ -104,7 +141,7 @@ def open_pair(description: Path, weights: Path) -> Trained:
         for name, values in network.weights.items():
             parameters[name].set_data(nd.array(values, dtype=parameters[name].dtype))
     generator.hybridize()
-    return Trained(generator, config, weights, atomic_files.sha256_of(weights))
+    return LoadedGenerator(generator, config, weights, atomic_files.sha256_of(weights))
 
 
 def _is_ours(path: Path) -> bool:
@@ -112,19 +149,3 @@ def _is_ours(path: Path) -> bool:
         return "image_size" in read_json_object(path)
     except (OSError, ValueError):
         return False  # the reader of the authors' file says what is wrong
-
-
-def _described(path: Path) -> TrainConfig:
-    """Return the options that a ``generator.json`` stands for."""
-    try:
-        values = read_json_object(path)
-        if values["format"] != FORMAT:
-            raise UserError(f"{path} is not of format {FORMAT}: use the version of gluon_wgan that wrote it.")
-        return TrainConfig(**{name: values[name] for name in GENERATOR_FIELDS})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} cannot be read ({error!r}): name another checkpoint.") from None
-
-
-def _run_around(folder: Path) -> Optional[Path]:
-    parent = folder.resolve().parent
-    return parent.parent if parent.name == "checkpoints" and (parent.parent / "config.json").is_file() else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan.config.train_config import overridden_fields
-from gluon_wgan.generators.load import Trained
+from gluon_wgan.generators.load import LoadedGenerator
 from gluon_wgan.runs.checkpoints import STATE
 from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.runs.evaluations import newest
@@ -20,7 +20,7 @@ _PRIVATE = {"data_root", "data", "cache_dir", "out", "branch", "net_g", "net_d"}
 
 
 def model_card(
-    trained: Trained, use: str, statistics: str, files: dict[str, str], agreement: str, pictures: Optional[str]
+    trained: LoadedGenerator, use: str, statistics: str, files: dict[str, str], agreement: str, pictures: Optional[str]
 ) -> str:
     """Return the card's text, in Markdown.
 
@@ -97,7 +97,7 @@ def _source(source: Any) -> str:
     return f"{_source(inner)}, a part of it" if inner is not None else str(source.get("kind", "?"))
 
 
-def _training(trained: Trained) -> str:
+def _training(trained: LoadedGenerator) -> str:
     if trained.run is None or trained.folder is None:
         return "Nothing is recorded: the weights come from no run directory."
     config, state = trained.config, _read_object(trained.folder / STATE)

@@ -1,4 +1,4 @@
-"""Which training images are nearest to given images: to see whether a generator has learnt them by heart."""
+"""Which training images are nearest to given images: to see whether a generator has memorized them."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def root_mean_square(squared: np.ndarray, values: int) -> np.ndarray:
     return np.sqrt(squared / values)
 
 
-def yardstick(images: Any, count: int, seed: int, *, progress: bool = False) -> np.ndarray:
+def baseline_distances(images: Any, count: int, seed: int, *, progress: bool = False) -> np.ndarray:
     """Return the squared distance from each of some training images to the nearest other one: int64 (n,).
 
     What a sample's distance has to be compared with: much smaller ones say that samples are copies.

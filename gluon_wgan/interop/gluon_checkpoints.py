@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 import numpy as np
 from mxnet import nd
@@ -15,7 +15,7 @@ from gluon_wgan.config.train_config import TrainConfig, read_config
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
 from gluon_wgan.interop.network_weights import Network, config_of, network_from_gluon
-from gluon_wgan.models import FORMAT, GENERATOR_FIELDS, generator_description
+from gluon_wgan.models.generator_spec import generator_spec, read_generator_spec
 from gluon_wgan.runs import checkpoints
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.params_file import read_params
@@ -74,10 +74,12 @@ def read_folder(source: Path, roles: tuple[str, ...]) -> tuple[Path, list[Networ
     UserError
         When nothing is there, something is damaged, or the authors' classes cannot hold it.
     """
-    folder = _newest_checkpoint(source)
+    folder = checkpoints.resolve_checkpoint(source)
+    checkpoints.check_checkpoint(folder)
     try:
         origin = _read_origin(folder)
-        config = _config_of_run(folder)
+        run = checkpoints.run_of(folder)
+        config = None if run is None else read_config(run / "config.json")
         networks = []
         for role in roles:
             path = folder / FILES[role]
@@ -98,20 +100,10 @@ def write_folder(folder: Path, networks: list[Network], origin: Origin) -> None:
     for network in networks:
         _write_params(folder / FILES[network.role], network.weights)
         if network.role == GENERATOR:
-            atomic_files.write_json(folder / checkpoints.DESCRIPTION, generator_description(network.config))
+            atomic_files.write_json(folder / checkpoints.DESCRIPTION, generator_spec(network.config))
     atomic_files.write_json(folder / ORIGIN, {"format": ORIGIN_FORMAT, **dataclasses.asdict(origin)})
     files = sorted(folder.iterdir())
     atomic_files.write_json(folder / checkpoints.MANIFEST, {path.name: atomic_files.sha256_of(path) for path in files})
-
-
-def _newest_checkpoint(source: Path) -> Path:
-    if not (source / "checkpoints").is_dir():
-        checkpoints.check_checkpoint(source)
-        return source
-    found = checkpoints.newest_whole_checkpoint(source / "checkpoints")
-    if found is None:
-        raise UserError(f"{source} has no checkpoint yet: train on, or name another run directory.")
-    return found
 
 
 def _read_origin(folder: Path) -> Origin:
@@ -123,24 +115,10 @@ def _read_origin(folder: Path) -> Origin:
     return Origin(**values)
 
 
-def _config_of_run(folder: Path) -> Optional[TrainConfig]:
-    """Return the options of the run that a checkpoint lies in, or None when it lies in none."""
-    path = folder.resolve().parent.parent / "config.json"
-    return read_config(path) if folder.resolve().parent.name == "checkpoints" and path.exists() else None
-
-
 def _described(folder: Path, role: str, weights: dict[str, np.ndarray]) -> TrainConfig:
-    """Return what ``generator.json`` says of a generator; what it does not say of a critic is read off."""
-    description: dict[str, Any] = {}
-    if role == GENERATOR or (folder / checkpoints.DESCRIPTION).exists():
-        description = read_json_object(folder / checkpoints.DESCRIPTION)
-        if description["format"] != FORMAT:
-            raise UserError(
-                f"{folder / checkpoints.DESCRIPTION} is not of format {FORMAT}: use the version of gluon_wgan that "
-                "wrote it."
-            )
+    """Return what ``generator.json`` says of a generator; a critic's options are read off its shapes."""
     if role == GENERATOR:
-        return TrainConfig(**{name: description[name] for name in GENERATOR_FIELDS})
+        return read_generator_spec(folder / checkpoints.DESCRIPTION)
     return config_of(role, weights, str(folder / FILES[role]))
 
 
@@ -149,7 +127,7 @@ def _passes(folder: Path, role: str, config: Optional[TrainConfig]) -> int:
     if not (folder / checkpoints.STATE).exists():
         return 0
     state = read_json_object(folder / checkpoints.STATE, non_finite=True)
-    # A critic step judges reals and fakes, one pass each unless joined, and makes the fakes in one pass; a
+    # A critic step scores reals and fakes, one pass each unless joined, and makes the fakes in one pass; a
     # generator step passes through both networks once.
     joined = config is not None and config.critic_batches == "joined"
     per_step = 1 if role == GENERATOR or joined else 2

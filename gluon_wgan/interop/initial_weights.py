@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 import numpy as np
 from mxnet import nd
@@ -17,7 +16,8 @@ from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
 from gluon_wgan.interop.network_weights import config_of, network_from_state, role_of
 from gluon_wgan.interop.plain_torch_files import read_state_dict
-from gluon_wgan.runs.checkpoints import MANIFEST, check_checkpoint, newest_whole_checkpoint
+from gluon_wgan.models.generator_spec import NETWORK, read_generator_spec
+from gluon_wgan.runs.checkpoints import resolve_checkpoint, run_of
 from gluon_wgan.utils.params_file import read_params
 
 FLAGS = {GENERATOR: "--net-g", CRITIC: "--net-d"}
@@ -25,7 +25,7 @@ _LETTERS = {GENERATOR: "G", CRITIC: "D"}
 _PARAMS_MAGIC = (0x112).to_bytes(8, "little")
 # Options that decide what a network looks like.
 _FIELDS = {
-    GENERATOR: ("image_size", "nc", "nz", "ngf", "arch", "block_order", "n_extra_layers", "no_bn", "mlp_g"),
+    GENERATOR: NETWORK,
     CRITIC: (
         *("image_size", "nc", "ndf", "arch", "block_order", "n_extra_layers", "no_bn_d", "layer_norm_d", "mlp_d"),
     ),
@@ -68,14 +68,7 @@ def _file_of(role: str, given: str) -> Path:
         raise UserError(f"There is no {path}: {flag} takes a run directory, a checkpoint, or a .params or .pth file.")
     if not path.is_dir():
         return path
-    folder: Optional[Path] = path
-    if (path / "checkpoints").is_dir():
-        folder = newest_whole_checkpoint(path / "checkpoints")
-        if folder is None:
-            raise UserError(f"{path} has no checkpoint yet: train on, or give {flag} another run.")
-    assert folder is not None
-    if (folder / MANIFEST).exists():
-        check_checkpoint(folder)
+    folder = resolve_checkpoint(path)
     if (folder / f"{role}.params").is_file():
         return folder / f"{role}.params"
     pattern = re.compile(rf"net{_LETTERS[role]}_epoch_(\d+)\.pth")
@@ -120,12 +113,11 @@ def _refuse_other_role(role: str, file: Path, found: Optional[str]) -> None:
 def _described(role: str, file: Path, arrays: dict[str, np.ndarray]) -> Optional[TrainConfig]:
     """Return what network a ``.params`` file belongs to, as the files beside it or the shapes say."""
     try:
-        checkpoints = file.resolve().parent.parent
-        if checkpoints.name == "checkpoints" and (checkpoints.parent / "config.json").is_file():
-            return read_config(checkpoints.parent / "config.json")
+        run = run_of(file.parent)
+        if run is not None:
+            return read_config(run / "config.json")
         if role == GENERATOR and (file.parent / "generator.json").is_file():
-            values: dict[str, Any] = json.loads((file.parent / "generator.json").read_text(encoding="utf-8"))
-            return TrainConfig(**{name: values[name] for name in _FIELDS[role]})
+            return read_generator_spec(file.parent / "generator.json")
         return config_of(role, arrays, str(file))
     except (OSError, ValueError, KeyError, TypeError, RecursionError, UserError):
         return None  # the shapes decide

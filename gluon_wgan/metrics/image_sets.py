@@ -14,7 +14,7 @@ from tqdm import tqdm
 from gluon_wgan.data.shards import ShardedImages
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.generators.latents import draw_groups
-from gluon_wgan.generators.sampler import Artist
+from gluon_wgan.generators.sampler import Sampler
 from gluon_wgan.utils.progress_bars import redraw_seconds
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def halves(images: ChosenImages) -> tuple[ChosenImages, ChosenImages]:
     return images.first(half), ChosenImages(images._images, images.numbers[half : 2 * half], images.label)
 
 
-def draw(artist: Artist, wanted: int, *, nz: int, latent: str, seed: int, progress: bool) -> ChosenImages:
+def draw(artist: Sampler, wanted: int, *, nz: int, latent: str, seed: int, progress: bool) -> ChosenImages:
     """Draw images with a generator into a file that vanishes with them.
 
     Parameters

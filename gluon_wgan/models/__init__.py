@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mxnet.gluon import HybridBlock
 
 from gluon_wgan.config.train_config import TrainConfig
-from gluon_wgan.errors import UserError
 from gluon_wgan.models.dcgan import DCGANCritic, DCGANGenerator
 from gluon_wgan.models.lite import LiteCritic, LiteGenerator
 from gluon_wgan.models.mlp import MLPCritic, MLPGenerator
-
-# What generator.json holds: enough to rebuild the generator, and how its pictures are drawn.
-GENERATOR_FIELDS = (
-    *("image_size", "nc", "nz", "ngf", "arch", "block_order", "n_extra_layers", "no_bn", "mlp_g"),
-    "sample_bn",
-)
-FORMAT = 2
 
 
 def build_generator(config: TrainConfig) -> HybridBlock:
@@ -48,7 +38,7 @@ def build_critic(config: TrainConfig) -> HybridBlock:
     -------
     HybridBlock
         Maps images (N, nc, image_size, image_size) to scores (N,); the mean over the batch is the
-        objective's business.
+        objective's part.
     """
     shape = {"image_size": config.image_size, "nc": config.nc, "ndf": config.ndf}
     if config.mlp_d:
@@ -61,22 +51,3 @@ def build_critic(config: TrainConfig) -> HybridBlock:
         block_order=config.block_order,
         dtype=config.dtype,
     )
-
-
-def generator_description(config: TrainConfig) -> dict[str, Any]:
-    """Return what ``generator.json`` holds: the fields that :func:`generator_from_description` needs."""
-    return {"format": FORMAT, **{name: getattr(config, name) for name in GENERATOR_FIELDS}}
-
-
-def generator_from_description(description: dict[str, Any]) -> HybridBlock:
-    """Rebuild a generator, without weights, from what ``generator.json`` holds.
-
-    Raises
-    ------
-    UserError
-        When the description is of another format or lacks a field.
-    """
-    fields = {name: description[name] for name in GENERATOR_FIELDS if name in description}
-    if description.get("format") != FORMAT or len(fields) < len(GENERATOR_FIELDS):
-        raise UserError(f"generator.json is not of format {FORMAT}: use the version of gluon_wgan that wrote it.")
-    return build_generator(TrainConfig(**fields))

@@ -46,6 +46,7 @@ class DCGANGenerator(HybridBlock):
         block_order: str = TrainConfig.block_order,
     ) -> None:
         super().__init__()
+        self.nz = nz
         style = BlockStyle(norm, 0.0, block_order == "conv-norm-act")
         channels = (ngf // 2) * (image_size // 4)
         with self.name_scope():

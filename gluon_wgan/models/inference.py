@@ -7,7 +7,7 @@ from typing import Optional
 
 import numpy as np
 from mxnet import Context, autograd, cpu, nd
-from mxnet.gluon import HybridBlock, Parameter
+from mxnet.gluon import HybridBlock, Parameter, nn
 
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.utils.params_file import read_params
@@ -25,7 +25,7 @@ def sample(generator: HybridBlock, latents: np.ndarray, context: Context, batch_
     context
         The device.
     batch_norm
-        ``"batch"`` normalises with the statistics of these n images, as the reference's pictures do;
+        ``"batch"`` normalises with the statistics of these n images, as the reference's images do;
         ``"running"`` with those gathered in training.
 
     Returns
@@ -44,6 +44,11 @@ def sample(generator: HybridBlock, latents: np.ndarray, context: Context, batch_
     for parameter, values in zip(statistics, before):
         values.copyto(parameter.data(context))
     return images
+
+
+def has_batch_norm(generator: HybridBlock) -> bool:
+    """Return whether it matters which statistics batch norm uses."""
+    return any(isinstance(layer, nn.BatchNorm) for layer in generator.main._children.values())
 
 
 def load_weights(net: HybridBlock, path: str, contexts: Optional[list[Context]]) -> None:

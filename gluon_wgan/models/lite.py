@@ -39,6 +39,7 @@ class LiteGenerator(HybridBlock):
         block_order: str = TrainConfig.block_order,
     ) -> None:
         super().__init__()
+        self.nz = nz
         style = BlockStyle(norm, 0.0, block_order == "conv-norm-act")
         channels = ngf * (image_size // 4)
         with self.name_scope():

@@ -41,6 +41,7 @@ class MLPGenerator(HybridBlock):
         ngf: int = TrainConfig.ngf,
     ) -> None:
         super().__init__()
+        self.nz = nz
         shape = (nc, image_size, image_size)
         with self.name_scope():
             self.main = nn.HybridSequential()

@@ -8,8 +8,8 @@ import numpy as np
 from mxnet import cpu
 
 from gluon_wgan.data.pixels import to_bytes
+from gluon_wgan.generators.load import load_generator
 from gluon_wgan.models.inference import sample
-from gluon_wgan.training.checkpoint import load_generator
 
 
 def draw_checkpoint(checkpoint: Path, latents: np.ndarray, batch_norm: str) -> np.ndarray:

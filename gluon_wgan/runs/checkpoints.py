@@ -229,6 +229,32 @@ def newest_whole_checkpoint(parent: Path) -> Optional[Path]:
     return None
 
 
+def resolve_checkpoint(source: Path) -> Path:
+    """Return the newest whole checkpoint of a run directory, or the checkpoint that is named itself.
+
+    Raises
+    ------
+    UserError
+        When there is none, or it is damaged. A folder without a manifest is returned as it is.
+    """
+    if (source / "checkpoints").is_dir():
+        newest = newest_whole_checkpoint(source / "checkpoints")
+        if newest is None:
+            raise UserError(f"{source} has no checkpoint yet: train on, or name another run directory.")
+        return newest
+    if not source.is_dir():
+        raise UserError(f"There is no {source}: name a run directory or a checkpoint in one.")
+    if (source / MANIFEST).exists():
+        check_checkpoint(source)
+    return source
+
+
+def run_of(checkpoint: Path) -> Optional[Path]:
+    """Return the run directory that a checkpoint, or a file's folder, lies in; None when it lies in none."""
+    parent = checkpoint.resolve().parent
+    return parent.parent if parent.name == "checkpoints" and (parent.parent / "config.json").is_file() else None
+
+
 def prune_checkpoints(parent: Path, keep: int, written: Path) -> None:
     """Delete all but the newest ``keep`` whole checkpoints (0 keeps all).
 

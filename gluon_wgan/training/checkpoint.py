@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from mxnet import nd
-from mxnet.gluon import HybridBlock
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.models import generator_description, generator_from_description
+from gluon_wgan.models.generator_spec import generator_spec
 from gluon_wgan.models.inference import load_weights
 from gluon_wgan.runs.checkpoints import (
     CRITIC,
     DESCRIPTION,
     GENERATOR,
-    MANIFEST,
     Progress,
-    check_checkpoint,
-    newest_whole_checkpoint,
     read_checkpoint,
     write_checkpoint,
 )
@@ -27,7 +22,6 @@ from gluon_wgan.training.optimizers import optimizer_arrays, optimizer_counts, r
 from gluon_wgan.training.wgan import WGAN
 from gluon_wgan.utils import atomic_files, seeding
 from gluon_wgan.utils.params_file import read_params
-from gluon_wgan.utils.untrusted import read_json_object
 
 OPTIMIZERS = {"generator": "generator_optimizer.params", "critic": "critic_optimizer.params"}
 # Of state.json.
@@ -52,7 +46,7 @@ def _write_files(directory: Path, wgan: WGAN) -> dict[str, Any]:
     for path in directory.glob("*.params"):
         # MXNet does not notice when the last block of a file meets a full disk; reading it back does.
         read_params(path)
-    atomic_files.write_json(directory / DESCRIPTION, generator_description(wgan.config))
+    atomic_files.write_json(directory / DESCRIPTION, generator_spec(wgan.config))
     return {
         "noise": seeding.state_of(wgan.noise),
         "alphas": seeding.state_of(wgan.alphas),
@@ -122,43 +116,3 @@ def restore_statistics(path: Path, wgan: WGAN) -> None:
             raise ValueError(f"running_{index}.params holds the statistics of another network")
         for name, values in saved.items():
             statistics[name][:] = nd.array(values, ctx=statistics[name].context, dtype=values.dtype)
-
-
-def load_generator(path: str | os.PathLike[str]) -> HybridBlock:
-    """Load a trained generator on the CPU.
-
-    Parameters
-    ----------
-    path
-        A run directory (its newest whole checkpoint is used) or a checkpoint.
-
-    Returns
-    -------
-    HybridBlock
-        Maps latents (N, nz, 1, 1) to images (N, nc, image_size, image_size).
-
-    Raises
-    ------
-    UserError
-        When there is no such path, or no whole checkpoint in it.
-    """
-    checkpoint: Optional[Path] = Path(path)
-    if (Path(path) / "checkpoints").is_dir():
-        checkpoint = newest_whole_checkpoint(Path(path) / "checkpoints")
-    if checkpoint is not None and any(checkpoint.glob("netG_epoch_*.pth")):
-        raise UserError(
-            f"{checkpoint} holds PyTorch's weights: convert it first, with `python tools/convert_weights.py {path} "
-            "OUT`."
-        )
-    if checkpoint is None or not (checkpoint / DESCRIPTION).is_file():
-        raise UserError(f"There is no generator in {path}: name a run directory or a checkpoint in one.")
-    if (checkpoint / MANIFEST).exists():
-        check_checkpoint(checkpoint)
-    try:
-        description = read_json_object(checkpoint / DESCRIPTION)
-        generator = generator_from_description(description)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{checkpoint / DESCRIPTION} cannot be read ({error}).") from None
-    load_weights(generator, str(checkpoint / GENERATOR), contexts=None)
-    generator.hybridize()
-    return generator

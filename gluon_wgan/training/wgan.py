@@ -21,7 +21,7 @@ from gluon_wgan.interop.initial_weights import load_initial_weights
 from gluon_wgan.models import build_critic, build_generator
 from gluon_wgan.models.batch_norm_statistics import TrainingPass
 from gluon_wgan.models.inference import sample
-from gluon_wgan.models.initializers import initialise
+from gluon_wgan.models.initializers import WeightInitializer
 from gluon_wgan.models.layers import GreyDeconvolution
 from gluon_wgan.runs.step_results import CriticResult, GeneratorResult, Judgement
 from gluon_wgan.training.clipping import InPlaceClip
@@ -72,7 +72,7 @@ class WGAN:
         networks = {"generator": (self.generator, config.net_g), "critic": (self.critic, config.net_d)}
         for role, (net, weights) in networks.items():
             net.cast(config.dtype)
-            initialise(net, initial, contexts, config.init)
+            net.initialize(WeightInitializer(initial, config.init), ctx=contexts)
             if weights is not None:
                 load_initial_weights(net, role, weights, config)
         accumulate_gradients(self.critic)

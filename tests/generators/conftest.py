@@ -14,7 +14,8 @@ import pytest
 from mxnet import nd
 
 from gluon_wgan.config.train_config import TrainConfig
-from gluon_wgan.models import build_generator, generator_description
+from gluon_wgan.models import build_generator
+from gluon_wgan.models.generator_spec import generator_spec
 from gluon_wgan.training import trainer
 from gluon_wgan.utils import atomic_files
 
@@ -77,7 +78,7 @@ def checkpoint_of(tmp_path):
         for parameter in generator.collect_params().values():
             parameter.set_data(nd.array(_values(rng, parameter.shape)))
         generator.save_parameters(str(folder / "generator.params"))
-        atomic_files.write_json(folder / "generator.json", generator_description(config))
+        atomic_files.write_json(folder / "generator.json", generator_spec(config))
         hashes = {path.name: atomic_files.sha256_of(path) for path in sorted(folder.iterdir())}
         (folder / "manifest.json").write_text(json.dumps(hashes))
         return folder

@@ -21,7 +21,7 @@ from gluon_wgan.cli.export import main
 from gluon_wgan.config.presets import PRESETS
 from gluon_wgan.config.train_config import TrainConfig, preset_config
 from gluon_wgan.generators import export_model as exporting
-from gluon_wgan.generators.load import open_trained
+from gluon_wgan.generators.load import open_generator
 from gluon_wgan.generators.model_card import model_card
 from gluon_wgan.interop import symbol_graph
 from tests.conftest import skip_unless_ci
@@ -100,7 +100,7 @@ def test_onnxruntime_runs_any_number_of_latents(exported, tmp_path, onnxruntime,
         close(session.run(["images"], {"latents": latents(count)})[0], images(exported, latents(count)))
     said = capsys.readouterr().out
     assert "no value differs from the checkpoint's by more than" in said
-    assert ("Batch norm is in inference mode" in said) == open_trained(exported).has_batch_norm
+    assert ("Batch norm is in inference mode" in said) == open_generator(exported).has_batch_norm
 
 
 def test_the_torch_generator_gives_the_same_images(exported, tmp_path, require_torch, capsys):
@@ -196,7 +196,7 @@ def test_the_cards_onnx_code_runs(checkpoint_of, tmp_path, onnxruntime, monkeypa
 
 
 def test_a_cell_cannot_break_the_table(checkpoint_of):
-    trained = open_trained(checkpoint_of())
+    trained = open_generator(checkpoint_of())
     card = model_card(trained, "", "", {"a|b": "c\nd"}, "", None)
     assert "| a\\|b | c d |" in card
 

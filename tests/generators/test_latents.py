@@ -43,12 +43,12 @@ def test_slerp_of_parallel_and_opposite_vectors_is_straight():
 
 
 @pytest.mark.parametrize("kind", ["normal", "uniform"])
-def test_a_closed_walk_passes_its_stations_and_returns(kind):
-    stations = next(draw_groups(1, 4, kind))[:3]
-    walk = closed_walk(stations, 5, kind)
+def test_a_closed_walk_passes_its_keyframes_and_returns(kind):
+    keyframes = next(draw_groups(1, 4, kind))[:3]
+    walk = closed_walk(keyframes, 5, kind)
     assert walk.shape == (15, 4, 1, 1) and walk.dtype == np.float32
-    assert np.array_equal(walk[::5], stations)
-    last = slerp(stations[2], stations[0], 0.8) if kind == "normal" else 0.2 * stations[2] + 0.8 * stations[0]
+    assert np.array_equal(walk[::5], keyframes)
+    last = slerp(keyframes[2], keyframes[0], 0.8) if kind == "normal" else 0.2 * keyframes[2] + 0.8 * keyframes[0]
     assert walk[14] == pytest.approx(last, abs=1e-6)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.generators.nearest_neighbours import nearest, root_mean_square, yardstick
+from gluon_wgan.generators.nearest_neighbours import baseline_distances, nearest, root_mean_square
 
 
 def pixels(seed: int, count: int, levels: int = 256) -> np.ndarray:
@@ -38,13 +38,13 @@ def test_large_distances_are_exact():
     assert root_mean_square(squared, 196608)[0, 1] == 255.0
 
 
-def test_the_yardstick_leaves_each_image_itself_out():
+def test_the_baseline_leaves_each_image_itself_out():
     images = pixels(5, 20)
     distances = cdist(images.reshape(20, -1).astype(float), images.reshape(20, -1).astype(float), "sqeuclidean")
     np.fill_diagonal(distances, np.inf)
-    assert sorted(yardstick(images, 50, 0)) == sorted(distances.min(axis=1))
+    assert sorted(baseline_distances(images, 50, 0)) == sorted(distances.min(axis=1))
     twice = np.concatenate([images, images[:1]])
-    assert (yardstick(twice, 50, 0) == 0).sum() == 2
+    assert (baseline_distances(twice, 50, 0) == 0).sum() == 2
 
 
 @pytest.mark.parametrize("count", [0, 6, -1])

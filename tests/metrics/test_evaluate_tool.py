@@ -15,8 +15,8 @@ from gluon_wgan.cli.prepare import main as prepare_main
 from gluon_wgan.cli.train import main as train_main
 from gluon_wgan.data.store import open_store
 from gluon_wgan.generators.latents import draw_groups
-from gluon_wgan.generators.load import open_trained
-from gluon_wgan.generators.sampler import Artist
+from gluon_wgan.generators.load import open_generator
+from gluon_wgan.generators.sampler import Sampler
 from gluon_wgan.metrics import fid as frechet
 from gluon_wgan.metrics.random_network import random_network
 from gluon_wgan.runs.evaluations import differing, figure_of
@@ -69,10 +69,12 @@ def test_every_figure_is_printed_kept_and_explained(run: Path, capsys: pytest.Ca
 def test_the_figure_is_that_of_the_generators_own_images(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(run), "--num", "40", "--metrics", "fid", "--seed", "3", "--json"]) == 0
     (line,) = lines_of(capsys.readouterr().out)
-    trained = open_trained(run)
+    trained = open_generator(run)
     from mxnet import cpu, nd
 
-    drawn = np.concatenate(list(Artist(trained, "batch", cpu()).draw_first(draw_groups(3, 100, "normal"), 40)))
+    drawn = np.concatenate(
+        list(Sampler(trained.generator, "batch", cpu()).draw_first(draw_groups(3, 100, "normal"), 40))
+    )
     store = open_store(json.loads((run / "data.json").read_text())["store"])
     real = np.asarray(store.images)[np.random.default_rng([3, 60]).permutation(60)[:40]]
     network, _ = random_network()

@@ -8,7 +8,7 @@ from mxnet import autograd, cpu, nd
 
 from gluon_wgan.models import build_critic
 from gluon_wgan.models.batch_norm_statistics import TrainingPass
-from gluon_wgan.models.initializers import initialise
+from gluon_wgan.models.initializers import WeightInitializer
 from gluon_wgan.training.wgan import WGAN
 from tests.models.test_models import learnt, small, torch_twins
 
@@ -31,7 +31,7 @@ def batch(index: int, count: int) -> np.ndarray:
 def test_unbiased_statistics_are_torchs(static_shape, require_torch):
     torch = require_torch()
     net, theirs = build_critic(small(image_size=32)), torch_twins(torch, small(image_size=32))[1]
-    initialise(net, np.random.default_rng(0), [cpu()])
+    net.initialize(WeightInitializer(np.random.default_rng(0)), ctx=[cpu()])
     training = TrainingPass(net, True, [cpu()])
     training.hybridize(static_alloc=True, static_shape=static_shape)
     for yours, mine in zip(theirs.parameters(), learnt(net)):
@@ -53,7 +53,7 @@ def test_the_population_variance_is_smaller_by_one_over_n():
     for unbiased in (True, False):
         net = build_critic(small(image_size=32, dtype="float64"))
         net.cast("float64")
-        initialise(net, np.random.default_rng(0), [cpu()])
+        net.initialize(WeightInitializer(np.random.default_rng(0)), ctx=[cpu()])
         with autograd.train_mode():
             TrainingPass(net, unbiased, [cpu()])(nd.array(batch(0, 5), dtype="float64"))
         nets.append(running(net))
@@ -65,7 +65,7 @@ def test_the_population_variance_is_smaller_by_one_over_n():
 
 def test_a_training_pass_has_the_networks_output():
     net = build_critic(small(image_size=32))
-    initialise(net, np.random.default_rng(0), [cpu()])
+    net.initialize(WeightInitializer(np.random.default_rng(0)), ctx=[cpu()])
     images = nd.array(batch(0, 5))
     with autograd.train_mode():
         assert (TrainingPass(net, True, [cpu()])(images) == net(images)).min().asscalar() == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -14,10 +15,9 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.models import (
     build_critic,
     build_generator,
-    generator_description,
-    generator_from_description,
 )
-from gluon_wgan.models.initializers import initialise
+from gluon_wgan.models.generator_spec import generator_spec, read_generator_spec, spec_config
+from gluon_wgan.models.initializers import WeightInitializer
 
 # Sums of up to 4,096 terms in another order: of outputs, and of gradients, which cancel more.
 FORWARD, GRADIENT = {"float32": 2e-5, "float64": 1e-13}, {"float32": 2e-4, "float64": 1e-11}
@@ -75,7 +75,7 @@ def test_networks_equal_torch(fields, dtype, require_torch):
     nets = build_generator(config), build_critic(config)
     for ours, theirs, x in zip(nets, torch_twins(torch, config), (latents, images)):
         ours.cast(dtype)
-        initialise(ours, rng, [cpu()])
+        ours.initialize(WeightInitializer(rng), ctx=[cpu()])
         theirs.to(getattr(torch, dtype))
         assert [p.data().size for p in learnt(ours)] == [p.numel() for p in theirs.parameters()]
         for mine, yours in zip(learnt(ours), theirs.parameters()):
@@ -113,7 +113,7 @@ def test_scores_and_images_have_the_promised_shapes_and_ranges():
     config = small(image_size=32)
     generator, critic = build_generator(config), build_critic(config)
     for net in (generator, critic):
-        initialise(net, np.random.default_rng(0), [cpu()])
+        net.initialize(WeightInitializer(np.random.default_rng(0)), ctx=[cpu()])
     images = generator(nd.random.normal(shape=(5, 100, 1, 1)))
     assert images.shape == (5, 3, 32, 32)
     assert float(images.abs().max().asscalar()) <= 1.0
@@ -139,7 +139,7 @@ def test_initial_weights_follow_the_reference():
     config = TrainConfig(n_extra_layers=1)
     for build in (build_generator, build_critic):
         net = build(config)
-        initialise(net, np.random.default_rng(0), [cpu()])
+        net.initialize(WeightInitializer(np.random.default_rng(0)), ctx=[cpu()])
         for name, parameter in net._collect_params_with_prefix().items():
             values = parameter.data().asnumpy().astype(np.float64)
             if name.endswith("running_mean") or name.endswith("beta"):
@@ -155,7 +155,7 @@ def test_initial_weights_follow_the_reference():
 
 def test_initial_weights_of_the_mlp_follow_torch():
     net = build_critic(TrainConfig(mlp_d=True, ndf=512, image_size=16))
-    initialise(net, np.random.default_rng(0), [cpu()])
+    net.initialize(WeightInitializer(np.random.default_rng(0)), ctx=[cpu()])
     layers = [layer for layer in net.main._children.values() if isinstance(layer, nn.Dense)]
     assert len(layers) == 4
     for layer in layers:
@@ -174,7 +174,7 @@ def test_other_initial_weights_follow_their_source(scheme, require_torch):
         (build_critic(TrainConfig(arch="lite")), torch.nn.Conv2d(256, 512, 3, 2, 1), 5),
     )
     for net, theirs, index in nets:
-        initialise(net, np.random.default_rng(0), [cpu()], scheme)
+        net.initialize(WeightInitializer(np.random.default_rng(0), scheme), ctx=[cpu()])
         layer = net.main[index]
         weight = layer.weight.data().asnumpy().astype(np.float64)
         if scheme == "port2018":
@@ -187,7 +187,7 @@ def test_other_initial_weights_follow_their_source(scheme, require_torch):
         assert (norm.gamma.data().asnumpy().std() > 0) == (scheme == "port2018")
     if scheme == "port2018":
         mlp = build_generator(TrainConfig(mlp_g=True))
-        initialise(mlp, np.random.default_rng(0), [cpu()], scheme)
+        mlp.initialize(WeightInitializer(np.random.default_rng(0), scheme), ctx=[cpu()])
         dense = mlp.main[0]
         assert np.abs(dense.weight.data().asnumpy()).max() == pytest.approx(np.sqrt(0.01 / 100), rel=1e-2)
         assert not dense.bias.data().asnumpy().any()
@@ -196,7 +196,7 @@ def test_other_initial_weights_follow_their_source(scheme, require_torch):
 def test_initial_weights_depend_on_the_generator_alone():
     def weights(seed):
         net = build_generator(small())
-        initialise(net, np.random.default_rng(seed), [cpu()])
+        net.initialize(WeightInitializer(np.random.default_rng(seed)), ctx=[cpu()])
         return [p.data().asnumpy() for p in net.collect_params().values()]
 
     first, again, other = weights(1), weights(1), weights(2)
@@ -204,10 +204,25 @@ def test_initial_weights_depend_on_the_generator_alone():
     assert not all((a == b).all() for a, b in zip(first, other))
 
 
-def test_generator_json_is_enough_to_rebuild_the_generator():
-    for fields in ({}, {"mlp_g": True}, {"no_bn": True, "n_extra_layers": 2, "nc": 1, "nz": 9}):
-        config = small(**fields)
-        rebuilt = generator_from_description(generator_description(config))
-        assert [p.shape for p in learnt(rebuilt)] == [p.shape for p in learnt(build_generator(config))]
-    with pytest.raises(UserError, match="format"):
-        generator_from_description({"format": 2})
+@pytest.mark.parametrize("fields", [{}, {"mlp_g": True}, {"no_bn": True, "n_extra_layers": 2, "nc": 1, "nz": 9}])
+def test_a_generator_is_rebuilt_from_its_description(fields, tmp_path):
+    config = small(**fields, latent="uniform", sample_bn="running")
+    (tmp_path / "generator.json").write_text(json.dumps(generator_spec(config)))
+    found = read_generator_spec(tmp_path / "generator.json")
+    assert [p.shape for p in learnt(build_generator(found))] == [p.shape for p in learnt(build_generator(config))]
+    assert (found.latent, found.sample_bn) == ("uniform", "running")
+
+
+def test_descriptions_of_other_formats():
+    old = {**generator_spec(small()), "format": 2}
+    del old["latent"]
+    assert spec_config(old, "generator.json").latent == "normal"
+    assert spec_config(old, "generator.json") == spec_config(generator_spec(small()), "generator.json")
+    with pytest.raises(UserError, match="is of format 4, and this version of gluon_wgan reads 2 to 3"):
+        spec_config({**old, "format": 4}, "generator.json")
+    with pytest.raises(UserError, match="is of format None"):
+        spec_config({}, "generator.json")
+    with pytest.raises(UserError, match="lacks latent"):
+        spec_config({**old, "format": 3}, "generator.json")
+    with pytest.raises(UserError, match="--image-size 24"):
+        spec_config({**old, "image_size": 24}, "generator.json")

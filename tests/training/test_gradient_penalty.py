@@ -10,7 +10,7 @@ from mxnet.gluon import nn
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.models import build_critic
-from gluon_wgan.models.initializers import initialise
+from gluon_wgan.models.initializers import WeightInitializer
 from gluon_wgan.models.layers import ExactLeakyReLU, LayerNorm, ScoreProjection
 from gluon_wgan.training.gradient_penalty import TINY, GradientPenalty
 from gluon_wgan.training.wgan import WGAN, accumulate_gradients
@@ -47,7 +47,7 @@ def built(config: TrainConfig):
     critic = build_critic(config)
     critic.cast(config.dtype)
     # PyTorch's default, whose gradients are large enough to tell a wrong one.
-    initialise(critic, np.random.default_rng(0), [cpu()], "pytorch")
+    critic.initialize(WeightInitializer(np.random.default_rng(0), "pytorch"), ctx=[cpu()])
     accumulate_gradients(critic)
     return critic
 

@@ -367,7 +367,7 @@ def test_load_generator_opens_a_run_and_a_checkpoint(straight):
 
 def test_load_generator_refuses_what_is_none(tmp_path, straight):
     for path in (tmp_path, tmp_path / "missing", straight / "samples"):
-        with pytest.raises(UserError, match="no generator"):
+        with pytest.raises(UserError, match="There is no "):
             gluon_wgan.load_generator(path)
 
 

@@ -17,8 +17,8 @@ from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.resize import canonical_name
 from gluon_wgan.data.store import open_store
 from gluon_wgan.generators.latents import draw_groups
-from gluon_wgan.generators.load import open_trained
-from gluon_wgan.generators.sampler import Artist
+from gluon_wgan.generators.load import open_generator
+from gluon_wgan.generators.sampler import Sampler
 from gluon_wgan.metrics import fid
 from gluon_wgan.metrics.features import RANDOM, FeatureNetwork, load_features
 from gluon_wgan.metrics.image_sets import ChosenImages
@@ -128,9 +128,9 @@ def draw_samples(task: Task, moment: int, count: int, batch_norm: str = "batch",
     numpy.ndarray
         uint8 (count, 3, size, size).
     """
-    trained = open_trained(task.checkpoint(moment))
+    trained = open_generator(task.checkpoint(moment))
     groups = draw_groups(noise, trained.config.nz, trained.config.latent)
-    return np.concatenate(list(Artist(trained, batch_norm, cpu()).draw_first(groups, count)))
+    return np.concatenate(list(Sampler(trained.generator, batch_norm, cpu()).draw_first(groups, count)))
 
 
 def _evaluate_real_images(evaluator: Evaluator, resize: str) -> Iterator[Row]:

@@ -1,0 +1,109 @@
+"""The names at the top of the package: where they come from, and what they do in a fresh process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gluon_wgan
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def run_python(code: str, folder: Path) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, timeout=250)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_name_can_be_imported_and_is_on_its_page():
+    page = (REPOSITORY / "docs/api/index.md").read_text()
+    for name in gluon_wgan.__all__:
+        assert getattr(gluon_wgan, name) is not None
+        assert re.search(rf"auto(function|class):: gluon_wgan\.{name}$", page, re.MULTILINE), name
+    assert set(gluon_wgan.__all__) <= set(dir(gluon_wgan))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = gluon_wgan.nothing
+
+
+def test_the_import_loads_no_mxnet_and_names_without_it_need_none(tmp_path):
+    code = "import sys, gluon_wgan; gluon_wgan.resize; gluon_wgan.TrainConfig(); print('mxnet' in sys.modules)"
+    assert run_python(code, tmp_path) == "False\n"
+
+
+@pytest.mark.parametrize("name", ["wgan_dcgan64_clothing", "wgan_dcgan32_portraits"])
+def test_shipped_generators(name, tmp_path):
+    import mxnet as mx
+
+    folder = REPOSITORY / "gluon_wgan/models/pretrained" / name
+    size = json.loads((folder / "generator.json").read_text())["image_size"]
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert hashlib.sha256((folder / "generator.params").read_bytes()).hexdigest() in card
+    block = re.search("```python\n(.*?)```", card, re.DOTALL)[1]
+    assert run_python(f"{block}\nprint(images.shape, images.dtype)", tmp_path) == f"(64, 3, {size}, {size}) uint8\n"
+
+    generator = gluon_wgan.get_model(name, pretrained=True, ctx=mx.cpu(1))
+    assert all(p.list_ctx() == [mx.cpu(1)] for p in generator.collect_params().values())
+    # MXNet's own reader of the file agrees.
+    saved = mx.nd.load(str(folder / "generator.params"))
+    for key, parameter in generator._collect_params_with_prefix().items():
+        np.testing.assert_array_equal(parameter.data().asnumpy(), saved[key].asnumpy())
+    images = gluon_wgan.generate(generator, 3, batch_norm="running")
+    assert images.std() > 20  # not one gray
+    untrained = gluon_wgan.get_model(name)
+    with pytest.raises(RuntimeError, match="initialize"):
+        untrained(mx.nd.zeros((1, 100, 1, 1)))
+
+
+def test_an_unknown_model_is_refused_with_those_there_are():
+    with pytest.raises(
+        gluon_wgan.UserError, match="no model 'stylegan': choose wgan_dcgan32_portraits or"
+    ):
+        gluon_wgan.get_model("stylegan")
+
+
+def test_generate_draws_what_the_network_makes_of_the_seed():
+    import mxnet as mx
+
+    generator = gluon_wgan.get_model("wgan_dcgan32_portraits", pretrained=True)
+    rng = np.random.default_rng([5, 3])
+    latents = np.concatenate([rng.standard_normal((64, 100, 1, 1), dtype=np.float32) for _ in range(2)])
+    expected = (generator(mx.nd.array(latents[:70])).asnumpy().astype(np.float64) + 1) * 127.5
+    found = gluon_wgan.generate(generator, 70, seed=5, batch_norm="running")
+    assert found.shape == (70, 3, 32, 32)
+    assert np.abs(found - expected).max() <= 0.5 + 1e-3
+    assert np.array_equal(gluon_wgan.generate(generator, 7, seed=5, batch_norm="running"), found[:7])
+    # Batch statistics are of the group of 64, whatever number is wanted.
+    batch = gluon_wgan.generate(generator, 64, seed=5)
+    assert not np.array_equal(batch, found[:64])
+    assert np.array_equal(gluon_wgan.generate(generator, 2, seed=5), batch[:2])
+
+
+def test_generate_refuses_what_it_cannot_draw(tmp_path):
+    from mxnet.gluon import nn
+
+    generator = gluon_wgan.get_model("wgan_dcgan32_portraits", pretrained=True)
+    for arguments, words in (
+        ((generator, 0), "Cannot draw 0 images"),
+        ((tmp_path / "missing", 1), "There is no "),
+        ((nn.HybridSequential(), 1), "HybridSequential is no generator of gluon_wgan"),
+    ):
+        with pytest.raises(gluon_wgan.UserError, match=words):
+            gluon_wgan.generate(*arguments)
+    with pytest.raises(gluon_wgan.UserError, match="no batch-norm statistics 'both': choose batch or running"):
+        gluon_wgan.generate(generator, 1, batch_norm="both")
+
+
+def test_blocks_of_the_page_run_in_a_fresh_process(tmp_path):
+    blocks = re.findall("```python\n(.*?)```", (REPOSITORY / "docs/api/index.md").read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        run_python(block, tmp_path)
+    assert (tmp_path / "runs/0001/checkpoints/iter_000002/generator.params").is_file()
