@@ -243,7 +243,8 @@ def resolve_checkpoint(source: Path) -> Path:
             raise UserError(f"{source} has no checkpoint yet: train on, or name another run directory.")
         return newest
     if not source.is_dir():
-        raise UserError(f"There is no {source}: name a run directory or a checkpoint in one.")
+        kind = "generator in" if source.exists() else "file or folder"
+        raise UserError(f"There is no {kind} {source}: name a run directory or a checkpoint in one.")
     if (source / MANIFEST).exists():
         check_checkpoint(source)
     return source
