@@ -63,9 +63,7 @@ def test_shipped_generators(name, tmp_path):
 
 
 def test_an_unknown_model_is_refused_with_those_there_are():
-    with pytest.raises(
-        gluon_wgan.UserError, match="no model 'stylegan': choose wgan_dcgan32_portraits or"
-    ):
+    with pytest.raises(gluon_wgan.UserError, match="no model 'stylegan': choose wgan_dcgan32_portraits or"):
         gluon_wgan.get_model("stylegan")
 
 
