@@ -102,7 +102,7 @@ def add_flag(group: Any, field: dataclasses.Field[Any], of_type: Any) -> None:
             help_text += f" (default: {field.default})"
         group.add_argument(
             flag,
-            action="append" if field.name == "data_root" else "store",
+            action="append" if field.name in ("data_root", "exclude") else "store",
             type=_converter(field.name, of_type),
             choices=metadata["choices"] or None,
             metavar=metadata["metavar"] or (None if metadata["choices"] else _metavar(of_type)),

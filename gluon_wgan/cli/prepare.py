@@ -24,7 +24,7 @@ from gluon_wgan.runs.log import log_to_terminal
 log = logging.getLogger("gluon_wgan")
 
 _SHARED_WITH_TRAINING = (
-    *("dataset", "num_faces", "faces_seed", "limit", "fraction", "subset_seed"),
+    *("dataset", "exclude", "num_faces", "faces_seed", "limit", "fraction", "subset_seed"),
     *("image_size", "resize", "crop", "fit", "center_crop", "nc", "max_pixels", "strict", "jobs", "cache_dir"),
 )
 EXAMPLES = """examples:

@@ -87,6 +87,8 @@ def check_together(config: TrainConfig) -> None:
         raise UserError(f"--dataset {config.dataset} needs --data-root: say where the images are.")
     if not all(isinstance(root, str) and root for root in config.data_roots):
         raise UserError(f"--data-root {config.data_root!r} is no path: say where the images are.")
+    if not all(isinstance(pattern, str) and pattern.strip("/") for pattern in config.exclude):
+        raise UserError("--exclude is given an empty pattern: give a name or a path, such as '*_mask.png'.")
     if config.crop is not None:
         left, top, right, bottom = config.crop
         if left < 0 or top < 0 or right <= left or bottom <= top:
@@ -108,6 +110,7 @@ def _check_store(config: TrainConfig) -> None:
     if not config.data:
         raise UserError("--data names no store: say where it is.")
     given = {"dataset": config.dataset != "auto", "data_root": bool(config.data_roots)}
+    given["exclude"] = bool(config.exclude)
     given |= {name: getattr(config, name) is not None for name in ("max_pixels", "limit", "fraction")}
     for name in (name for name, is_given in given.items() if is_given):
         raise UserError(

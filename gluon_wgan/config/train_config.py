@@ -103,6 +103,13 @@ class TrainConfig:
         kind=PIXELS,
         metavar="STORE",
     )
+    exclude: tuple[str, ...] = _option(
+        (),
+        "leave out files and folders of this name or path, with the wildcards * ? [abc]; may be given several times",
+        DATA,
+        kind=PIXELS,
+        metavar="PATTERN",
+    )
     num_faces: int = _option(2048, "how many faces drawn-faces draws", DATA, kind=PIXELS, low=2, high=10_000_000)
     faces_seed: int = _option(0, "which faces drawn-faces draws", DATA, kind=PIXELS, low=0)
     limit: Optional[int] = _option(
@@ -151,7 +158,9 @@ class TrainConfig:
         kind=PIXELS,
         choices=("round", "floor"),
     )
-    strict: bool = _option(False, "stop at the first broken image instead of skipping it", DATA, kind=MACHINE)
+    strict: bool = _option(
+        False, "stop at the first broken image or unreadable folder instead of leaving it out", DATA, kind=MACHINE
+    )
     cache_dir: Optional[str] = _option(
         None,
         "where prepared data is kept for later runs (default: gluon_wgan in the user's cache folder)",
@@ -415,7 +424,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         # JSON and callers hand over lists where the field is a tuple, and callers a crop's name.
-        for name in ("crop", "gpus", "data_root"):
+        for name in ("crop", "gpus", "data_root", "exclude"):
             value = getattr(self, name)
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))

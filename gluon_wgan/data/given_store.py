@@ -11,7 +11,7 @@ from gluon_wgan.data.store import Store, open_store
 from gluon_wgan.errors import UserError
 
 # What finds images has no say beside a store, whichever a preset or an earlier run had.
-_FINDERS = ("dataset", "data_root", "max_pixels", "limit", "fraction")
+_FINDERS = ("dataset", "data_root", "exclude", "max_pixels", "limit", "fraction")
 
 
 def adopt_store(options: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from gluon_wgan.data.geometry import CROP, Box
 from gluon_wgan.data.preprocessing_spec import differences, recipe, recipe_key
 from gluon_wgan.data.sources import Source
+from gluon_wgan.data.sources.left_out import left_out_rows
 from gluon_wgan.data.store import META, RESIZE_WARNING, SKIPPED, Store, open_store
 from gluon_wgan.data.store_writer import StoreWriter, is_store_file, read_journal, was_begun
 from gluon_wgan.data.workers import Failures, Task, run_task
@@ -265,7 +266,7 @@ class _Work:
             writer.discard()
             name, reason = first[0]
             raise UserError(f"No image can be used, {name} because: {reason}; check the data.")
-        writer.finish()
+        writer.finish(left_out_rows(source))
 
 
 def _default_shard(count: int, row: tuple[int, int, int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Any, Optional
@@ -12,9 +13,14 @@ from gluon_wgan.data.given_store import open_given
 from gluon_wgan.data.preparation import Preparation, prepare
 from gluon_wgan.data.preprocessing_spec import way
 from gluon_wgan.data.sources import DrawnFacesSource, Source, named_source
+from gluon_wgan.data.sources.left_out import all_parts, left_out_rows
 from gluon_wgan.data.sources.subset import sample
 from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError
+
+log = logging.getLogger("gluon_wgan.data")
+
+_NAMED_IN_LOG = 12
 
 
 def find_source(config: TrainConfig) -> Source:
@@ -25,20 +31,39 @@ def find_source(config: TrainConfig) -> Source:
     Raises
     ------
     UserError
-        When there are none.
+        When there are none, or a folder cannot be read and the configuration is strict.
     """
     whole = _whole_source(config)
+    _report_left_out(whole, config.strict)
     wanted = config.limit
     if config.fraction is not None:
         wanted = max(1, round(config.fraction * len(whole)))
     return whole if wanted is None else sample(whole, wanted, config.subset_seed)
 
 
+def _report_left_out(source: Source, strict: bool) -> None:
+    for part in all_parts(source):
+        for name, reason in part.left_out.unreadable if strict and hasattr(part, "left_out") else ():
+            raise UserError(
+                f"{part.root}/{name} cannot be read ({reason}): change its permissions, add --exclude '{name}', or "
+                "leave --strict out."
+            )
+    rows = left_out_rows(source)
+    for name, reason in rows[:_NAMED_IN_LOG]:
+        log.warning("Left out of %s: %s (%s).", source.label, name, reason)
+    if len(rows) > _NAMED_IN_LOG:
+        log.warning(
+            "Left out of %s: %d more kinds, all listed in skipped.csv.", source.label, len(rows) - _NAMED_IN_LOG
+        )
+
+
 def _whole_source(config: TrainConfig) -> Source:
     roots = config.data_roots
     if not roots:  # TrainConfig has seen to it that drawn faces are wanted
         return DrawnFacesSource(config.num_faces, config.faces_seed)
-    return named_source(config.dataset, roots, cache_directory(config), max_pixels=config.max_pixels)
+    return named_source(
+        config.dataset, roots, cache_directory(config), max_pixels=config.max_pixels, exclude=config.exclude
+    )
 
 
 def recognisable_roots(config: TrainConfig) -> tuple[str, ...]:

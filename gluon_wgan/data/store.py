@@ -4,7 +4,7 @@
   the other and nothing else. Every shard but the last holds the same number of images.
 - ``names.bin``: the source's name of each of them, one behind the other, as file names are encoded.
 - ``names.i64``: where each name ends in it, in bytes: int64, little-endian.
-- ``skipped.csv``: name and reason of each image that could not be used.
+- ``skipped.csv``: name and reason of each image that could not be used; then what stood beside the images.
 - ``store.json``: format version, shape, the key and everything that went into it, SHA-256 of every shard, of the
   names, and of all pixels (the shards one behind the other).
 """
@@ -81,7 +81,7 @@ class Store:
 
     @cached_property
     def skipped(self) -> list[tuple[str, str]]:
-        """Name and reason of each image that was left out."""
+        """Name and reason of each image that could not be used."""
         found: list[tuple[str, str]] = []
         try:
             for line, cells in read_csv(self.path / SKIPPED, errors="surrogateescape"):
@@ -90,7 +90,12 @@ class Store:
                 found.append((name_in_csv(cells[0]), name_in_csv(cells[1])))
         except (OSError, ValueError) as error:
             raise _unusable(self.path, f"{SKIPPED}: {error}") from None
-        return found[1:]
+        return found[1 : len(found) - len(self.left_out)]
+
+    @property
+    def left_out(self) -> list[list[str]]:
+        """What stood beside the images and was left out without being looked at, and why."""
+        return self.meta.get("left_out", [])
 
     def verify(self, *, progress: bool = False) -> None:
         """Read everything, and raise UserError naming the first file that is not as it was made."""

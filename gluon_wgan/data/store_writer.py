@@ -125,8 +125,15 @@ class StoreWriter:
         self._since_flush += rows.nbytes
         self._flush_now_and_then()
 
-    def finish(self) -> None:
-        """Write ``store.json``: the folder then holds a whole store."""
+    def finish(self, left_out: Sequence[tuple[str, str]] = ()) -> None:
+        """Write ``store.json``: the folder then holds a whole store.
+
+        Parameters
+        ----------
+        left_out
+            What was left out of the source without being looked at, and why, to be listed behind the skipped images.
+        """
+        self._lists[SKIPPED].append(_as_csv(left_out))
         if self._shard is not None:
             self._close_shard()
         files = {name: file.facts() for name, file in self._lists.items()}
@@ -140,6 +147,7 @@ class StoreWriter:
             "shards": [facts["sha256"] for facts in self._full],
             "files": files,
             "content_sha256": self._whole.hexdigest(),
+            "left_out": [list(row) for row in left_out],
         }
         replace_file(self.folder / META, json.dumps(meta, indent=2) + "\n")
         (self.folder / JOURNAL).unlink(missing_ok=True)

@@ -224,6 +224,7 @@ def describe_store(store: Store) -> dict[str, Any]:
         "store": str(store.path.resolve()),
         "images": len(store),
         "skipped": len(store.skipped),
+        "left_out": store.left_out,
         "content_sha256": store.content_sha256,
         "made_from": store.made_from,
     }

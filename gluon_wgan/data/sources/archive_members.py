@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.image_formats import IMAGE_SUFFIXES
+from gluon_wgan.data.image_formats import IMAGE_SUFFIXES, looks_like_image
 from gluon_wgan.data.sources.base import AnyPath
+from gluon_wgan.data.sources.left_out import LeftOut, is_system_folder
 
 # Why a member is bad, as recorded in an index; 0 is a good one. Nothing is ever written under a member's
 # name, but a name that leaves its archive was made to deceive.
@@ -23,17 +25,27 @@ REASONS = (
     "larger than 512 MiB",
     "only the name of an image, without its bytes",
 )
+LISTED = {"rules": 2}
+"""Raised when `is_image` changes, so that archives are listed again."""
 # Formats without compression, such as BMP, do shrink a lot; but then they are small.
 _MOST_EXPANSION, _ALWAYS_FINE = 100, 1 << 20
 _MOST_ENCODED = 512 << 20
 
 
-def is_image(name: str) -> bool:
-    """Tell whether a member is meant to be an image; hidden ones and macOS's own copies are not."""
-    if not name.lower().endswith(IMAGE_SUFFIXES):
-        return False
-    parts = name.replace("\\", "/").split("/")
-    return "__MACOSX" not in parts and not any(part[:1] == "." and part not in (".", "..") for part in parts)
+def is_image(name: str, read_head: Callable[[], bytes], left_out: LeftOut) -> bool:
+    """Tell whether a member is meant to be an image, by its name or its first bytes, and count it if it is not.
+
+    Hidden ones are not, nor those in folders that a system writes for itself, as macOS does.
+    """
+    *folders, last = name.replace("\\", "/").split("/")
+    for folder in folders:
+        if folder not in ("", ".", "..") and is_system_folder(folder):
+            left_out.files[f"{folder}/*"] += 1
+            return False
+    if last[:1] != "." and (name.lower().endswith(IMAGE_SUFFIXES) or looks_like_image(read_head())):
+        return True
+    left_out.count_file(last)
+    return False
 
 
 def leaves(name: str) -> bool:

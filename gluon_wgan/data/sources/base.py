@@ -66,7 +66,7 @@ class EncodedSource(ABC):
 
     def open(self, index: int, nc: int) -> Image.Image:
         """Return image number `index` in mode RGB (`nc` 3) or L (`nc` 1), or raise BadImage."""
-        return open_image(self.encoded(index), nc, self.max_pixels)
+        return open_image(self.encoded(index), nc, self.max_pixels, name=self.names[index])
 
     def read(self, index: int, nc: int) -> np.ndarray:
         """Return image number `index` as uint8 (height, width, nc), or raise BadImage."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -20,6 +20,7 @@ from gluon_wgan.data.sources.lsun import LsunSource
 from gluon_wgan.data.sources.parquet import MAGIC as PARQUET_MAGIC
 from gluon_wgan.data.sources.parquet import ParquetSource
 from gluon_wgan.data.sources.record import RecordSource
+from gluon_wgan.data.sources.subset import without
 from gluon_wgan.data.sources.tar_archive import COMPRESSED, TarSource, decompressed
 from gluon_wgan.data.sources.zip_archive import ZipSource
 from gluon_wgan.data.unsupported_files import HEAD_BYTES, describe_foreign
@@ -62,7 +63,9 @@ KINDS = tuple(_MAKERS)
 """What `source_of` can be asked for, besides ``auto``."""
 
 
-def source_of(kind: str, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> Source:
+def source_of(
+    kind: str, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None, exclude: Sequence[str] = ()
+) -> Source:
     """Return the source of one path; see `gluon_wgan.data.sources.open_source` for patterns, shards and single images.
 
     Parameters
@@ -75,6 +78,8 @@ def source_of(kind: str, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optio
         Where lists and unpacked images are kept.
     max_pixels
         Skip images of more pixels; None leaves Pillow's own limit.
+    exclude
+        Leave out what these shell patterns match; see `gluon_wgan.data.sources.left_out.matching`.
 
     Raises
     ------
@@ -85,7 +90,10 @@ def source_of(kind: str, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optio
         kind = recognise(root)
     else:
         _refuse_foreign(existing(root))
-    return _MAKERS[kind](root, cache_dir, max_pixels)
+    if kind == "folder":
+        return FolderSource(root, max_pixels=max_pixels, exclude=exclude)
+    source = _MAKERS[kind](root, cache_dir, max_pixels)
+    return without(source, exclude) if exclude else source
 
 
 def recognise(root: AnyPath) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.image_formats import IMAGE_SUFFIXES
+from gluon_wgan.data.image_formats import HEAD_BYTES, IMAGE_SUFFIXES, looks_like_image
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, existing, unreadable
+from gluon_wgan.data.sources.left_out import LeftOut, is_system_folder, matching
 from gluon_wgan.data.sources.packed_names import pack_names
 from gluon_wgan.errors import UserError
 
@@ -50,8 +51,9 @@ class FileSource(EncodedSource):
 class FolderSource(FileSource):
     """Every image below a folder, whatever its layout, sorted by path.
 
-    Links to folders are followed, but never back into a folder that holds them. Hidden
-    files and folders are left out.
+    A file is an image if its suffix or its first bytes say so. Links to folders are followed, but never back into a
+    folder that holds them. Hidden files and folders, those that a system writes for itself (``@eaDir``), and folders
+    that cannot be read are left out and counted.
 
     Parameters
     ----------
@@ -59,6 +61,13 @@ class FolderSource(FileSource):
         The folder.
     max_pixels
         Skip images of more pixels; None leaves Pillow's own limit.
+    exclude
+        Leave out what these shell patterns match; see `gluon_wgan.data.sources.left_out.matching`.
+
+    Attributes
+    ----------
+    left_out
+        What was left out.
 
     Raises
     ------
@@ -66,23 +75,28 @@ class FolderSource(FileSource):
         If it is missing, not a folder, unreadable, or holds no image.
     """
 
-    def __init__(self, root: AnyPath, *, max_pixels: Optional[int] = None) -> None:
+    def __init__(self, root: AnyPath, *, max_pixels: Optional[int] = None, exclude: Sequence[str] = ()) -> None:
         folder = existing(root)
         if not folder.is_dir():
             raise UserError(f"{folder} is a file, not a folder: give the folder that holds the images.")
-        names = pack_names(_image_names(folder))
+        self.left_out = LeftOut()
+        names = pack_names(_image_names(folder, self.left_out, exclude))
         if not names:
-            raise UserError(f"{folder} holds no image: give a folder with JPEG, PNG or other image files.")
+            others = "; ".join(f"{name}: {why}" for name, why in self.left_out.rows()[:3])
+            raise UserError(
+                f"{folder} holds no image{f' ({others})' if others else ''}: give a folder with JPEG, PNG or other "
+                "image files."
+            )
         super().__init__("folder", folder, names, folder.resolve().name, max_pixels)
 
 
 def holds_image(folder: Path) -> bool:
     """Return whether there is an image anywhere below a folder, without listing them all."""
-    return next(_image_names(folder), None) is not None
+    return next(_image_names(folder, LeftOut(), ()), None) is not None
 
 
-def _image_names(root: Path) -> Iterator[str]:
-    """Yield the images below `root`, relative to it and sorted by path."""
+def _image_names(root: Path, left_out: LeftOut, exclude: Sequence[str]) -> Iterator[str]:
+    """Yield the images below `root`, relative to it and sorted by path, and count what else is there."""
     # Each waits with the device and inode of every folder on the way to it: a link to one of them is a cycle.
     waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]
     while waiting:
@@ -95,21 +109,45 @@ def _image_names(root: Path) -> Iterator[str]:
             here = folder.stat()
             if (here.st_dev, here.st_ino) in holders:
                 continue
-            found = _entries(folder)
+            found = _entries(folder, name, left_out, exclude)
         except OSError as error:
-            raise unreadable(folder, error) from error
+            if not name:
+                raise unreadable(folder, error) from error
+            left_out.unreadable.append((name.rstrip("/"), (error.strerror or str(error)).lower()))
+            continue
         inside = holders | {(here.st_dev, here.st_ino)}
         waiting += [(name + entry, inside) for entry in reversed(found)]
 
 
-def _entries(folder: Path) -> list[str]:
-    """Return the images and, with a slash behind them, the folders in `folder`.
+def _entries(folder: Path, inside: str, left_out: LeftOut, exclude: Sequence[str]) -> list[str]:
+    """Return the images and, with a slash behind them, the folders in `folder`, whose path from the root is `inside`.
 
     The slash takes part in the order, which is thereby the order of the whole paths.
     """
+    found = []
     with os.scandir(folder) as entries:
-        return sorted(
-            entry.name + "/" * entry.is_dir()
-            for entry in entries
-            if not entry.name.startswith(".") and (entry.name.lower().endswith(IMAGE_SUFFIXES) or entry.is_dir())
-        )
+        for entry in entries:
+            name = entry.name
+            pattern = exclude and matching(inside + name, exclude)
+            if pattern:
+                left_out.excluded[pattern] += 1
+            elif entry.is_dir():
+                if is_system_folder(name):
+                    left_out.folders[name] += 1
+                else:
+                    found.append(f"{name}/")
+            elif not name.startswith(".") and (name.lower().endswith(IMAGE_SUFFIXES) or _begins_like_image(entry)):
+                found.append(name)
+            else:
+                left_out.count_file(name)
+    return sorted(found)
+
+
+def _begins_like_image(entry: os.DirEntry[str]) -> bool:
+    try:
+        if not entry.is_file():  # opening a pipe would wait forever
+            return False
+        with open(entry.path, "rb", buffering=0) as file:
+            return looks_like_image(file.read(HEAD_BYTES))
+    except OSError:
+        return False

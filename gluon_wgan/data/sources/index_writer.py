@@ -9,6 +9,7 @@ from typing import Optional
 import numpy as np
 from tqdm import tqdm
 
+from gluon_wgan.data.sources.left_out import LeftOut
 from gluon_wgan.errors import UserError
 
 NAMES, ROWS, DATA = "names.bin", "rows.i64", "data.bin"
@@ -25,6 +26,8 @@ class IndexWriter:
     ----------
     count
         How many images there are so far.
+    left_out
+        What the container holds besides, to be counted by who lists it.
     """
 
     def __init__(self, folder: Path, columns: int, progress: Optional[tqdm] = None) -> None:
@@ -34,6 +37,7 @@ class IndexWriter:
         self.data = (folder / DATA).open("ab")
         self._pending: list[int] = []
         self._unsaved_text = 0
+        self.left_out = LeftOut()
         self.count, self._end = self._cut_to_whole_rows()
 
     def add(self, name: bytes, *numbers: int) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gluon_wgan.data.sources.index_writer import DATA, NAMES, ROWS, IndexWriter
+from gluon_wgan.data.sources.left_out import LeftOut
 from gluon_wgan.data.sources.packed_names import LazyNames
 from gluon_wgan.errors import UserError, remedy
 from gluon_wgan.utils.atomic_folders import flush_to_disk, locked
@@ -53,13 +54,17 @@ class Index:
         How many images it lists.
     sha256
         Digest of all names and numbers.
+    left_out
+        What the container holds besides.
     """
 
-    def __init__(self, folder: Path, count: int, columns: int, sha256: str) -> None:
+    def __init__(self, folder: Path, count: int, columns: int, sha256: str, others: dict[str, int]) -> None:
         self.folder, self.count, self.columns, self.sha256 = folder, count, columns, sha256
+        self.left_out = LeftOut()
+        self.left_out.files.update(others)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("folder", "count", "columns", "sha256")
+        kept = ("folder", "count", "columns", "sha256", "left_out")
         return {name: value for name, value in self.__dict__.items() if name in kept}
 
     @cached_property
@@ -181,7 +186,10 @@ def _open(folder: Path, made_from: dict[str, Any]) -> Optional[Index]:
     meta = _meta(folder)
     if meta is None or meta.get("made_from") != made_from or not isinstance(meta.get("count"), int):
         return None
-    index = Index(folder, meta["count"], made_from["columns"], str(meta.get("sha256")))
+    others = meta.get("others", {})
+    if not isinstance(others, dict) or not all(isinstance(count, int) for count in others.values()):
+        return None
+    index = Index(folder, meta["count"], made_from["columns"], str(meta.get("sha256")), others)
     with suppress(OSError):
         sizes = [(folder / name).stat().st_size for name in (ROWS, NAMES, DATA)]
         if sizes == [index.count * 8 * (1 + index.columns), meta.get("text"), meta.get("data")]:
@@ -228,8 +236,9 @@ def _make(
         flush_to_disk(folder / name)
     flush_to_disk(folder / DATA)
     sizes = {"text": (folder / NAMES).stat().st_size, "data": (folder / DATA).stat().st_size}
-    index = Index(folder, writer.count, columns, digest.hexdigest())
-    _write_meta(folder, {"made_from": made_from, "count": index.count, "sha256": index.sha256, **sizes})
+    index = Index(folder, writer.count, columns, digest.hexdigest(), writer.left_out.files)
+    facts = {"count": index.count, "sha256": index.sha256, "others": writer.left_out.files, **sizes}
+    _write_meta(folder, {"made_from": made_from, **facts})
     return index
 
 

@@ -16,7 +16,14 @@ from gluon_wgan.data.sources.packed_names import pack_names
 from gluon_wgan.errors import UserError
 
 
-def named_source(kind: str, roots: Sequence[str], cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> Source:
+def named_source(
+    kind: str,
+    roots: Sequence[str],
+    cache_dir: AnyPath,
+    *,
+    max_pixels: Optional[int] = None,
+    exclude: Sequence[str] = (),
+) -> Source:
     """Return all images that a user names as one source.
 
     Parameters
@@ -26,7 +33,7 @@ def named_source(kind: str, roots: Sequence[str], cache_dir: AnyPath, *, max_pix
     roots
         Paths, at least one: whatever `source_of` reads, single image files, folders of shards, and patterns
         such as ``train-*.tar``.
-    cache_dir, max_pixels
+    cache_dir, max_pixels, exclude
         As for `source_of`.
 
     Raises
@@ -42,7 +49,7 @@ def named_source(kind: str, roots: Sequence[str], cache_dir: AnyPath, *, max_pix
             parts.append(_image_files(together, max_pixels))
             named.append(together[0])
         else:
-            parts.append(source_of(kind, together[0], cache_dir, max_pixels=max_pixels))
+            parts.append(source_of(kind, together[0], cache_dir, max_pixels=max_pixels, exclude=exclude))
             named.append(together[0])
     if len(parts) == 1:
         return parts[0]

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from gluon_wgan.data.sources.base import Source
+from gluon_wgan.data.sources.left_out import LeftOut, matching
 from gluon_wgan.data.sources.packed_names import LazyNames
 from gluon_wgan.errors import UserError
 
@@ -24,6 +25,11 @@ class SubsetSource:
     numbers
         int (images,), the numbers of the images in it.
 
+    Attributes
+    ----------
+    left_out
+        What was left out of the source on purpose.
+
     Raises
     ------
     UserError
@@ -35,6 +41,7 @@ class SubsetSource:
         if not len(self.numbers) or self.numbers.min() < 0 or self.numbers.max() >= len(source):
             raise UserError(f"Cannot take these images of {len(source)}: give at least one number below that.")
         self.label = source.label
+        self.left_out = LeftOut()
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -74,6 +81,31 @@ class _SubsetNames(LazyNames):
 def take(source: Source, numbers: Any) -> SubsetSource:
     """Return the source of those images of another whose numbers are given, in that order."""
     return SubsetSource(source, numbers)
+
+
+def without(source: Source, patterns: Sequence[str]) -> Source:
+    """Return a source without the images whose names some shell patterns match; see `left_out.matching`.
+
+    Raises
+    ------
+    UserError
+        If none is left.
+    """
+    left_out = LeftOut()
+    kept = []
+    for number, name in enumerate(source.names):
+        pattern = matching(name, patterns)
+        if pattern:
+            left_out.excluded[pattern] += 1
+        else:
+            kept.append(number)
+    if not kept:
+        raise UserError(f"--exclude {' '.join(patterns)} leaves none of {len(source)} images: give other patterns.")
+    if len(kept) == len(source):
+        return source
+    subset = SubsetSource(source, kept)
+    subset.left_out = left_out
+    return subset
 
 
 def sample(source: Source, count: int, seed: int) -> Source:

@@ -7,11 +7,12 @@ import gzip
 import lzma
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Optional, cast
 
+from gluon_wgan.data.image_formats import HEAD_BYTES, IMAGE_SUFFIXES
 from gluon_wgan.data.sources import archive_members
 from gluon_wgan.data.sources.archive_members import SpanReader
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, damaged, existing_file, first_bytes, unreadable
@@ -93,9 +94,12 @@ class TarSource(EncodedSource):
         self.facts = archive_members.file_facts(path)
         packed = _opener(path) is not None
         fill = _unpack if packed else _list
-        self.index = index_of(Path(cache_dir), path, "tar", self.facts, 3, lambda writer: fill(path, writer))
+        self.index = index_of(
+            Path(cache_dir), path, "tar", {**self.facts, **archive_members.LISTED}, 3, lambda writer: fill(path, writer)
+        )
         if not self.index.count:
             raise UserError(f"{path} holds no image: give an archive with JPEG, PNG or other image files.")
+        self.left_out = self.index.left_out
         self.reader = SpanReader(self.index.folder / DATA if packed else path.resolve())
         super().__init__(self.index.names, path.name.split(".")[0], max_pixels)
 
@@ -158,8 +162,9 @@ def _opener(path: Path) -> Any:
 def _list(path: Path, writer: IndexWriter) -> None:
     """List the images of a plain tar archive."""
     with path.open("rb") as file:
-        for member in TarWalk(file, path, os.fstat(file.fileno()).st_size):
-            if _wanted(member):
+        walk = TarWalk(file, path, os.fstat(file.fileno()).st_size)
+        for member in walk:
+            if _wanted(member, lambda: _head(walk, member), writer):  # noqa: B023
                 writer.add(member.name, member.offset, member.size, _reason(member))
 
 
@@ -168,16 +173,27 @@ def _unpack(path: Path, writer: IndexWriter) -> None:
     with decompressed(path) as file:
         walk = TarWalk(file, path)
         for member in walk:
-            if _wanted(member):
+            head = _head(walk, member) if member.is_file and not _named_as_image(member) else b""
+            if _wanted(member, lambda: head, writer):  # noqa: B023
                 reason = _reason(member)
-                start = 0 if reason else writer.unpack(walk.read(member.size))
+                start = 0 if reason else writer.unpack(head + walk.read(member.size - len(head)))
                 writer.add(member.name, start, member.size, reason)
         while file.read(_DRAINED_AT_ONCE):  # its checksum stands at the very end
             pass
 
 
-def _wanted(member: Member) -> bool:
-    return (member.is_file or member.is_link or member.is_sparse) and archive_members.is_image(os.fsdecode(member.name))
+def _wanted(member: Member, read_head: Callable[[], bytes], writer: IndexWriter) -> bool:
+    kind = member.is_file or member.is_link or member.is_sparse
+    return kind and archive_members.is_image(os.fsdecode(member.name), read_head, writer.left_out)
+
+
+def _named_as_image(member: Member) -> bool:
+    return os.fsdecode(member.name).lower().endswith(IMAGE_SUFFIXES)
+
+
+def _head(walk: TarWalk, member: Member) -> bytes:
+    """Return a member's first bytes; they are then no longer to be read."""
+    return walk.read(min(HEAD_BYTES, member.size)) if member.is_file else b""
 
 
 def _reason(member: Member) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan.data.decode import BadImage
+from gluon_wgan.data.image_formats import HEAD_BYTES
 from gluon_wgan.data.sources import archive_members
 from gluon_wgan.data.sources.archive_members import SpanReader
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, damaged, existing_file
@@ -20,6 +21,7 @@ from gluon_wgan.errors import UserError
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # signature, version, flags, method, time, date, CRC, sizes (2), lengths (2)
 _ENCRYPTED_FLAG, _UNIX = 1, 3
+_HEAD_PACKED = 1024
 # What zipfile raises for a directory that is damaged or made to deceive.
 _LISTING_ERRORS = (
     *(zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, OverflowError, IndexError, EOFError),
@@ -48,12 +50,14 @@ class ZipSource(EncodedSource):
     def __init__(self, archive: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
         path = existing_file(archive, "a ZIP archive")
         self.facts = archive_members.file_facts(path)
-        self.index = index_of(Path(cache_dir), path, "zip", self.facts, 6, lambda writer: _list(path, writer))
+        facts = {**self.facts, **archive_members.LISTED}
+        self.index = index_of(Path(cache_dir), path, "zip", facts, 6, lambda writer: _list(path, writer))
         if not self.index.count:
             raise UserError(
                 f"{path} holds no image: give an archive with JPEG, PNG or other image files, or unpack it if it "
                 "holds another container."
             )
+        self.left_out = self.index.left_out
         self.reader = SpanReader(path.resolve())
         super().__init__(self.index.names, path.stem, max_pixels)
 
@@ -99,14 +103,27 @@ def _list(path: Path, writer: IndexWriter) -> None:
         raise damaged(path, length, f"it ends without a ZIP directory that can be read: {error}") from error
     if any(entry.volume for entry in entries) or path.with_suffix(".z01").exists():
         raise UserError(f"{path} is one part of a split ZIP archive: {JOIN_PARTS}.")
+    reader = SpanReader(path.resolve())
     for entry in entries:
-        if entry.is_dir() or not archive_members.is_image(entry.filename):
+        if entry.is_dir() or not archive_members.is_image(entry.filename, lambda: _head(reader, entry), writer.left_out):  # noqa: B023
             continue
         place, packed = entry.header_offset, entry.compress_size
         if not 0 <= place <= end - _LOCAL.size - packed:
             raise damaged(path, end, f"its directory says that {entry.filename!r} lies at byte {place}")
         reason = _reason(entry)
         writer.add(entry.filename.encode(), place, packed, entry.file_size, entry.CRC, entry.compress_type, reason)
+
+
+def _head(reader: SpanReader, entry: zipfile.ZipInfo) -> bytes:
+    """Return a member's first bytes, or nothing if they cannot be read."""
+    try:
+        local = _LOCAL.unpack(reader.read(entry.header_offset, _LOCAL.size))
+        start = entry.header_offset + _LOCAL.size + local[-2] + local[-1]
+        packed = reader.read(start, min(entry.compress_size, _HEAD_PACKED))
+        inflate = zlib.decompressobj(-zlib.MAX_WBITS).decompress
+        return packed[:HEAD_BYTES] if entry.compress_type == zipfile.ZIP_STORED else inflate(packed, HEAD_BYTES)
+    except (BadImage, OSError, OverflowError, ValueError, zlib.error, struct.error):
+        return b""
 
 
 def _reason(entry: zipfile.ZipInfo) -> int:
