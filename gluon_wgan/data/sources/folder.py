@@ -128,7 +128,7 @@ def _entries(folder: Path, inside: str, left_out: LeftOut, exclude: Sequence[str
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
-            pattern = exclude and matching(inside + name, exclude)
+            pattern = matching(inside + name, exclude)
             if pattern:
                 left_out.excluded[pattern] += 1
             elif entry.is_dir():

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import stat
 import struct
 import zipfile
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.image_formats import HEAD_BYTES
 from gluon_wgan.data.sources import archive_members
-from gluon_wgan.data.sources.archive_members import SpanReader
+from gluon_wgan.data.sources.archive_members import SpanReader, is_image
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, damaged, existing_file
 from gluon_wgan.data.sources.index_writer import IndexWriter
 from gluon_wgan.data.sources.member_index import index_of
@@ -20,7 +22,9 @@ from gluon_wgan.data.unsupported_files import JOIN_PARTS
 from gluon_wgan.errors import UserError
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # signature, version, flags, method, time, date, CRC, sizes (2), lengths (2)
-_ENCRYPTED_FLAG, _UNIX = 1, 3
+_CENTRAL = struct.Struct("<8xH18x3H12x")  # flags; lengths of name, extra field and comment
+_FLAGS_AT = 8
+_ENCRYPTED_FLAG, _UTF8_FLAG, _UNIX = 1, 0x800, 3
 _HEAD_PACKED = 1024
 # What zipfile raises for a directory that is damaged or made to deceive.
 _LISTING_ERRORS = (
@@ -97,21 +101,54 @@ def _list(path: Path, writer: IndexWriter) -> None:
     """
     length = path.stat().st_size
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries, end = archive.infolist(), archive.start_dir
+        entries, end = _directory(path)
     except _LISTING_ERRORS as error:
         raise damaged(path, length, f"it ends without a ZIP directory that can be read: {error}") from error
     if any(entry.volume for entry in entries) or path.with_suffix(".z01").exists():
         raise UserError(f"{path} is one part of a split ZIP archive: {JOIN_PARTS}.")
     reader = SpanReader(path.resolve())
     for entry in entries:
-        if entry.is_dir() or not archive_members.is_image(entry.filename, lambda: _head(reader, entry), writer.left_out):  # noqa: B023
+        if entry.is_dir() or not is_image(entry.filename, partial(_head, reader, entry), writer.left_out):
             continue
         place, packed = entry.header_offset, entry.compress_size
         if not 0 <= place <= end - _LOCAL.size - packed:
             raise damaged(path, end, f"its directory says that {entry.filename!r} lies at byte {place}")
         reason = _reason(entry)
         writer.add(entry.filename.encode(), place, packed, entry.file_size, entry.CRC, entry.compress_type, reason)
+
+
+def _directory(path: Path) -> tuple[list[zipfile.ZipInfo], int]:
+    """Return an archive's members, and where its directory begins."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.infolist(), archive.start_dir
+    except UnicodeDecodeError:
+        with _TolerantFile(path) as file, zipfile.ZipFile(file) as archive:
+            return archive.infolist(), archive.start_dir
+
+
+class _TolerantFile(io.FileIO):
+    """A ZIP archive in whose directory no name that is not UTF-8 claims to be: zipfile refuses all for one."""
+
+    def read(self, size: Optional[int] = -1) -> bytes:
+        """Read like any file, and correct the flags of entries if these bytes are the directory."""
+        content = bytearray(super().read(-1 if size is None else size) or b"")
+        start = 0
+        while content.startswith(b"PK\1\2", start) and start + _CENTRAL.size <= len(content):
+            flags, *lengths = _CENTRAL.unpack_from(content, start)
+            name = start + _CENTRAL.size
+            if flags & _UTF8_FLAG and not _is_utf8(content[name : name + lengths[0]]):
+                struct.pack_into("<H", content, start + _FLAGS_AT, flags & ~_UTF8_FLAG)
+            start = name + sum(lengths)
+        return bytes(content)
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _head(reader: SpanReader, entry: zipfile.ZipInfo) -> bytes:
