@@ -25,7 +25,19 @@ log = logging.getLogger("gluon_wgan")
 
 _SHARED_WITH_TRAINING = (
     *("dataset", "exclude", "num_faces", "faces_seed", "limit", "fraction", "subset_seed"),
-    *("image_size", "resize", "crop", "fit", "center_crop", "nc", "max_pixels", "strict", "jobs", "cache_dir"),
+    *(
+        "image_size",
+        "resize",
+        "crop",
+        "fit",
+        "center_crop",
+        "nc",
+        "bit_depth",
+        "max_pixels",
+        "strict",
+        "jobs",
+        "cache_dir",
+    ),
 )
 EXAMPLES = """examples:
   python tools/prepare_data.py PICTURES --out STORE --image-size 64 --resize pil

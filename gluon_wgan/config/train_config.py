@@ -134,6 +134,15 @@ class TrainConfig:
         low=1,
         high=178_956_970,
     )
+    bit_depth: Optional[int] = _option(
+        None,
+        "how many bits the values of 16-bit images have, such as a camera's 12: the largest such value becomes white "
+        "(default: as many as the file says)",
+        DATA,
+        kind=PIXELS,
+        low=8,
+        high=16,
+    )
     resize: str = _option(
         "pil",
         "who resizes the pictures, and how: pil (Pillow bilinear), cv2 (OpenCV bicubic), or a full name "

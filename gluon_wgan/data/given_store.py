@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.preprocessing_spec import fit_of
@@ -32,6 +32,7 @@ def adopt_store(options: dict[str, Any]) -> dict[str, Any]:
     said = {name: store.made_from[name] for name in ("resize", "crop")}
     said["fit"] = fit_of(store.made_from)
     said["center_crop"] = _center_crop(store)
+    said["bit_depth"] = store.made_from.get("bit_depth")
     # An option that contradicts the store is kept, and refused when the store is opened to be used.
     finders = {name: getattr(TrainConfig, name) for name in _FINDERS}
     return {**finders, **said, "image_size": size, "nc": channels, **options}
@@ -80,7 +81,16 @@ def open_given(config: TrainConfig) -> Store:
             f"--fit {config.fit} contradicts {config.data}, which was made with --fit {fit_of(made_from)}: leave it "
             "out or give another store."
         )
+    if config.bit_depth != made_from.get("bit_depth"):
+        raise UserError(
+            f"{_bits(config.bit_depth)} contradicts {config.data}, which was made with "
+            f"{_bits(made_from.get('bit_depth'))}: leave it out or give another store."
+        )
     return store
+
+
+def _bits(bit_depth: Optional[int]) -> str:
+    return "no --bit-depth" if bit_depth is None else f"--bit-depth {bit_depth}"
 
 
 def _center_crop(store: Store) -> str:

@@ -22,10 +22,11 @@ from tqdm import tqdm
 from gluon_wgan.data.geometry import CROP, Box
 from gluon_wgan.data.preprocessing_spec import differences, recipe, recipe_key
 from gluon_wgan.data.sources import Source
+from gluon_wgan.data.sources.base import set_bit_depth
 from gluon_wgan.data.sources.left_out import left_out_rows
 from gluon_wgan.data.store import META, RESIZE_WARNING, SKIPPED, Store, open_store
 from gluon_wgan.data.store_writer import StoreWriter, is_store_file, read_journal, was_begun
-from gluon_wgan.data.workers import Failures, Task, run_task
+from gluon_wgan.data.workers import Findings, Task, run_task
 from gluon_wgan.errors import UserError, remedy
 from gluon_wgan.utils.atomic_folders import completing, locked, partial_of, refuse_strangers, remove_stale_partials
 from gluon_wgan.utils.folders import named_as, remove_ours
@@ -64,6 +65,8 @@ class Preparation:
         Where the central square starts: ``round`` or ``floor``.
     fit
         How an image becomes a square: one of `gluon_wgan.data.geometry.FITS`.
+    bit_depth
+        How many bits the values of 16-bit images have; None for what their files declare.
     """
 
     size: int
@@ -75,10 +78,12 @@ class Preparation:
     progress: bool
     center_crop: str = "round"
     fit: str = CROP
+    bit_depth: Optional[int] = None
 
     def options(self) -> dict[str, Any]:
         """Return what decides the pixels, by name."""
-        return {name: getattr(self, name) for name in ("size", "resize", "crop", "nc", "center_crop", "fit")}
+        names = ("size", "resize", "crop", "nc", "center_crop", "fit", "bit_depth")
+        return {name: getattr(self, name) for name in names}
 
 
 def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str]]) -> Store:
@@ -110,7 +115,8 @@ def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str
             f"Cannot keep prepared images in {cache_dir} ({error.strerror or error}): "
             f"{remedy(error, 'name another folder with --cache-dir')}; then run the same again."
         ) from error
-    _report(store.skipped, store.path, how.strict)
+    _report(store, how.strict)
+    store.left_out = left_out_rows(source)
     return store
 
 
@@ -156,7 +162,7 @@ def prepare_at(
             f"Cannot write {final} ({error.strerror or error}): {remedy(error, 'check that folder')}; then add "
             "--resume to go on."
         ) from error
-    _report(store.skipped, store.path, how.strict)
+    _report(store, how.strict)
     return store
 
 
@@ -167,6 +173,7 @@ class _Work:
         if how.jobs < 1:
             raise UserError(f"{how.jobs} processes cannot prepare images: use 1 or more.")
         self.how, self.notes = how, {} if warning is None else {RESIZE_WARNING: warning}
+        set_bit_depth(source, how.bit_depth)
         self.made_from = recipe(source, **how.options())
         self.key = recipe_key(self.made_from)
         self.task = Task(source, how.size, how.crop, how.nc, self.made_from["resize"], how.center_crop, how.fit)
@@ -240,16 +247,17 @@ class _Work:
             log.info("Going on after %d of %d images.", writer.consumed, len(source))
         first: list[tuple[str, str]] = []
 
-        def deliver(chunk: range, rows: np.ndarray, failures: Failures) -> None:
-            skipped = [(names[index], reason) for index, reason in failures]
+        def deliver(chunk: range, rows: np.ndarray, findings: Findings) -> None:
+            skipped = [(names[index], reason) for index, reason in findings.failures]
             if self.how.strict and skipped:
                 writer.discard()
                 raise _refusal(skipped)
             first.extend(skipped[: 1 - len(first)])
-            bad = {index for index, _ in failures}
+            bad = {index for index, _ in findings.failures}
             if bad:
                 rows = rows[[index not in bad for index in chunk]]
-            writer.append(rows, (names[index] for index in chunk if index not in bad), skipped)
+            dark = [(names[index], peak) for index, peak in findings.dark]
+            writer.append(rows, (names[index] for index in chunk if index not in bad), skipped, dark)
             bar.update(len(chunk))
 
         with tqdm(
@@ -302,13 +310,16 @@ def _usable_store(path: Path) -> Optional[Store]:
     return store
 
 
-def _report(skipped: list[tuple[str, str]], store: Path, strict: bool) -> None:
+def _report(store: Store, strict: bool) -> None:
+    skipped = store.skipped
     if strict and skipped:
         raise _refusal(skipped)
     for name, reason in skipped[:_NAMED_IN_LOG]:
         log.warning("Skipped %s: %s.", name, reason)
     if len(skipped) > _NAMED_IN_LOG:
-        log.warning("Skipped %d images in all, listed in %s.", len(skipped), store / SKIPPED)
+        log.warning("Skipped %d images in all, listed in %s.", len(skipped), store.path / SKIPPED)
+    if store.dark_warning is not None:
+        log.warning("%s", store.dark_warning)
 
 
 def _refusal(skipped: list[tuple[str, str]]) -> UserError:

@@ -13,7 +13,8 @@ from gluon_wgan.data.given_store import open_given
 from gluon_wgan.data.preparation import Preparation, prepare
 from gluon_wgan.data.preprocessing_spec import way
 from gluon_wgan.data.sources import DrawnFacesSource, Source, named_source
-from gluon_wgan.data.sources.left_out import all_parts, left_out_rows
+from gluon_wgan.data.sources.base import all_parts, set_bit_depth
+from gluon_wgan.data.sources.left_out import left_out_rows
 from gluon_wgan.data.sources.subset import sample
 from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError
@@ -61,9 +62,11 @@ def _whole_source(config: TrainConfig) -> Source:
     roots = config.data_roots
     if not roots:  # TrainConfig has seen to it that drawn faces are wanted
         return DrawnFacesSource(config.num_faces, config.faces_seed)
-    return named_source(
+    source = named_source(
         config.dataset, roots, cache_directory(config), max_pixels=config.max_pixels, exclude=config.exclude
     )
+    set_bit_depth(source, config.bit_depth)
+    return source
 
 
 def recognisable_roots(config: TrainConfig) -> tuple[str, ...]:
@@ -115,6 +118,7 @@ def preparation_of(config: TrainConfig, *, progress: bool) -> Preparation:
         progress=progress,
         center_crop=config.center_crop,
         fit=config.fit,
+        bit_depth=config.bit_depth,
     )
 
 

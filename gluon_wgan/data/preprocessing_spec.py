@@ -25,6 +25,7 @@ _HOW = {
     "center_crop": "--center-crop",
     "fit": "--fit",
     "nc": "--nc",
+    "bit_depth": "--bit-depth",
     "colour": "colour handling",
 }
 
@@ -43,7 +44,14 @@ def recipe(source: Source, **options: Any) -> dict[str, Any]:
 
 
 def way(
-    *, size: int, resize: str, crop: Optional[Box], nc: int, center_crop: str = "round", fit: str = CROP
+    *,
+    size: int,
+    resize: str,
+    crop: Optional[Box],
+    nc: int,
+    center_crop: str = "round",
+    fit: str = CROP,
+    bit_depth: Optional[int] = None,
 ) -> dict[str, Any]:
     """Return a recipe without its source: how images are prepared, whatever they are."""
     if size < 1:
@@ -67,6 +75,7 @@ def way(
         # Left out where it is the usual one, so that stores made before there was a choice keep their names.
         **({} if center_crop == "round" else {"center_crop": center_crop}),
         **({} if fit == CROP else {"fit": fit}),
+        **({} if bit_depth is None else {"bit_depth": bit_depth}),
     }
 
 

@@ -35,6 +35,10 @@ FORMAT_VERSION = 2
 """Raised when the files change, or the way from a decoded picture to a square does."""
 NAMES, NAME_ENDS, SKIPPED, META = "names.bin", "names.i64", "skipped.csv", "store.json"
 RESIZE_WARNING = "resize_warning"
+LEFT_OUT = "left_out"
+"""In ``store.json``: names, and why, of what was left out of the source without being looked at."""
+DARK = "dark_images"
+"""In ``store.json``: how many 16-bit images leave the upper bits unused, their largest value, and the first's name."""
 
 _BLOCK = 1 << 20
 
@@ -50,10 +54,13 @@ class Store:
         The contents of ``store.json``.
     images
         uint8 (images, channels, size, size), read-only and mapped from the disk.
+    left_out
+        What stands beside the images and was left out without being looked at, and why.
     """
 
     def __init__(self, path: Path, meta: dict[str, Any], images: Union[np.ndarray, ShardedImages]) -> None:
         self.path, self.meta, self.images = path, meta, images
+        self.left_out: list[tuple[str, str]] = [(name, why) for name, why in meta.get(LEFT_OUT, [])]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -74,6 +81,19 @@ class Store:
         warning = self.meta.get(RESIZE_WARNING)
         return warning if isinstance(warning, str) else None
 
+    @property
+    def dark_warning(self) -> Optional[str]:
+        """What there is to warn of images whose 16-bit values leave the upper bits unused, if there are any."""
+        dark = self.meta.get(DARK)
+        if not dark:
+            return None
+        others = f" and {dark['images'] - 1:,} more images" if dark["images"] > 1 else ""
+        bits = max(8, dark["peak"].bit_length())
+        return (
+            f"{dark['first']}{others} have no 16-bit value above {dark['peak']}, so they become nearly black: if their "
+            f"values have {bits} bits, add --bit-depth {bits}; if they are meant to be dark, --bit-depth 16."
+        )
+
     @cached_property
     def names(self) -> Sequence[str]:
         """The source's name of each image."""
@@ -90,12 +110,7 @@ class Store:
                 found.append((name_in_csv(cells[0]), name_in_csv(cells[1])))
         except (OSError, ValueError) as error:
             raise _unusable(self.path, f"{SKIPPED}: {error}") from None
-        return found[1 : len(found) - len(self.left_out)]
-
-    @property
-    def left_out(self) -> list[list[str]]:
-        """What stood beside the images and was left out without being looked at, and why."""
-        return self.meta.get("left_out", [])
+        return found[1 : len(found) - len(self.meta.get(LEFT_OUT, []))]
 
     def verify(self, *, progress: bool = False) -> None:
         """Read everything, and raise UserError naming the first file that is not as it was made."""
@@ -144,6 +159,9 @@ def open_store(path: Union[str, PathLike[str]]) -> Store:
             raise ValueError("a length is no whole number")
         images = ShardedImages([folder / name for name, _, _ in files[: len(meta["shards"])]], count, each, row)
         whole = isinstance(meta["content_sha256"], str) and isinstance(meta["made_from"], dict) and len(row) == 3
+        whole &= all(isinstance(name + why, str) for name, why in meta.get(LEFT_OUT, []))
+        if DARK in meta:
+            whole &= all(type(meta[DARK][name]) is int for name in ("images", "peak")) and "first" in meta[DARK]
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise _unusable(folder, f"{META} lacks what describes the files") from error
     if not whole:

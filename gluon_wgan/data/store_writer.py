@@ -22,11 +22,11 @@ from typing import Any, Optional
 
 import numpy as np
 
-from gluon_wgan.data.store import FORMAT_VERSION, META, NAME_ENDS, NAMES, SKIPPED, shard_name
+from gluon_wgan.data.store import DARK, FORMAT_VERSION, LEFT_OUT, META, NAME_ENDS, NAMES, SKIPPED, shard_name
 from gluon_wgan.utils.append_file import GrowingFile
 from gluon_wgan.utils.atomic_folders import flush_to_disk, replace_file
 from gluon_wgan.utils.folders import named_as, remove_ours
-from gluon_wgan.utils.text import csv_name
+from gluon_wgan.utils.text import csv_name, printable
 from gluon_wgan.utils.untrusted import read_json_object
 
 log = logging.getLogger("gluon_wgan.data")
@@ -96,7 +96,13 @@ class StoreWriter:
         """How many of the source's images are dealt with, kept or skipped."""
         return self.kept + self.skipped
 
-    def append(self, rows: np.ndarray, names: Iterable[str], skipped: Sequence[tuple[str, str]]) -> None:
+    def append(
+        self,
+        rows: np.ndarray,
+        names: Iterable[str],
+        skipped: Sequence[tuple[str, str]],
+        dark: Sequence[tuple[str, int]] = (),
+    ) -> None:
         """Take in some consecutive images of the source: rows and names of the good; names of the bad, and why.
 
         Parameters
@@ -107,7 +113,13 @@ class StoreWriter:
             One for each of them.
         skipped
             Name and reason of the others.
+        dark
+            Name and largest value of 16-bit images that leave the upper bits unused.
         """
+        for name, peak in dark:
+            self._dark.setdefault("first", printable(name))
+            self._dark["images"] = self._dark.get("images", 0) + 1
+            self._dark["peak"] = max(self._dark.get("peak", 0), peak)
         for start, stop in self._pieces(len(rows)):
             shard = self._open_shard()
             shard.append(rows[start:stop])
@@ -147,7 +159,8 @@ class StoreWriter:
             "shards": [facts["sha256"] for facts in self._full],
             "files": files,
             "content_sha256": self._whole.hexdigest(),
-            "left_out": [list(row) for row in left_out],
+            LEFT_OUT: [list(row) for row in left_out],
+            **({DARK: self._dark} if self._dark else {}),
         }
         replace_file(self.folder / META, json.dumps(meta, indent=2) + "\n")
         (self.folder / JOURNAL).unlink(missing_ok=True)
@@ -164,6 +177,7 @@ class StoreWriter:
 
     def _clear(self) -> None:
         self.kept = self.skipped = 0
+        self._dark: dict[str, Any] = {}
         self._full: list[dict[str, Any]] = []  # size and hash of the shards that are closed
         self._shard: Optional[GrowingFile] = None
         self._lists: dict[str, GrowingFile] = {}
@@ -190,6 +204,7 @@ class StoreWriter:
                 self._close_shard()
         self._lists = {name: GrowingFile(self.folder / name, **journal["files"][name]) for name in _LISTS}
         self.kept, self.skipped = int(journal["kept"]), int(journal["skipped"])
+        self._dark = dict(journal.get(DARK, {}))
 
     def _pieces(self, count: int) -> Iterable[tuple[int, int]]:
         """Yield where `count` more images are to be cut so that each piece belongs to one shard."""
@@ -240,6 +255,7 @@ class StoreWriter:
             "per_shard": self.per_shard,
             "kept": self.kept,
             "skipped": self.skipped,
+            DARK: dict(self._dark),
             "shards": shards,
             "files": {name: file.facts() for name, file in self._lists.items()},
         }

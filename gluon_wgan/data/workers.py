@@ -20,19 +20,34 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
-from typing import Any, BinaryIO, Callable, Optional
+from typing import Any, BinaryIO, Callable, NamedTuple, Optional
 
 import numpy as np
 
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.geometry import CROP, Box, fit
 from gluon_wgan.data.resize import BACKENDS
+from gluon_wgan.data.sample_depth import PEAK
 from gluon_wgan.data.sources import Source
 from gluon_wgan.errors import UserError
 from gluon_wgan.utils.work_queue import Conveyor, Job
 
-Failures = list[tuple[int, str]]
-"""Number of each image that could not be used, and why."""
+
+class Findings(NamedTuple):
+    """What is to be said of some images.
+
+    Attributes
+    ----------
+    failures
+        Number of each image that cannot be used, and why.
+    dark
+        Number and largest value of each 16-bit image that leaves the upper bits unused.
+    """
+
+    failures: list[tuple[int, str]]
+    dark: list[tuple[int, int]]
+
+
 Helper = subprocess.Popen[bytes]
 
 _LONGEST_CHUNK = 64
@@ -60,17 +75,19 @@ class Task:
         """Shape of a prepared image: (channels, size, size)."""
         return self.nc, self.size, self.size
 
-    def run(self, chunk: range, rows: np.ndarray) -> Failures:
-        """Fill uint8 rows with the images in `chunk`, and return those that failed; their rows are left alone."""
+    def run(self, chunk: range, rows: np.ndarray) -> Findings:
+        """Fill uint8 rows with the images in `chunk`; the rows of those that failed are left alone."""
         backend = BACKENDS[self.backend]
-        failures: Failures = []
+        findings = Findings([], [])
         for index, row in zip(chunk, rows):
             try:
                 image = self.source.open(index, self.nc)
                 row[...] = fit(image, self.size, self.crop, backend, self.center_crop, self.fit).transpose(2, 0, 1)
+                if PEAK in image.info:
+                    findings.dark.append((index, image.info[PEAK]))
             except BadImage as error:
-                failures.append((index, str(error)))
-        return failures
+                findings.failures.append((index, str(error)))
+        return findings
 
 
 @dataclass(frozen=True)
@@ -85,7 +102,7 @@ class Slots:
         return np.frombuffer(mmap.mmap(self.descriptor, prod(self.shape)), np.uint8).reshape(self.shape)
 
 
-def run_task(task: Task, start: int, jobs: int, deliver: Callable[[range, np.ndarray, Failures], None]) -> None:
+def run_task(task: Task, start: int, jobs: int, deliver: Callable[[range, np.ndarray, Findings], None]) -> None:
     """Prepare the images of a task's source from number `start` on.
 
     Parameters
@@ -98,8 +115,8 @@ def run_task(task: Task, start: int, jobs: int, deliver: Callable[[range, np.nda
         How many processes may work, this one included; few images get fewer.
     deliver
         Called for successive ranges of images with their numbers, their rows (uint8, of shape
-        (images, channels, size, size)), and those that failed, whose rows mean nothing. The rows are valid until
-        it returns. Never called twice at the same time. What it raises stops the work.
+        (images, channels, size, size)), and what was found; the rows of those that failed mean nothing. The rows are
+        valid until it returns. Never called twice at the same time. What it raises stops the work.
 
     Raises
     ------
@@ -116,8 +133,8 @@ def run_task(task: Task, start: int, jobs: int, deliver: Callable[[range, np.nda
         file.truncate(prod(slots.shape))
         rows = slots.mapped()
 
-        def hand_over(job: Job, failures: Failures) -> None:
-            deliver(job.chunk, rows[job.slot, : len(job.chunk)], failures)
+        def hand_over(job: Job, findings: Findings) -> None:
+            deliver(job.chunk, rows[job.slot, : len(job.chunk)], findings)
 
         conveyor = Conveyor(_chunks(start, len(task.source), helpers + 1, longest), slots.shape[0], hand_over)
         with ThreadPoolExecutor(helpers + 1) as threads, _started(helpers, slots) as started:
@@ -135,7 +152,7 @@ def _chunks(start: int, count: int, workers: int, longest: int) -> Iterator[rang
         start += length
 
 
-def _stopping(conveyor: Conveyor[Failures], work: Callable[..., None], *arguments: Any) -> None:
+def _stopping(conveyor: Conveyor[Findings], work: Callable[..., None], *arguments: Any) -> None:
     """Do some work, and stop everybody's if it fails."""
     try:
         work(conveyor, *arguments)
@@ -144,12 +161,12 @@ def _stopping(conveyor: Conveyor[Failures], work: Callable[..., None], *argument
         raise
 
 
-def _work_here(conveyor: Conveyor[Failures], task: Task, rows: np.ndarray) -> None:
+def _work_here(conveyor: Conveyor[Findings], task: Task, rows: np.ndarray) -> None:
     while (job := conveyor.take(wait=True)) is not None:
         conveyor.put(job, task.run(job.chunk, rows[job.slot]))
 
 
-def _delegate(conveyor: Conveyor[Failures], helper: Helper, task: Task) -> None:
+def _delegate(conveyor: Conveyor[Findings], helper: Helper, task: Task) -> None:
     """Keep a helper busy: while it works on one chunk it has the next already."""
     sent: list[Job] = []
     try:
@@ -226,7 +243,7 @@ def _shared_file() -> BinaryIO:
     return tempfile.TemporaryFile()
 
 
-def _answer(helper: Helper) -> Failures:
+def _answer(helper: Helper) -> Findings:
     assert helper.stdout is not None
     answer = pickle.load(helper.stdout)
     if isinstance(answer, Exception):

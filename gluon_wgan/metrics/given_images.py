@@ -53,6 +53,7 @@ def like_store(path: Path, other: Store) -> StoredImages:
         resize=other.made_from["resize"],
         center_crop=other.made_from.get("center_crop", config.center_crop),
         fit=fit_of(other.made_from),
+        bit_depth=other.made_from.get("bit_depth"),
     )
     return _prepared(path, how, config)
 

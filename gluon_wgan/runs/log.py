@@ -56,11 +56,11 @@ class _LogFile(logging.FileHandler):
 
 
 @contextlib.contextmanager
-def log_to_file(path: Path, already_shown: Optional[str] = None) -> Iterator[None]:
-    """Append the package's messages to a file meanwhile: first an earlier warning, last the error that ends them."""
+def log_to_file(path: Path, *already_shown: Optional[str]) -> Iterator[None]:
+    """Append the package's messages to a file meanwhile: first earlier warnings, last the error that ends them."""
     handler = _LogFile(path)
-    if already_shown is not None:
-        handler.handle(log.makeRecord(log.name, logging.WARNING, "", 0, "%s", (already_shown,), None))
+    for warning in filter(None, already_shown):
+        handler.handle(log.makeRecord(log.name, logging.WARNING, "", 0, "%s", (warning,), None))
     level = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)

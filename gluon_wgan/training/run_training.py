@@ -116,7 +116,7 @@ def train_in(
         if run is None:
             run = RunDirectory.create(config, {**describe_store(store), "resize_warning": warning})
         try:
-            with run.locked(), log_to_file(run.log_file, warning), gpu_failures_explained(run):
+            with run.locked(), log_to_file(run.log_file, warning, store.dark_warning), gpu_failures_explained(run):
                 session = Session(config, run, store, engine, resumed, watch, progress, start, page)
                 try:
                     # How long to train and how often to save may have changed.
@@ -215,6 +215,8 @@ def find_pixels(config: TrainConfig, run: Optional[RunDirectory], progress: bool
     if source is None and store.resize_warning is not None:
         warning = store.resize_warning
         log.warning("%s", warning)
+    if source is None and store.dark_warning is not None:
+        log.warning("%s", store.dark_warning)
     return store, warning
 
 

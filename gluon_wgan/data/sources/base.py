@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Optional, Protocol, Union
@@ -52,7 +52,11 @@ class EncodedSource(ABC):
         See `Source`.
     max_pixels
         Images of more pixels are bad, before they are decoded; None leaves Pillow's own limit.
+    bit_depth
+        How many bits the values of 16-bit images have; None for what their files declare.
     """
+
+    bit_depth: Optional[int] = None
 
     def __init__(self, names: Sequence[str], label: str, max_pixels: Optional[int]) -> None:
         self.names, self.label, self.max_pixels = names, label, max_pixels
@@ -66,7 +70,8 @@ class EncodedSource(ABC):
 
     def open(self, index: int, nc: int) -> Image.Image:
         """Return image number `index` in mode RGB (`nc` 3) or L (`nc` 1), or raise BadImage."""
-        return open_image(self.encoded(index), nc, self.max_pixels, name=self.names[index])
+        encoded, name = self.encoded(index), self.names[index]
+        return open_image(encoded, nc, self.max_pixels, bit_depth=self.bit_depth, name=name)
 
     def read(self, index: int, nc: int) -> np.ndarray:
         """Return image number `index` as uint8 (height, width, nc), or raise BadImage."""
@@ -75,6 +80,21 @@ class EncodedSource(ABC):
     def limits(self) -> dict[str, int]:
         """Return what of the identity comes from limits that the user has set."""
         return {} if self.max_pixels is None else {"max_pixels": self.max_pixels}
+
+
+def all_parts(source: Source) -> Iterator[Any]:
+    """Yield a source and, one within the other, the sources that it is a mixture or a subset of."""
+    yield source
+    for part in getattr(source, "parts", None) or [getattr(source, "source", None)]:
+        if part is not None:
+            yield from all_parts(part)
+
+
+def set_bit_depth(source: Source, bits: Optional[int]) -> None:
+    """Say how many bits the values of a source's 16-bit images have; None for what their files declare."""
+    for part in all_parts(source):
+        if isinstance(part, EncodedSource):
+            part.bit_depth = bits
 
 
 def existing(path: AnyPath) -> Path:

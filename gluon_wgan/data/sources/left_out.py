@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Any
 
-from gluon_wgan.data.sources.base import Source
+from gluon_wgan.data.sources.base import Source, all_parts
 
 # Thumbnails, waste baskets and snapshots of Synology, QNAP, Windows, macOS; whatever begins with a dot is hidden.
 _SYSTEM_FOLDERS = {
@@ -85,14 +84,6 @@ def matching(name: str, patterns: Sequence[str]) -> str:
             if fnmatchcase(part, bare) or fnmatchcase("/".join(parts[:end]), bare):
                 return pattern
     return ""
-
-
-def all_parts(source: Source) -> Iterator[Any]:
-    """Yield a source and, one within the other, the sources that it is a mixture or a subset of."""
-    yield source
-    for part in getattr(source, "parts", None) or [getattr(source, "source", None)]:
-        if part is not None:
-            yield from all_parts(part)
 
 
 def left_out_rows(source: Source) -> list[tuple[str, str]]:
