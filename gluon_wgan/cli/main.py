@@ -21,6 +21,7 @@ COMMANDS = {
     "compare": "compare runs in one table and on one page",
     "report": "write a run's report.html",
     "resize-parity": "compare how OpenCV, Pillow and MXNet resize your images",
+    "gpu-check": "check that a GPU computes what training needs",
 }
 
 
