@@ -11,6 +11,7 @@ import importlib
 import math
 import os
 import sys
+import tempfile
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -44,6 +45,7 @@ def prepare() -> None:
         If Python, NumPy or the installed MXNet cannot work together.
     """
     _check_python()
+    _provide_home()
     if not os.environ.get("OMP_NUM_THREADS"):
         # MXNet takes half of the cores it sees for hyper-threads and leaves them idle, unless told.
         os.environ["OMP_NUM_THREADS"] = str(usable_cores())
@@ -183,6 +185,22 @@ def _check_python() -> None:
             "MXNet 1.9.1 needs NumPy 1.x: make an environment with one of those, for example "
             "`python3.11 -m venv .venv`."
         )
+
+
+def _provide_home() -> None:
+    """Let a folder for temporary files be the home of a user who has none, as in containers with any user number.
+
+    The cache of prepared images, matplotlib and PyTorch all ask for it.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        home = Path(tempfile.gettempdir()) / f"gluon_wgan-{os.getuid()}"
+        with suppress(FileExistsError):
+            home.mkdir(mode=0o700)
+        if home.is_symlink() or home.stat().st_uid != os.getuid():
+            home = Path(tempfile.mkdtemp(prefix=f"{home.name}-"))  # somebody else made it
+        os.environ["HOME"] = str(home)
 
 
 def _check_numpy() -> None:

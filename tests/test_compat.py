@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -291,3 +292,20 @@ def test_the_real_gluoncv_and_torch_work_in_one_process(
     assert run_python("from PIL import ImageFile\nImageFile.LOAD_TRUNCATED_IMAGES = True\n" + code).stdout.endswith(
         "True\n"
     )
+
+
+def test_a_user_without_a_home_gets_one_for_temporary_files(tmp_path, monkeypatch):
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(compat.Path, "home", no_home)
+    monkeypatch.setattr(compat.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(compat.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("HOME", raising=False)
+    for _ in range(2):
+        compat.prepare()
+        assert os.environ["HOME"] == str(tmp_path / f"gluon_wgan-{os.getuid()}")
+    shutil.rmtree(tmp_path / f"gluon_wgan-{os.getuid()}")
+    (tmp_path / f"gluon_wgan-{os.getuid()}").symlink_to(tmp_path)
+    compat.prepare()
+    assert Path(os.environ["HOME"]).parent == tmp_path and not Path(os.environ["HOME"]).is_symlink()

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Optional
 
 import numpy as np
-from mxnet import nd
-from mxnet.base import MXNetError
 
 from gluon_wgan.config.train_config import TrainConfig, read_config
 from gluon_wgan.errors import UserError, last_line
@@ -18,7 +16,7 @@ from gluon_wgan.interop.network_weights import Network, config_of, network_from_
 from gluon_wgan.models.generator_spec import generator_spec, read_generator_spec
 from gluon_wgan.runs import checkpoints
 from gluon_wgan.utils import atomic_files
-from gluon_wgan.utils.params_file import read_params
+from gluon_wgan.utils.params_file import read_params, write_params
 from gluon_wgan.utils.untrusted import read_json_object
 
 FILES = {GENERATOR: checkpoints.GENERATOR, CRITIC: checkpoints.CRITIC}
@@ -98,7 +96,7 @@ def read_folder(source: Path, roles: tuple[str, ...]) -> tuple[Path, list[Networ
 def write_folder(folder: Path, networks: list[Network], origin: Origin) -> None:
     """Write a folder that ``gluon_wgan.load_generator`` opens; OSError when the disk does not take it."""
     for network in networks:
-        _write_params(folder / FILES[network.role], network.weights)
+        write_params(folder / FILES[network.role], network.weights)
         if network.role == GENERATOR:
             atomic_files.write_json(folder / checkpoints.DESCRIPTION, generator_spec(network.config))
     atomic_files.write_json(folder / ORIGIN, {"format": ORIGIN_FORMAT, **dataclasses.asdict(origin)})
@@ -139,12 +137,3 @@ def _read_params(path: Path) -> dict[str, np.ndarray]:
         return read_params(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({last_line(error)}): name another checkpoint.") from None
-
-
-def _write_params(path: Path, weights: dict[str, np.ndarray]) -> None:
-    try:
-        nd.save(str(path), {name: nd.array(array, dtype=array.dtype) for name, array in weights.items()})
-        # MXNet does not notice when the last block of a file meets a full disk; reading it back does.
-        read_params(path)
-    except (MXNetError, ValueError) as error:
-        raise OSError(last_line(error)) from None

@@ -131,12 +131,15 @@ def _remedy(role: str, found: Optional[TrainConfig], differing: list[str]) -> st
     """Return which options would build the network that was found."""
     if found is None or not differing:
         return f"give {FLAGS[role]} weights that these options have trained"
-    words = [_setting(name, getattr(found, name)) for name in differing]
-    return f"it was trained with {', '.join(words)}, so give the same here"
+    # A flag that begins with --no- has no opposite.
+    absent = [flag_of(name) for name in differing if name.startswith("no_") and not getattr(found, name)]
+    given = [_setting(name, getattr(found, name)) for name in differing if flag_of(name) not in absent]
+    trained = [f"{word} {', '.join(flags)}" for word, flags in (("with", given), ("without", absent)) if flags]
+    remedies = ["give the same here"] * bool(given) + [f"leave out {', '.join(absent)}"] * bool(absent)
+    return f"it was trained {' and '.join(trained)}, so {' and '.join(remedies)}"
 
 
 def _setting(name: str, value: object) -> str:
-    flag = flag_of(name)
     if isinstance(value, bool):
-        return flag if value else f"not {flag}"
-    return f"{flag} {value}"
+        return flag_of(name) if value else flag_of(f"no_{name}")
+    return f"{flag_of(name)} {value}"

@@ -116,6 +116,6 @@ def check_onnx(path: Path, latents: np.ndarray, wanted: np.ndarray) -> Optional[
         return None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     [images] = session.run([OUTPUT], {INPUT: latents})
     return float(np.abs(images - wanted).max())

@@ -13,8 +13,9 @@ from mxnet.base import MXNetError
 from mxnet.gluon import HybridBlock, SymbolBlock
 
 from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.models.inference import load_weights, to_numpy
 from gluon_wgan.models.layers import GreyDeconvolution
-from gluon_wgan.utils.params_file import read_params
+from gluon_wgan.utils.params_file import write_params
 
 INPUT = "latents"
 SYMBOL, PARAMS = "generator-symbol.json", "generator-0000.params"
@@ -81,13 +82,8 @@ def write_symbol(folder: Path, generator: HybridBlock) -> list[Path]:
     symbol, parameters = graph_of(generator)
     auxiliary = set(symbol.list_auxiliary_states())
     named = {f"{'aux' if name in auxiliary else 'arg'}:{name}": array for name, array in parameters.items()}
-    try:
-        (folder / SYMBOL).write_text(symbol.tojson(), encoding="utf-8")
-        nd.save(str(folder / PARAMS), named)
-        # MXNet does not notice when the last block of a file meets a full disk; reading it back does.
-        read_params(folder / PARAMS)
-    except (MXNetError, ValueError) as error:
-        raise OSError(last_line(error)) from None
+    (folder / SYMBOL).write_text(symbol.tojson(), encoding="utf-8")
+    write_params(folder / PARAMS, to_numpy(named))
     return [folder / SYMBOL, folder / PARAMS]
 
 
@@ -103,7 +99,10 @@ def check_symbol(folder: Path, latents: np.ndarray, wanted: np.ndarray) -> float
         with warnings.catch_warnings():
             # Gluon cannot tell the type of the latents, and takes the right one.
             warnings.filterwarnings("ignore", message="Cannot decide type")
-            block = SymbolBlock.imports(str(folder / SYMBOL), [INPUT], str(folder / PARAMS))
+            # What SymbolBlock.imports does, which takes only paths that are UTF-8.
+            graph = mx.sym.load_json((folder / SYMBOL).read_text(encoding="utf-8"))
+            block = SymbolBlock(graph, [mx.sym.var(INPUT)])
+            load_weights(block, str(folder / PARAMS), None)
         return float(np.abs(block(nd.array(latents)).asnumpy() - wanted).max())
     except (MXNetError, ValueError, AssertionError) as error:
         raise UserError(f"The exported files in {folder} cannot be loaded again ({last_line(error)}).") from None

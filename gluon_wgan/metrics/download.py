@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import urllib.request
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 
@@ -15,12 +16,15 @@ from gluon_wgan.data.prepared_data import cache_directory
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.metrics.features import INCEPTION_ADDRESS, INCEPTION_BYTES, INCEPTION_SHA256
 from gluon_wgan.utils.atomic_files import sha256_of
+from gluon_wgan.utils.folders import rename_new, set_aside
 
 _BLOCK, _SECONDS = 1 << 20, 30
 
 
 def fetch_inception(address: str = INCEPTION_ADDRESS) -> Path:
-    """Return the weights in the cache folder, fetching them if they are not there, or damaged: 96 MB.
+    """Return the weights in the cache folder, fetching them if they are not there: 96 MB.
+
+    A file in that place that is damaged, or something else, is renamed.
 
     Raises
     ------
@@ -49,7 +53,10 @@ def fetch_inception(address: str = INCEPTION_ADDRESS) -> Path:
             raise UserError(
                 f"What {address} gives is not the published Inception: fetch it by hand, and give --weights."
             )
-        partial.replace(final)
+        if os.path.lexists(final):  # damaged, or a file of the user's
+            set_aside(final)
+        with suppress(FileExistsError):  # another process was faster
+            rename_new(partial, final)
     # A server that does not keep to HTTP raises HTTPException, which is no OSError.
     except (OSError, ValueError, HTTPException) as error:
         reason = last_line(error) or type(error).__name__

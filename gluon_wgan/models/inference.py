@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Optional
 
 import numpy as np
@@ -10,7 +11,8 @@ from mxnet import Context, autograd, cpu, nd
 from mxnet.gluon import HybridBlock, Parameter, nn
 
 from gluon_wgan.errors import UserError, last_line
-from gluon_wgan.utils.params_file import read_params
+from gluon_wgan.utils.params_file import read_params, write_params
+from gluon_wgan.utils.untrusted import AnyPath
 
 
 def sample(generator: HybridBlock, latents: np.ndarray, context: Context, batch_norm: str) -> np.ndarray:
@@ -69,6 +71,23 @@ def load_weights(net: HybridBlock, path: str, contexts: Optional[list[Context]])
     # MXNet raises kinds of RuntimeError, and AssertionError for a network on other devices.
     except (OSError, RuntimeError, AssertionError, ValueError) as error:
         raise UserError(f"Cannot load the weights {path} into this network ({last_line(error)}).") from None
+
+
+def save_weights(net: HybridBlock, path: AnyPath) -> None:
+    """Write a network's weights into a ``.params`` file, as ``save_parameters`` does, at any path.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    parameters = net._collect_params_with_prefix()
+    write_params(path, to_numpy({name: parameter._reduce() for name, parameter in parameters.items()}))
+
+
+def to_numpy(arrays: Mapping[str, nd.NDArray]) -> dict[str, np.ndarray]:
+    """Return MXNet's arrays as NumPy's."""
+    return {name: array.asnumpy() for name, array in arrays.items()}
 
 
 def _matched(net: HybridBlock, saved: dict[str, np.ndarray]) -> list[tuple[Parameter, np.ndarray]]:

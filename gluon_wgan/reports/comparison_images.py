@@ -113,7 +113,7 @@ def checkpoints(side: Side) -> dict[int, Path]:
     found: dict[int, Path] = {}
     for path in side.record.run.checkpoints.glob("iter_*"):
         number: Any = path.name[len("iter_") :]
-        if number.isdigit() and path.is_dir():
+        if number.isascii() and number.isdigit() and path.is_dir():
             found[int(number)] = path
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import shutil
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,11 +16,14 @@ from gluon_wgan.gpu_errors import explain
 from gluon_wgan.runs.step_results import CriticScores
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.atomic_folders import flush_to_disk
+from gluon_wgan.utils.folders import set_aside, strangers
 from gluon_wgan.utils.untrusted import read_json_object
 
 log = logging.getLogger("gluon_wgan")
 
 STATE, MANIFEST = "state.json", "manifest.json"
+_NAME = re.compile(r"iter_[0-9]{6,}(_step_[0-9]{3,})?")
+_TEMPORARY = re.compile(rf"\.{_NAME.pattern}\.[0-9]+\.tmp")
 GENERATOR, CRITIC, DESCRIPTION = "generator.params", "critic.params", "generator.json"
 
 
@@ -82,12 +86,12 @@ def write_checkpoint(
     """
     final, temporary = parent / name, parent / f".{name}.{os.getpid()}.tmp"
     if final.exists():
-        try:
+        with contextlib.suppress(UserError):
             check_checkpoint(final)
             return final
-        except UserError:
-            shutil.rmtree(final)
     try:
+        if os.path.lexists(final):
+            log.warning("%s is damaged and was renamed to %s.", final, set_aside(final).name)
         temporary.mkdir()
         atomic_files.write_json(temporary / STATE, {"format": form, **vars(progress), **write(temporary)})
         files = sorted(temporary.iterdir())
@@ -199,7 +203,8 @@ def check_checkpoint(path: Path) -> None:
 def list_checkpoints(parent: Path) -> list[Path]:
     """Return the checkpoints of a run, oldest first."""
     # iter_000500 comes after iter_000499_step_003 and before iter_000500_step_001.
-    return sorted((path for path in parent.glob("iter_*") if path.is_dir()), key=lambda path: numbers_in(path.name))
+    found = (path for path in parent.glob("iter_*") if _NAME.fullmatch(path.name) and path.is_dir())
+    return sorted(found, key=lambda path: numbers_in(path.name))
 
 
 def numbers_in(name: str) -> list[int]:
@@ -260,12 +265,16 @@ def prune_checkpoints(parent: Path, keep: int, written: Path) -> None:
     """Delete all but the newest ``keep`` whole checkpoints (0 keeps all).
 
     The one just written stays and counts. A damaged one neither counts nor is deleted: what is in it may still be
-    wanted, and it must not take the place of one that can be resumed.
+    wanted, and it must not take the place of one that can be resumed. One with a file that no checkpoint has stays.
     """
     if keep == 0:
         return
     older = [path for path in reversed(list_checkpoints(parent)) if path != written and _is_whole(path)]
     for path in older[keep - 1 :]:
+        ours = {MANIFEST, *read_json_object(path / MANIFEST)}
+        if path.is_symlink() or strangers(path, ours.__contains__):
+            log.warning("%s is not removed: it holds files that are no part of a checkpoint.", path)
+            continue
         # Renamed first, so that a kill amid the deletion leaves no half checkpoint under a real name.
         doomed = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         with contextlib.suppress(OSError):
@@ -284,5 +293,5 @@ def _is_whole(path: Path) -> bool:
 
 def remove_leftovers(parent: Path) -> None:
     """Delete what a killed process left half written; call it only while holding the run's lock."""
-    for path in parent.glob(".*.tmp"):
+    for path in filter(lambda path: _TEMPORARY.fullmatch(path.name), parent.glob(".*.tmp")):
         shutil.rmtree(path, ignore_errors=True)

@@ -9,7 +9,7 @@ from mxnet import nd
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.models.generator_spec import generator_spec
-from gluon_wgan.models.inference import load_weights
+from gluon_wgan.models.inference import load_weights, save_weights, to_numpy
 from gluon_wgan.runs.checkpoints import (
     CRITIC,
     DESCRIPTION,
@@ -21,7 +21,7 @@ from gluon_wgan.runs.checkpoints import (
 from gluon_wgan.training.optimizers import optimizer_arrays, optimizer_counts, restore_optimizer
 from gluon_wgan.training.wgan import WGAN
 from gluon_wgan.utils import atomic_files, seeding
-from gluon_wgan.utils.params_file import read_params
+from gluon_wgan.utils.params_file import read_params, write_params
 
 OPTIMIZERS = {"generator": "generator_optimizer.params", "critic": "critic_optimizer.params"}
 # Of state.json.
@@ -36,16 +36,13 @@ def save_checkpoint(parent: Path, name: str, wgan: WGAN, progress: Progress) -> 
 def _write_files(directory: Path, wgan: WGAN) -> dict[str, Any]:
     # MXNet's engine does not know that a backward pass on the CPU writes batch norm's running statistics.
     nd.waitall()
-    wgan.generator.save_parameters(str(directory / GENERATOR))
-    wgan.critic.save_parameters(str(directory / CRITIC))
+    save_weights(wgan.generator, directory / GENERATOR)
+    save_weights(wgan.critic, directory / CRITIC)
     optimizers = {"generator": wgan.generator_optimizer, "critic": wgan.critic_optimizer}
     for net, optimizer in optimizers.items():
-        nd.save(str(directory / OPTIMIZERS[net]), optimizer_arrays(optimizer))
+        write_params(directory / OPTIMIZERS[net], to_numpy(optimizer_arrays(optimizer)))
     for index, arrays in enumerate(_running_statistics(wgan)):
-        nd.save(str(directory / f"running_{index}.params"), arrays)
-    for path in directory.glob("*.params"):
-        # MXNet does not notice when the last block of a file meets a full disk; reading it back does.
-        read_params(path)
+        write_params(directory / f"running_{index}.params", to_numpy(arrays))
     atomic_files.write_json(directory / DESCRIPTION, generator_spec(wgan.config))
     return {
         "noise": seeding.state_of(wgan.noise),

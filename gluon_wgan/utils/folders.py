@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -42,6 +43,16 @@ def rename_new(source: Path, target: Path) -> None:
     target.mkdir()  # fails where there is something
     # A folder replaces an empty one only, so what appears in it meanwhile makes this fail.
     os.rename(source, target)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename what is damaged to ``NAME.damaged-1`` or the next free number, and return that."""
+    for number in itertools.count(1):
+        target = path.with_name(f"{path.name}.damaged-{number}")
+        with suppress(FileExistsError):
+            rename_new(path, target)
+            return target
+    raise AssertionError
 
 
 def strangers(folder: Path, is_ours: Callable[[str], bool]) -> list[Path]:

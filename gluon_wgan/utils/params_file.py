@@ -1,7 +1,8 @@
-"""MXNet's ``.params`` files, read in Python with every length checked before it is used.
+"""MXNet's ``.params`` files, read in Python with every length checked before it is used, and written in Python.
 
 MXNet 1.9.1's own reader (``nd.load``, ``load_parameters``) trusts the numbers in a file: a dimension count of -1
-overwrites its stack. Layouts, from ``src/ndarray/ndarray.cc`` and ``include/mxnet/tuple.h``; all numbers are
+overwrites its stack. Its writer takes only paths that are UTF-8, and does not notice that a full disk refused the last
+block. Layouts, from ``src/ndarray/ndarray.cc`` and ``include/mxnet/tuple.h``; all numbers are
 little-endian::
 
     file      uint64 0x112, uint64 reserved, uint64 count, arrays, uint64 count, names
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Mapping
 from math import prod
 from typing import BinaryIO
 
@@ -24,8 +26,10 @@ from gluon_wgan.utils.untrusted import AnyPath, open_regular
 
 _FILE_MAGIC = 0x112
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
+_CPU = (1, 0)  # device type, device number
 _DENSE, _SPARSE = 0, {1: "row-sparse", 2: "compressed sparse row"}
 _DTYPES = ("<f4", "<f8", "<f2", "u1", "<i4", "i1", "<i8", "?")
+_KINDS = {np.dtype(kind): number for number, kind in enumerate(_DTYPES)}
 _OTHER_DTYPES = {8: "int16", 9: "uint16", 10: "uint32", 11: "uint64", 12: "bfloat16"}
 # Most of NumPy, and more arrays or longer names than any network has.
 MAX_DIMENSIONS, MAX_ARRAYS, MAX_NAME = 32, 100_000, 4096
@@ -64,6 +68,30 @@ def read_params(path: AnyPath) -> dict[str, np.ndarray]:
     if len(names) != len(arrays) or len(set(names)) != len(names):
         raise ValueError(f"it holds {len(arrays)} arrays but {len(set(names))} names")
     return dict(zip(names, arrays))
+
+
+def write_params(path: AnyPath, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a ``.params`` file, byte for byte as ``nd.save`` does for arrays on the CPU.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    ValueError
+        When an array is of a type that MXNet has not, or a number without dimensions.
+    """
+    with open(path, "wb") as file:
+        file.write(struct.pack("<QQQ", _FILE_MAGIC, 0, len(arrays)))
+        for name, array in arrays.items():
+            kind = array.dtype.newbyteorder("<")
+            if array.ndim == 0 or kind not in _KINDS:
+                raise ValueError(f"{name} is of shape {array.shape} and type {array.dtype}, which is not written")
+            head = (_V2, _DENSE, array.ndim, *array.shape, *_CPU, _KINDS[kind])
+            file.write(struct.pack(f"<Iii{array.ndim}qiii", *head))
+            file.write(np.ascontiguousarray(array, kind).tobytes())
+        file.write(struct.pack("<Q", len(arrays)))
+        for name in arrays:
+            file.write(struct.pack("<Q", len(name.encode())) + name.encode())
 
 
 class _Reader:

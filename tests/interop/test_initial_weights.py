@@ -71,7 +71,8 @@ def test_the_authors_files_give_their_tensors(run, authors, role, option, letter
     [
         ("run", {"ngf": 8}, "was trained with --ngf 6"),
         ("run", {"image_size": 64}, "was trained with --image-size 32"),
-        ("run", {"mlp_g": True}, "was trained with not --mlp-g"),
+        ("run", {"mlp_g": True}, "was trained with --no-mlp-g, so give the same here"),
+        ("run", {"no_bn": True}, "was trained without --no-bn, so leave out --no-bn"),
         ("run", {"block_order": "conv-act-norm"}, "was trained with --block-order conv-norm-act"),
         ("run", {"arch": "lite"}, "was trained with --arch dcgan"),
         ("run/checkpoints/iter_000001/critic.params", {}, "holds a critic: give it with --net-d"),

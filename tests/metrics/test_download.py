@@ -31,6 +31,7 @@ def test_what_is_fetched_is_checked_and_kept(cache: Path, tmp_path: Path, monkey
     (cache / "weights.pth").write_bytes(content[:-1])
     assert download.fetch_inception(address) == cache / "weights.pth"
     assert (cache / "weights.pth").read_bytes() == content
+    assert (cache / "weights.pth.damaged-1").read_bytes() == content[:-1]
     (tmp_path / "weights.pth").unlink()
     assert download.fetch_inception(address) == cache / "weights.pth"  # without asking again
 

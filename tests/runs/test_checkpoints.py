@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from gluon_wgan.runs.checkpoints import (
     Progress,
     check_checkpoint,
     checkpoint_name,
+    list_checkpoints,
     prune_checkpoints,
     read_checkpoint,
+    remove_leftovers,
     write_checkpoint,
 )
 
@@ -96,3 +99,25 @@ def test_a_diverged_run_has_a_state_that_can_be_read(tmp_path: Path) -> None:
     state = json.loads((path / "state.json").read_text())
     (path / "state.json").write_text(json.dumps({**state, "scores": [[float("nan"), 1.0, float("inf"), 0.0]]}))
     assert read_checkpoint(path, 1, lambda state: None).scores[0].d_fake == 1.0
+
+
+def test_only_exact_names_are_checkpoints_and_only_their_own_files_are_removed(tmp_path: Path) -> None:
+    for gen_iter in (1, 2, 3, 4):
+        write(tmp_path, gen_iter)
+    shutil.copytree(tmp_path / "iter_000004", tmp_path / "iter_000004_best")
+    (tmp_path / "iter_000002" / "notes.txt").write_text("the best so far")
+    (tmp_path / ".mine.1.tmp").mkdir()
+    (tmp_path / ".iter_000009.1.tmp").mkdir()
+    assert [path.name for path in list_checkpoints(tmp_path)] == [f"iter_00000{n}" for n in (1, 2, 3, 4)]
+    prune_checkpoints(tmp_path, 1, tmp_path / "iter_000004")
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == [".mine.1.tmp", "iter_000002", "iter_000004", "iter_000004_best"]
+    assert (tmp_path / "iter_000002" / "notes.txt").read_text() == "the best so far"
+
+
+def test_a_damaged_checkpoint_is_kept_beside_the_one_written_anew(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (write(tmp_path, 1) / "weights").write_bytes(b"damaged")
+        check_checkpoint(write(tmp_path, 1))
+        assert (tmp_path / f"iter_000001.damaged-{number}" / "weights").read_bytes() == b"damaged"
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["iter_000001"]

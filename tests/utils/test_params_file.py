@@ -18,7 +18,7 @@ from mxnet.gluon import nn
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.models.inference import load_weights
-from gluon_wgan.utils.params_file import MAX_ARRAYS, read_params
+from gluon_wgan.utils.params_file import MAX_ARRAYS, read_params, write_params
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int32", "int8", "int64")
 HEAD = struct.pack("<QQQ", 0x112, 0, 1)
@@ -59,6 +59,29 @@ def test_what_mxnet_writes_is_read_bit_for_bit(tmp_path: Path, data: st.DataObje
     loaded = nd.load(str(path))
     if arrays:
         assert same(found, {name: array.asnumpy() for name, array in loaded.items()})
+
+
+@pytest.mark.parametrize("order", ["little", "Fortran", "big"])
+def test_what_is_written_is_what_mxnet_writes_to_the_byte(order: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    arrays = {f"{dtype}.é{n}": rng.integers(0, 99, (3,) * n).astype(dtype) for dtype in DTYPES for n in (1, 2, 4)}
+    nd.save(str(tmp_path / "theirs"), {name: nd.array(values, dtype=values.dtype) for name, values in arrays.items()})
+    ours = arrays
+    if order == "Fortran":
+        ours = {name: np.asfortranarray(values) for name, values in arrays.items()}
+    elif order == "big":
+        ours = {name: values.astype(values.dtype.newbyteorder(">")) for name, values in arrays.items()}
+    write_params(tmp_path / "ours", ours)
+    assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
+    assert same({name: array.asnumpy() for name, array in nd.load(str(tmp_path / "ours")).items()}, arrays)
+
+
+def test_files_are_written_to_paths_that_are_no_characters(tmp_path: Path) -> None:
+    path = os.path.join(os.fsencode(tmp_path), b"run\xe9.params")
+    write_params(os.fsdecode(path), {"w": np.ones(2, np.float32)})
+    assert same(read_params(os.fsdecode(path)), {"w": np.ones(2, np.float32)})
+    with pytest.raises(ValueError, match="w is of shape"):
+        write_params(tmp_path / "none", {"w": np.zeros((), np.float32)})
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
