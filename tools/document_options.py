@@ -93,7 +93,7 @@ def _row(field: dataclasses.Field) -> str:
     choices = f" ({', '.join(metadata['choices'])})" if metadata["choices"] else ""
     default = "" if field.default is None or field.default == () else f"`{_shown(field.default)}`"
     # As code, so that no renderer makes one dash of two.
-    meaning = re.sub(r"--[a-z][a-z-]*", r"`\g<0>`", metadata["help"]) + choices
+    meaning = re.sub(r"--[a-z][a-z0-9-]*", r"`\g<0>`", metadata["help"]) + choices
     cells = [f"`{flag_of(field.name)}`", default, meaning, ON_RESUME[metadata["kind"]]]
     return f"| {' | '.join(cells)} |\n"
 
