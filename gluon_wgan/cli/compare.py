@@ -30,7 +30,7 @@ from gluon_wgan.reports.comparison_images import (
 from gluon_wgan.reports.comparison_page import Shown, render_comparison
 from gluon_wgan.reports.template import refuse_foreign, write_page
 from gluon_wgan.utils.formatting import UNKNOWN
-from gluon_wgan.utils.seeding import SAMPLING, draw_latents, generator_for
+from gluon_wgan.utils.seeding import SAMPLING, draw_latents, make_rng
 
 PAGE = "comparison.html"
 OUT = f"runs/{PAGE}"
@@ -128,7 +128,7 @@ def redrawn(sides: Sequence[Side], seed: int) -> Shown:
     available = [sorted(checkpoints(side)) for side in sides]
     chosen = moments(available)
     wanted = frames(available, chosen)
-    latents = draw_latents(generator_for(seed, SAMPLING), _LATENTS, lengths[0], kinds[0])
+    latents = draw_latents(make_rng(seed, SAMPLING), _LATENTS, lengths[0], kinds[0])
     pictures = drawn_pictures(sides, _by_side(wanted, len(sides)), latents, draw_checkpoint)
     return Shown(chosen, wanted, pictures, f"Drawn from the checkpoints, all from the latents of seed {seed}.", None)
 

@@ -16,6 +16,7 @@ from typing import Any, Optional, Union
 from gluon_wgan.config.checks import check_preset, check_range, check_together
 from gluon_wgan.config.crops import NAMED_CROPS, parse_crop
 from gluon_wgan.config.presets import PRESETS
+from gluon_wgan.config.resize_names import canonical_name
 from gluon_wgan.errors import UserError
 from gluon_wgan.utils.untrusted import read_json_object
 
@@ -443,6 +444,7 @@ class TrainConfig:
             object.__setattr__(self, "data_root", self.data_root[0])
         for field in dataclasses.fields(self):
             check_range(field, getattr(self, field.name))
+        canonical_name(self.resize)
         check_together(self)
 
     def to_json(self) -> dict[str, Any]:

@@ -8,13 +8,14 @@ a few pixels otherwise. `Backend.antialiases` says which.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Callable
 
 import numpy as np
 import PIL
 from PIL import Image
 
+from gluon_wgan.config.resize_names import ALIASES as ALIASES
+from gluon_wgan.config.resize_names import canonical_name as canonical_name
 from gluon_wgan.data.decode import pixels_of
 from gluon_wgan.errors import UserError
 
@@ -79,21 +80,6 @@ def resize(image: np.ndarray, size: tuple[int, int], backend: str) -> np.ndarray
     return chosen.function(picture, size).reshape(*size, *image.shape[2:])
 
 
-def canonical_name(name: str) -> str:
-    """Return the full name of the backend that `name`, a full name or an alias, stands for.
-
-    Raises
-    ------
-    UserError
-        If there is none; the message lists the nearest names.
-    """
-    full = ALIASES.get(name, name)
-    if full not in BACKENDS:
-        near = get_close_matches(name, [*ALIASES, *BACKENDS], n=4, cutoff=0.4) or [*ALIASES, *BACKENDS]
-        raise UserError(f"There is no resize backend {name!r}: choose {', '.join(near)}.")
-    return full
-
-
 def library_versions(backend: str) -> dict[str, str]:
     """Return the version of each library that touches pixels: Pillow, which decodes, and the backend's."""
     versions = {"pillow": PIL.__version__}
@@ -155,4 +141,3 @@ _TABLE = (
     Backend("mxnet-lanczos", "mxnet", "interp 4", False, _mxnet(4)),
 )
 BACKENDS = {backend.name: backend for backend in _TABLE}
-ALIASES = {"pil": "pil-bilinear", "cv2": "cv2-bicubic"}

@@ -175,7 +175,7 @@ def _training_samples(trained: LoadedGenerator, folder: Path) -> Optional[str]:
         shutil.copyfile(drawn, target)
     else:
         config = trained.config
-        rng = seeding.generator_for(config.seed, seeding.SAMPLING)
+        rng = seeding.make_rng(config.seed, seeding.SAMPLING)
         latents = seeding.draw_latents(rng, GRID, config.nz, config.latent)
         save_grid(target, to_bytes(sample(trained.generator, latents, cpu(), config.sample_bn)))
     return TRAINING_SAMPLES

@@ -47,7 +47,7 @@ def draw_groups(seed: int, nz: int, kind: str, truncate: Optional[float] = None)
     """
     if truncate is not None and not MIN_TRUNCATION <= truncate < np.inf:
         raise UserError(f"--truncate {truncate:g} is out of range: give a number from {MIN_TRUNCATION:g} up.")
-    rng = seeding.generator_for(seed, seeding.SAMPLING)
+    rng = seeding.make_rng(seed, seeding.SAMPLING)
     while True:
         latents = seeding.draw_latents(rng, BATCH, nz, kind)
         while truncate is not None and (outside := np.abs(latents) > truncate).any():

@@ -14,7 +14,7 @@ from mxnet.gluon import HybridBlock, SymbolBlock
 
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.models.inference import load_weights, to_numpy
-from gluon_wgan.models.layers import GreyDeconvolution
+from gluon_wgan.models.layers import GrayDeconvolution
 from gluon_wgan.utils.params_file import write_params
 
 INPUT = "latents"
@@ -40,7 +40,7 @@ def graph_of(generator: HybridBlock, *, standard_layers: bool = False) -> tuple[
     """
     output = mx.sym.var(INPUT)
     for layer in generator.main._children.values():
-        grey = standard_layers and isinstance(layer, GreyDeconvolution)
+        grey = standard_layers and isinstance(layer, GrayDeconvolution)
         output = _standard(layer, output) if grey else layer(output)
     graph = json.loads(output.tojson())
     for node in graph["nodes"]:
@@ -50,7 +50,7 @@ def graph_of(generator: HybridBlock, *, standard_layers: bool = False) -> tuple[
     return mx.sym.load_json(json.dumps(graph)), parameters
 
 
-def _standard(layer: GreyDeconvolution, x: mx.sym.Symbol) -> mx.sym.Symbol:
+def _standard(layer: GrayDeconvolution, x: mx.sym.Symbol) -> mx.sym.Symbol:
     kernel = layer.weight.shape[-1]
     bias = [] if layer.bias is None else [layer.bias.var()]
     return mx.sym.Deconvolution(

@@ -7,7 +7,7 @@ from typing import Optional
 
 from mxnet.gluon import HybridBlock, nn
 
-from gluon_wgan.models.layers import ExactLeakyReLU, GreyDeconvolution, LayerNorm
+from gluon_wgan.models.layers import ExactLeakyReLU, GrayDeconvolution, LayerNorm
 
 # Slope of the critic's LeakyReLU for negative input (reference, models/dcgan.py).
 LEAK = 0.2
@@ -61,7 +61,7 @@ def add_extra_layers(main: nn.HybridSequential, channels: int, count: int, style
 def image_layer(channels: int, image_size: int, nc: int, kernel: int, *, use_bias: bool) -> HybridBlock:
     """Return the generator's last transposed convolution, from half the image size to the image."""
     if nc == 1:
-        return GreyDeconvolution(channels, kernel, image_size, use_bias=use_bias)
+        return GrayDeconvolution(channels, kernel, image_size, use_bias=use_bias)
     # Of stride 2 and padding 1; an odd kernel lacks a row and a column.
     return nn.Conv2DTranspose(nc, kernel, 2, 1, kernel % 2, in_channels=channels, use_bias=use_bias)
 

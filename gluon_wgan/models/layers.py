@@ -101,7 +101,7 @@ def deconvolve_to_one_channel(  # type: ignore[no-untyped-def]
     return F.col2im(columns, output_size=(size, size), kernel=(kernel, kernel), stride=(2, 2), pad=(1, 1))
 
 
-class GreyDeconvolution(HybridBlock):
+class GrayDeconvolution(HybridBlock):
     """``Conv2DTranspose(1, kernel, strides=2, padding=1)`` to twice the size, of images of one channel.
 
     Parameters

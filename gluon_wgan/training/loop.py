@@ -124,7 +124,7 @@ class Session:
         self.curves = RunCurves(run.metrics_file, config.curve_filter)
         self.page = None if page is None else page(run, self.curves)
         self.tensorboard = TensorBoard(run.tensorboard, self.state.gen_iter) if config.tensorboard else None
-        sampling = seeding.generator_for(config.seed, seeding.SAMPLING)
+        sampling = seeding.make_rng(config.seed, seeding.SAMPLING)
         self.fixed_latents = seeding.draw_latents(sampling, figures.GRID, config.nz, config.latent)
         self._begins = newest is None
         self._announce(store, newest, {} if start is None else {"branch": start.lineage})

@@ -22,7 +22,7 @@ from gluon_wgan.models import build_critic, build_generator
 from gluon_wgan.models.batch_norm_statistics import TrainingPass
 from gluon_wgan.models.inference import sample
 from gluon_wgan.models.initializers import WeightInitializer
-from gluon_wgan.models.layers import GreyDeconvolution
+from gluon_wgan.models.layers import GrayDeconvolution
 from gluon_wgan.runs.step_results import CriticResult, GeneratorResult, Judgement
 from gluon_wgan.training.clipping import InPlaceClip
 from gluon_wgan.training.gradient_penalty import GradientPenalty
@@ -65,9 +65,9 @@ class WGAN:
         if config.critic_batches == "joined" and len(contexts) > 1:
             raise UserError("--critic-batches joined works on one device: name one, or use apart.")
         self.config, self.contexts = config, contexts
-        self.noise = seeding.generator_for(config.seed, seeding.NOISE)
-        self.alphas = seeding.generator_for(config.seed, seeding.ALPHAS)
-        initial = seeding.generator_for(config.seed, seeding.INITIALISATION)
+        self.noise = seeding.make_rng(config.seed, seeding.NOISE)
+        self.alphas = seeding.make_rng(config.seed, seeding.ALPHAS)
+        initial = seeding.make_rng(config.seed, seeding.INITIALISATION)
         self.generator, self.critic = build_generator(config), build_critic(config)
         networks = {"generator": (self.generator, config.net_g), "critic": (self.critic, config.net_d)}
         for role, (net, weights) in networks.items():
@@ -87,7 +87,7 @@ class WGAN:
         plain = contexts[0].device_type == "gpu"
         self._penalty = GradientPenalty(self.critic, config.gp_norm, plain_deconvolution=plain) if penalised else None
         for layer in self.generator.main._children.values():
-            if isinstance(layer, GreyDeconvolution):
+            if isinstance(layer, GrayDeconvolution):
                 layer.plain = plain
         for graph in (self.generator_pass, self.critic_pass, self._penalty):
             if graph is not None:

@@ -13,7 +13,7 @@ import numpy as np
 INITIALISATION, NOISE, SAMPLING, ALPHAS = 1, 2, 3, 5
 
 
-def generator_for(seed: int, stream: int) -> np.random.Generator:
+def make_rng(seed: int, stream: int) -> np.random.Generator:
     """Return the generator of one stream of a run, at its start."""
     return np.random.default_rng([seed, stream])
 

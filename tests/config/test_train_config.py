@@ -222,3 +222,18 @@ def test_the_page_of_options_is_up_to_date(repository):
 
     command = [sys.executable, str(repository / "tools" / "document_options.py"), "--check"]
     assert subprocess.run(command, timeout=120).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["nonsense", "pil-area", "PIL", ""])
+def test_an_unknown_resize_backend_is_refused_when_the_options_are_read(name):
+    with pytest.raises(UserError, match="There is no resize backend"):
+        TrainConfig(resize=name)
+
+
+def test_the_names_of_resize_backends_are_those_that_exist():
+    from gluon_wgan.config.resize_names import NAMES
+    from gluon_wgan.data.resize import BACKENDS
+
+    assert tuple(BACKENDS) == NAMES
+    for name in (*NAMES, "pil", "cv2"):
+        assert TrainConfig(resize=name).resize == name

@@ -12,7 +12,7 @@ from PIL import Image
 
 import gluon_wgan
 from gluon_wgan.cli.compare import main
-from gluon_wgan.utils.seeding import SAMPLING, draw_latents, generator_for
+from gluon_wgan.utils.seeding import SAMPLING, draw_latents, make_rng
 from tests.reports.conftest import read_csv
 from tests.reports.html import Page, check_closed_off
 
@@ -58,6 +58,6 @@ def test_redrawn_pictures_come_from_one_set_of_latents(runs, tmp_path, capsys):
 
     generator = gluon_wgan.load_generator(runs[0] / "checkpoints" / "iter_000004")
     with autograd.train_mode():
-        images = generator(nd.array(draw_latents(generator_for(1, SAMPLING), 64, 100))).asnumpy()
+        images = generator(nd.array(draw_latents(make_rng(1, SAMPLING), 64, 100))).asnumpy()
     corner = np.rint((images[0].transpose(1, 2, 0) + 1) * 127.5)
     assert np.abs(found[0][2:18, 2:18] - corner).max() <= 1

@@ -8,7 +8,7 @@ from mxnet import autograd, cpu, nd
 
 from benchmarks.frontend_calls import CallCounter
 from gluon_wgan.config.train_config import preset_config
-from gluon_wgan.models.layers import GreyDeconvolution
+from gluon_wgan.models.layers import GrayDeconvolution
 from gluon_wgan.training.clipping import InPlaceClip
 from gluon_wgan.training.wgan import WGAN
 
@@ -55,7 +55,7 @@ def test_the_plain_transposed_convolution_for_gray_images_is_the_composed_one(ke
     rng = np.random.default_rng(0)
     x, results = nd.array(rng.normal(size=(2, 3, 8, 8)), dtype="float64"), []
     for plain in (False, True):
-        layer = GreyDeconvolution(3, kernel, 16, use_bias=True)
+        layer = GrayDeconvolution(3, kernel, 16, use_bias=True)
         layer.plain = plain
         layer.cast("float64")
         layer.initialize()

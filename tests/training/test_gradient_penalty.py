@@ -203,12 +203,12 @@ def test_the_critic_step_penalises_between_real_and_fake(count, require_torch, m
     )
     real = np.random.default_rng(4).integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
     with autograd.train_mode():
-        latents = seeding.draw_latents(seeding.generator_for(0, seeding.NOISE), 6, 100)
+        latents = seeding.draw_latents(seeding.make_rng(0, seeding.NOISE), 6, 100)
         fakes = torch.tensor(wgan.generator(nd.array(latents)).asnumpy())
     scores = wgan.critic_step(real).read()
 
     reals = torch.tensor(real).float().div(255).sub(0.5).div(0.5)
-    alphas = torch.tensor(seeding.generator_for(0, seeding.ALPHAS).random((count, 1, 1, 1), dtype=np.float32))
+    alphas = torch.tensor(seeding.make_rng(0, seeding.ALPHAS).random((count, 1, 1, 1), dtype=np.float32))
     x = (alphas * reals + (1 - alphas) * fakes[:count]).requires_grad_()
     parameters = [torch.tensor(p.data().asnumpy()).requires_grad_() for p in wgan.critic.collect_params().values()]
     (gradient,) = torch.autograd.grad(torch_scores(torch, wgan.critic, x, parameters).sum(), x, create_graph=True)

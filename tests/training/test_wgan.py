@@ -209,11 +209,11 @@ def test_sampling_uses_the_named_statistics_and_changes_nothing(statistics):
 
 
 def test_the_noise_is_standard_normal_and_its_own_stream():
-    rng = seeding.generator_for(7, seeding.NOISE)
+    rng = seeding.make_rng(7, seeding.NOISE)
     latents = seeding.draw_latents(rng, 1000, 100)
     assert latents.dtype == np.float32 and latents.shape == (1000, 100, 1, 1)
     assert abs(latents.mean()) < 5 / np.sqrt(1e5) and abs(latents.std() - 1) < 5 / np.sqrt(2e5)
-    other = seeding.draw_latents(seeding.generator_for(7, seeding.SAMPLING), 1000, 100)
+    other = seeding.draw_latents(seeding.make_rng(7, seeding.SAMPLING), 1000, 100)
     assert not np.array_equal(latents, other)
     state = seeding.state_of(rng)
     following = seeding.draw_latents(rng, 4, 5)

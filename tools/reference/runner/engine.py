@@ -70,9 +70,9 @@ class ReferenceEngine:
         self.config, self._device = config, device
         self.devices = [name_of(device)]
         self.about = {PROGRAM: self.program, "torch": torch.__version__, **arithmetic}
-        self.noise = seeding.generator_for(config.seed, seeding.NOISE)
-        self.alphas = seeding.generator_for(config.seed, seeding.ALPHAS)
-        initial = seeding.generator_for(config.seed, seeding.INITIALISATION)
+        self.noise = seeding.make_rng(config.seed, seeding.NOISE)
+        self.alphas = seeding.make_rng(config.seed, seeding.ALPHAS)
+        initial = seeding.make_rng(config.seed, seeding.INITIALISATION)
         wgan = ReferenceWGAN(options_of(config)).to(getattr(torch, config.dtype))
         for net in (wgan.generator, wgan.critic):
             initialise(net, initial, config.init)
