@@ -34,6 +34,8 @@ REQUIREMENTS = [
     # SSIM and PSNR of the resize comparison, and the template of its page.
     "scikit-image",
     "jinja2",
+    # One BLAS thread in the resize comparison, so that the result does not depend on the number of processes.
+    "threadpoolctl",
     "tqdm",
     # The plans of the reproduction report; tomllib comes with Python 3.11 only.
     "tomli",
