@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import defaultdict
@@ -20,6 +21,9 @@ settings.register_profile("any_speed", deadline=None, suppress_health_check=[Hea
 settings.load_profile("any_speed")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# A shell ignores Ctrl-C in the jobs that it starts in the background, and so would every program that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # The fixture that a test needs says what it needs.

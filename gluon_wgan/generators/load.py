@@ -80,7 +80,7 @@ def load_generator(path: str | os.PathLike[str], ctx: Optional[Context] = None) 
 
 
 def open_generator(source: Path, ctx: Optional[Context] = None) -> LoadedGenerator:
-    """Load a generator with what is known of its training; parameters and errors as of :func:`load_generator`."""
+    """Load a generator and what is known of its training; the rest as :func:`gluon_wgan.load_generator`."""
     folder = checkpoints.resolve_checkpoint(source)
     spec = read_spec(folder)
     run = checkpoints.run_of(folder)

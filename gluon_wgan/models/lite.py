@@ -24,7 +24,9 @@ class LiteGenerator(HybridBlock):
     ngf
         Half the number of channels at half the image size, twice as many at each halving below: the note's ``dim``.
 
-    The other parameters are those of :class:`gluon_wgan.models.dcgan.DCGANGenerator`.
+    Notes
+    -----
+    The other parameters are those of :class:`gluon_wgan.DCGANGenerator`.
     """
 
     def __init__(
@@ -67,7 +69,9 @@ class LiteCritic(HybridBlock):
     ndf
         Half the number of channels at half the image size, twice as many at each halving below: the note's ``dim``.
 
-    The other parameters are those of :class:`gluon_wgan.models.dcgan.DCGANCritic`.
+    Notes
+    -----
+    The other parameters are those of :class:`gluon_wgan.DCGANCritic`.
     """
 
     def __init__(

@@ -207,12 +207,12 @@ def parse_csv(lines: Iterable[str], delimiter: str = ",") -> Iterator[tuple[int,
 
 
 def _checked(lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         if len(line) > MAX_LINE:
-            raise csv.Error(f"it is longer than {MAX_LINE:,} characters")
+            raise ValueError(f"line {number} is not CSV: it is longer than {MAX_LINE:,} characters")
         # Python 3.11 takes it for a character, which no file's name and no number has; before, it is an error.
         if "\0" in line:
-            raise csv.Error("it holds a NUL")
+            raise ValueError(f"line {number} is not CSV: it holds a NUL")
         yield line
 
 

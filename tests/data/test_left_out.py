@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -151,13 +153,18 @@ def test_a_pattern_matches_a_name_on_the_way_or_the_path_up_to_there(name, patte
     assert (matching(name, [pattern]) == pattern) is matches
 
 
+@pytest.fixture
+def public_path() -> Iterator[Path]:
+    """Make a folder that everybody can reach: any other pytest that starts closes the parent of `tmp_path`."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 def open_to_all(place: Path) -> None:
-    """Let everybody read what is at a place, and reach it, whatever the umask and the superuser's own folders."""
+    """Let everybody read and write what is at a place, whatever the umask."""
     for path in (place, *place.rglob("*")):
         path.chmod(0o777)
-    for folder in place.parents:
-        if folder.stat().st_uid == os.geteuid() and folder.stat().st_mode & 0o11 != 0o11:
-            folder.chmod(folder.stat().st_mode | 0o11)
 
 
 def as_nobody(*command: str) -> "subprocess.CompletedProcess[str]":
@@ -167,22 +174,30 @@ def as_nobody(*command: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.skipif(as_nobody("true").returncode != 0, reason="nothing here lets go of the superuser's rights")
-def test_an_unreadable_folder_is_named_and_counted_and_strict_refuses_it(tmp_path):
-    root = made("folder", tmp_path)
+def test_an_unreadable_folder_is_named_and_counted_and_strict_refuses_it(public_path):
+    root = made("folder", public_path)
     (root / "lost+found").mkdir(mode=0)
-    open_to_all(tmp_path)
+    open_to_all(public_path)
     (root / "lost+found").chmod(0)
-    command = [sys.executable, "tools/prepare_data.py", str(root), "--image-size", "16", "--cache-dir", f"{tmp_path}/c"]
-    done = as_nobody(*command, "--out", f"{tmp_path}/store")
+    command = [
+        sys.executable,
+        "tools/prepare_data.py",
+        str(root),
+        "--image-size",
+        "16",
+        "--cache-dir",
+        f"{public_path}/c",
+    ]
+    done = as_nobody(*command, "--out", f"{public_path}/store")
     assert done.returncode == 0, done.stderr
     reason = "folder that cannot be read: permission denied"
     assert f"lost+found/ ({reason})" in done.stderr
-    assert ["lost+found/", reason] in json.loads((tmp_path / "store" / "store.json").read_text())["left_out"]
-    refused = as_nobody(*command, "--out", f"{tmp_path}/other", "--strict")
+    assert ["lost+found/", reason] in json.loads((public_path / "store" / "store.json").read_text())["left_out"]
+    refused = as_nobody(*command, "--out", f"{public_path}/other", "--strict")
     assert refused.returncode == 2
     assert "lost+found cannot be read (permission denied)" in refused.stderr
-    assert not (tmp_path / "other").exists()
-    excluded = as_nobody(*command, "--out", f"{tmp_path}/other", "--strict", "--exclude", "lost+found")
+    assert not (public_path / "other").exists()
+    excluded = as_nobody(*command, "--out", f"{public_path}/other", "--strict", "--exclude", "lost+found")
     assert excluded.returncode == 0, excluded.stderr
     (root / "lost+found").chmod(0o700)
 

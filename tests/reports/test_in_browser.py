@@ -157,8 +157,8 @@ def test_long_runs_say_spans(make_run, ask):
         'point(one("canvas"), "pointermove", 58); return one(".values").textContent;',
     )
     rows = read_csv(path / "metrics.csv")
-    first = rows["w_estimate"][:3]
-    assert "iterations 1\N{EN DASH}3" in told
+    first = rows["w_estimate"][:4]
+    assert "iterations 1\N{EN DASH}4" in told
     assert f"raw {number(min(first))} … {number(max(first))}" in told
 
 

@@ -76,7 +76,7 @@ def test_each_image_is_decoded_once(photos, tmp_path, monkeypatch):
 
     opened = []
 
-    def count(path: str, nc: int, max_pixels: int) -> Image.Image:
+    def count(path: str, nc: int, max_pixels: int, **options: object) -> Image.Image:
         opened.append(path)
         return Image.open(path).convert("RGB")
 

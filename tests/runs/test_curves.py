@@ -13,7 +13,7 @@ from scipy.signal import medfilt
 
 from gluon_wgan.reports.charts import axis, chart_data, extremes, series
 from gluon_wgan.runs.curves import FILTERED, RAW, RunCurves, Thinned
-from gluon_wgan.runs.metrics_csv import COLUMNS
+from gluon_wgan.runs.metrics_csv import COLUMNS, COUNTS
 from tests.reports.conftest import read_csv, write_metrics
 
 VALUES = st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=300)
@@ -26,7 +26,7 @@ def write_estimates(path: Path, values: list[float], begin: int = 0) -> Path:
         if not begin:
             file.write(",".join(COLUMNS) + "\n")
         for place, value in enumerate(values[begin:], begin):
-            row = dict.fromkeys(COLUMNS, 0.5) | {"gen_iter": place + 1, "w_estimate": value}
+            row = dict.fromkeys(COLUMNS, 0.5) | dict.fromkeys(COUNTS, place + 1) | {"w_estimate": value}
             file.write(",".join(map(repr, row.values())) + "\n")
     return path
 

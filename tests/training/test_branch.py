@@ -13,20 +13,21 @@ import numpy as np
 import pytest
 from mxnet import cpu, nd
 
+import gluon_wgan
 from gluon_wgan.cli.train import main
 from gluon_wgan.config.train_config import TrainConfig, read_config
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs import step_results
 from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.runs.metrics_csv import WALL_CLOCK_COLUMNS
-from gluon_wgan.training import loop, trainer
+from gluon_wgan.training import loop
 from tests.training.test_training import TINY
 
 FILES = ("generator.params", "critic.params", "generator_optimizer.params", "critic_optimizer.params")
 
 
 def train(config: TrainConfig, **arguments: Any) -> Path:
-    return trainer.train(config, progress=False, **arguments)
+    return gluon_wgan.train(config, progress=False, **arguments)
 
 
 def hashes(run: Path, iteration: int) -> dict[str, str]:

@@ -15,7 +15,8 @@ from gluon_wgan.data.prepared_data import prepare_data
 DOUBLE = 1e-10
 # float32, before the first update: rounding is 6e-8, and sums of hundreds of terms in another order magnify it up to
 # 100-fold. Gradients pass batch norms that divide by deviations of 1e-2, and losses are differences of means that
-# nearly cancel: for each, 10 and 100 times more.
+# nearly cancel: for each, 10 and 100 times more. Where PyTorch with another memory layout, or without oneDNN, is
+# farther than that from itself on the machine at hand (the course note's scores: 7e-6), three times its distance.
 SINGLE = {"fakes": 1e-5, "scores": 1e-5, "losses": 1e-3, "gradients": 1e-4, "statistics": 1e-5}
 
 PRESETS = ("gluon", "reference", "paper", "port2018", "lite", "wgan-gp", "dcgan")
@@ -81,8 +82,11 @@ def test_presets_equal_the_reference_in_single_precision(preset, trace):
     from tools.reference.comparison.plan import Length
 
     found = trace(preset, Length(None, 1, 1))
-    apart = {group: worst(found, group, steps=slice(1)) for group in SINGLE}
-    assert {group: value for group, value in apart.items() if value > SINGLE[group]} == {}
+    first = slice(1)
+    torch = [name for name in found.steps[0].differences if name != "gluon_wgan"]
+    limits = {group: max(SINGLE[group], *(3 * worst(found, group, name, first) for name in torch)) for group in SINGLE}
+    apart = {group: worst(found, group, steps=first) for group in SINGLE}
+    assert {group: value for group, value in apart.items() if value > limits[group]} == {}
 
 
 WRONG: list[tuple[str, str, Any]] = [

@@ -11,10 +11,10 @@ from tools.reproduction import cli
 from tools.reproduction.training import command
 
 
-def refused(tool, *words) -> str:
+def refused(tool, *words, expected: int = 2) -> str:
     status, out, said = tool(*words)
     lines = said.splitlines()
-    assert status == 2 and out == "" and len(lines) == 1, said
+    assert status == expected and out == "" and len(lines) == 1, said
     assert lines[0].startswith("reproduce.py: ") and lines[0].endswith(".")
     return lines[0]
 
@@ -38,7 +38,9 @@ def test_wrong_words_are_refused_before_anything_is_made(tool, plan_file, tmp_pa
 
 
 def test_a_missing_gpu_is_refused(tool, plan_file, tmp_path):
-    assert "gpus" in refused(tool, "--plan", plan_file(), "--out", tmp_path / "out", "--gpus", "63", "--dry-run")
+    assert "gpus" in refused(
+        tool, "--plan", plan_file(), "--out", tmp_path / "out", "--gpus", "63", "--dry-run", expected=3
+    )
 
 
 @pytest.mark.parametrize("where", ["file", "below-file", "/proc/nowhere"])
