@@ -17,12 +17,19 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 from gluon_wgan import cuda
 from gluon_wgan.errors import UserError
 
 # Python types that NumPy 1.24 no longer re-exports: MXNet reads np.bool while it is imported and wherever
 # it makes a mask, mxnet.test_utils reads np.int, gluoncv's anchor boxes read np.float.
 _NUMPY_ALIASES = {"bool": bool, "int": int, "float": float}
+# Measured with two threads and images of 16 pixels.
+_ADDRESS_SPACE = 2 * 2**30
 
 
 class IncompatibleEnvironment(ImportError):
@@ -65,13 +72,23 @@ def check_mxnet_loads() -> None:
     Raises
     ------
     IncompatibleEnvironment
-        If MXNet is not installed, or the dynamic linker cannot load its library.
+        If MXNet is not installed, the dynamic linker cannot load its library, or the limits of the process are
+        too low for it.
     """
     _check_mxnet()
+    _check_address_space()
     try:
         importlib.import_module("mxnet")
     except OSError as error:
         raise IncompatibleEnvironment(_explain_linker(str(error))) from error
+    except Exception as error:
+        if type(error).__name__ != "MXNetError":  # a class of the module that does not load
+            raise
+        reason = str(error).strip().splitlines()[-1].removeprefix("MXNetError: ").rstrip(".")
+        raise IncompatibleEnvironment(
+            f"MXNet cannot start here ({reason}): raise this shell's limits of memory and processes "
+            "(`ulimit -v`, `ulimit -u`), or set OMP_NUM_THREADS=1."
+        ) from error
 
 
 def set_threads(count: int) -> None:
@@ -213,6 +230,19 @@ def _check_numpy_version() -> None:
     if int(version.split(".")[0]) >= 2:
         raise IncompatibleEnvironment(
             f"NumPy {version} is installed, but MXNet 1.9.1 needs NumPy 1.x: run `pip install 'numpy>=1.23,<2'`."
+        )
+
+
+def _check_address_space() -> None:
+    """Refuse a limit under which MXNet, or the OpenMP runtime in it, ends the process without an exception."""
+    if resource is None:
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < _ADDRESS_SPACE:
+        raise IncompatibleEnvironment(
+            f"This process may use only {limit / 2**30:.1f} GiB of address space, and MXNet needs "
+            f"{_ADDRESS_SPACE / 2**30:.1f} GiB for the smallest network: raise the limit "
+            "(`ulimit -v unlimited`, or the memory that the job asks its scheduler for)."
         )
 
 

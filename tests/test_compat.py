@@ -120,6 +120,20 @@ def test_a_library_that_does_not_load_is_one_sentence(
     assert_refused(run_python(SCRIPT, path=(tmp_path,), bare=True), *words)
 
 
+LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_AS, ({0} * 2**20, {0} * 2**20))\n"
+
+
+@pytest.mark.parametrize("mebibytes", [700, 1400, 2000])
+def test_a_limit_of_the_address_space_is_one_sentence(run_python: Runner, mebibytes: int) -> None:
+    assert_refused(run_python(LIMITED.format(mebibytes) + SCRIPT), "address space", "2.0 GiB", "ulimit -v")
+
+
+def test_an_mxnet_that_cannot_start_its_threads_is_one_sentence(run_python: Runner, tmp_path: Path) -> None:
+    raises = "class MXNetError(Exception): pass\nraise MXNetError('\\nMXNetError: Resource temporarily unavailable.')"
+    fake_packages(tmp_path, "mxnet", **{**HEALTHY, "mxnet": raises})
+    assert_refused(run_python(SCRIPT, path=(tmp_path,), bare=True), "(Resource temporarily unavailable)", "ulimit -u")
+
+
 def test_the_numpy_names_that_mxnet_reads_are_back(run_python: Runner) -> None:
     code = "import gluon_wgan, numpy; assert (numpy.bool, numpy.int, numpy.float) == (bool, int, float)"
     assert run_python(f"import warnings; warnings.simplefilter('error'); {code}").stderr == ""

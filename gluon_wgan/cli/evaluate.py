@@ -130,12 +130,12 @@ def judge(arguments: argparse.Namespace) -> None:
     UserError
         For bad input.
     """
+    compat.check_mxnet_loads()
     from gluon_wgan.metrics.all_metrics import check_counts, check_shapes
     from gluon_wgan.metrics.evaluate_statistics import about_statistics, check_statistics, compare_statistics
     from gluon_wgan.metrics.image_sets import description, some_of
     from gluon_wgan.metrics.result_lines import HEAD, as_line, as_row
 
-    compat.check_mxnet_loads()
     statistics_wanted = about_statistics(arguments)
     if statistics_wanted:
         check_statistics(arguments)
