@@ -100,7 +100,16 @@ def other_ways(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return in words where two recipes differ."""
-    return other_ways(old, new) + (["other images"] if old.get("source") != new.get("source") else [])
+    before, now = old.get("source"), new.get("source")
+    if before == now:
+        return other_ways(old, new)
+    counts = [
+        f"{source['images']:,} images" for source in (before, now) if isinstance(source, dict) and "images" in source
+    ]
+    if len(counts) == 2 and counts[0] != counts[1]:
+        return [*other_ways(old, new), f"made from {counts[0]}, not {counts[1]}"]
+    # A file is known by its name, size and time: to compare contents would read every image.
+    return [*other_ways(old, new), "made from other files, or from the same before they were copied or changed"]
 
 
 def _differing(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -116,7 +116,12 @@ def test_what_is_there_is_never_touched(pictures: Path, tmp_path: Path, capsys: 
         assert "holds another store" in refused(
             capsys, str(pictures), "--out", str(store.path), "--image-size", "16", *words
         )
+    again = [str(pictures), "--out", str(store.path), "--image-size", "16"]
+    assert " images, not 3 images" in refused(capsys, *again, "--limit", "3")
     assert "no image store" in refused(capsys, str(pictures), "--out", str(pictures))
+    name = next(path for path in sorted(pictures.rglob("*")) if path.suffix in (".png", ".jpg"))
+    os.utime(name, (1, 1))
+    assert "before they were copied or changed" in refused(capsys, *again)
     assert files_of(store.path) == before
 
 
