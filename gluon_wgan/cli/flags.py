@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, get_type_hints
 
@@ -84,6 +85,14 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     other.add_argument("-h", "--help", action="help", help="print this and stop")
     _add_reference_spellings(parser)
     return parser
+
+
+def add_flags(group: Any, names: Iterable[str]) -> None:
+    """Add the flags of some options of a training run to another tool's parser."""
+    types = get_type_hints(TrainConfig)
+    fields = {field.name: field for field in dataclasses.fields(TrainConfig)}
+    for name in names:
+        add_flag(group, fields[name], types[name])
 
 
 def add_flag(group: Any, field: dataclasses.Field[Any], of_type: Any) -> None:

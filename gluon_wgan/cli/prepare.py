@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, get_type_hints
+from typing import Optional
 
-from gluon_wgan.cli.flags import add_flag
+from gluon_wgan.cli.flags import add_flags
 from gluon_wgan.cli.runner import SentenceParser, run_tool
 from gluon_wgan.commands import program
 from gluon_wgan.config.train_config import TrainConfig
@@ -82,10 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--verify", default=None, metavar="STORE", help="only read a store again, and name the first damaged file"
     )
-    types = get_type_hints(TrainConfig)
-    fields = {field.name: field for field in dataclasses.fields(TrainConfig)}
-    for name in _SHARED_WITH_TRAINING:
-        add_flag(parser, fields[name], types[name])
+    add_flags(parser, _SHARED_WITH_TRAINING)
     return parser
 
 

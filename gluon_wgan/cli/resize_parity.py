@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan import __version__, compat
+from gluon_wgan.cli.flags import add_flags
 from gluon_wgan.cli.runner import SentenceParser, run_tool
 from gluon_wgan.commands import program
 from gluon_wgan.config.train_config import TrainConfig
@@ -59,11 +60,12 @@ def make_plan(arguments: argparse.Namespace) -> Plan:
     against = canonical_name(arguments.against)
     checked = [canonical_name(arguments.check)] if arguments.check else []
     wanted = {*names, against, *checked}
+    config = TrainConfig(exclude=tuple(arguments.exclude or ()), bit_depth=arguments.bit_depth)
     cases = [Case(size) for size in sizes] + [Case(aliasing_options.ENLARGE_TO, aliasing_options.ENLARGE_FROM)]
     if arguments.jobs < 1:
         raise UserError(f"{arguments.jobs} processes cannot compare images: use 1 or more.")
     return Plan(
-        images=find_images([*arguments.images, *more_images, *still_more]),
+        images=find_images([*arguments.images, *more_images, *still_more], config.exclude, config.bit_depth),
         cases=tuple(cases),
         backends=tuple(name for name in BACKENDS if name in wanted),
         against=against,
@@ -128,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--fit", choices=FITS, default=TrainConfig.fit, help="how an image becomes a square, as in training")
     add("--crop", metavar="L,T,R,B", help="cut this box of pixels out of each image first, as in training")
+    add_flags(parser, ("exclude", "bit_depth"))
     add(
         "--decoders",
         metavar="NAMES",

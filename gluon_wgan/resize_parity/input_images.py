@@ -11,10 +11,11 @@ from gluon_wgan.data.aliasing_options import FACES
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.prepared_data import cache_directory
 from gluon_wgan.data.sources import DrawnFacesSource, MixedSource, Source, SubsetSource, named_source
+from gluon_wgan.data.sources.base import set_bit_depth
 from gluon_wgan.data.sources.folder import FileSource
 
 
-def find_images(arguments: Sequence[str]) -> Source:
+def find_images(arguments: Sequence[str], exclude: Sequence[str] = (), bit_depth: Optional[int] = None) -> Source:
     """Find the images that the words of a command line name, without decoding them.
 
     Parameters
@@ -22,6 +23,8 @@ def find_images(arguments: Sequence[str]) -> Source:
     arguments
         Whatever ``--data-root`` of training reads: folders, lists, archives, databases, shards, patterns, and
         single image files. None at all stands for drawn faces. A file that is named twice counts once.
+    exclude, bit_depth
+        As training's options of the same names.
 
     Raises
     ------
@@ -30,7 +33,8 @@ def find_images(arguments: Sequence[str]) -> Source:
     """
     if not arguments:
         return DrawnFacesSource(FACES, 0)
-    found = named_source("auto", arguments, cache_directory(TrainConfig()))
+    found = named_source("auto", arguments, cache_directory(TrainConfig()), exclude=exclude)
+    set_bit_depth(found, bit_depth)
     if not isinstance(found, MixedSource):
         return found
     numbers: dict[Union[str, int], int] = {}

@@ -353,3 +353,18 @@ def test_fit_is_that_of_pillow(how, tmp_path):
     row = next(row for row in rows_of(tmp_path / "out" / "parity.csv") if row["backend"] == "pil-box")
     assert float(row["l1_sum"]) == pytest.approx(expected, rel=1e-5)
     assert json.loads((tmp_path / "out" / "parity.json").read_text())["fit"] == how
+
+
+def test_images_are_left_out_and_scaled_as_in_training(tmp_path):
+    values = np.random.default_rng(5).integers(0, 4096, (64, 64), np.uint16)
+    for name in ("a.png", "b.png", "b_mask.png"):
+        Image.fromarray(values).save(tmp_path / name)
+    contrasts = {}
+    for bits in ("12", "16"):
+        words = [str(tmp_path), "--size", "32", "--backends", "cv2", "--exclude", "*_mask.png", "--bit-depth", bits]
+        assert main([*words, "--jobs", "2", "--quiet", "--out", str(tmp_path / bits)]) == 0
+        rows = list(csv.DictReader((tmp_path / bits / "parity.csv").open()))
+        assert {Path(row["image"]).name for row in rows} == {"a.png", "b.png"}
+        contrasts[bits] = float(next(row["l1_sum"] for row in rows if row["backend"].startswith("cv2")))
+    # 4,095 becomes 255 with 12 bits, and 16 with 16.
+    assert 12 < contrasts["12"] / contrasts["16"] < 20
