@@ -27,7 +27,7 @@ def test_every_name_can_be_imported_and_is_on_its_page():
     page = (REPOSITORY / "docs/api/index.md").read_text()
     for name in gluon_wgan.__all__:
         assert getattr(gluon_wgan, name) is not None
-        assert re.search(rf"auto(function|class):: gluon_wgan\.{name}$", page, re.MULTILINE), name
+        assert re.search(rf"auto(function|class|exception):: gluon_wgan\.{name}(\(.*\))?$", page, re.MULTILINE), name
     assert set(gluon_wgan.__all__) <= set(dir(gluon_wgan))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = gluon_wgan.nothing
