@@ -16,6 +16,7 @@ SCRIPTS = {
     "compare": "tools/compare_runs.py",
     "report": "tools/run_report.py",
     "resize-parity": "tools/resize_parity.py",
+    "launch": "tools/launch.py",
     "gpu-check": "tools/gpu_check.py",
 }
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "compare": "compare runs in one table and on one page",
     "report": "write a run's report.html",
     "resize-parity": "compare how OpenCV, Pillow and MXNet resize your images",
+    "launch": "start a training run on several machines, or several workers on this one",
     "gpu-check": "check that a GPU computes what training needs",
 }
 

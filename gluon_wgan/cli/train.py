@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +18,7 @@ from gluon_wgan.commands import program
 from gluon_wgan.config.train_config import TrainConfig, one_end, preset_config, read_config
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs.log import log_to_terminal
+from gluon_wgan.training.distributed.roles import LOST, ROLE, WORKER, check_role, serve
 from gluon_wgan.utils.text import printable
 
 log = logging.getLogger("gluon_wgan")
@@ -44,10 +47,19 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             compat.set_threads(config.threads)
         if cuda.is_installed():
             cuda.set_arithmetic(tf32=config.tf32, fast=config.fast)
+        role = check_role(config)
+        if config.kvstore is not None and role is not None and role != WORKER:
+            return serve(role, config.kvstore, config.worker_timeout, config.start_timeout)
         compat.check_mxnet_loads()
         return _dry_run(config) if arguments.dry_run else _train(config, resume)
 
-    return run_tool(program("train"), work)
+    status = run_tool(program("train"), work)
+    if status and os.environ.get(ROLE) == WORKER:
+        # Python's own end would wait for the other workers, in the kvstore's destructor.
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        os._exit(status)
+    return status
 
 
 def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:
@@ -85,6 +97,7 @@ def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:
 def _train(config: TrainConfig, resume: Optional[Path]) -> int:
     # Imported here because MXNet reads its number of threads when it is loaded.
     from gluon_wgan.api import train
+    from gluon_wgan.training.exchange import PartnerLost
     from gluon_wgan.training.loop import Diverged
     from gluon_wgan.training.signals import Interrupted
 
@@ -94,6 +107,8 @@ def _train(config: TrainConfig, resume: Optional[Path]) -> int:
         return _fail(str(stop), 128 + stop.signum)
     except Diverged as error:
         return _fail(str(error), DIVERGED)
+    except PartnerLost as lost:
+        return _fail(str(lost), LOST)
     return 0
 
 

@@ -78,6 +78,7 @@ def check_together(config: TrainConfig) -> None:
     if config.gen_iters is not None and config.epochs is not None:
         raise UserError("--gen-iters and --epochs both say when to stop: give one of them.")
     _check_store(config)
+    _check_kvstore(config)
     if config.dataset == "drawn-faces" and config.data_roots:
         raise UserError(
             f"--data-root {config.data_roots[0]} is given, but --dataset drawn-faces reads no files: leave one of "
@@ -101,6 +102,16 @@ def check_together(config: TrainConfig) -> None:
     if config.limit is not None and config.fraction is not None:
         raise UserError("--limit and --fraction both say how many images to use: give one of them.")
     _check_critic(config)
+
+
+def _check_kvstore(config: TrainConfig) -> None:
+    """Refuse what several machines cannot do to the bit."""
+    if config.kvstore is None:
+        return
+    if config.dtype != "float32":
+        raise UserError(f"--dtype {config.dtype} cannot be combined with --kvstore, which adds in float32.")
+    if config.clip_running_stats and config.clip_when == "after":
+        raise UserError("--clip-running-stats with --clip-when after cannot be combined with --kvstore.")
 
 
 def _check_store(config: TrainConfig) -> None:

@@ -415,6 +415,31 @@ class TrainConfig:
         DEVICES,
         kind=MACHINE,
     )
+    kvstore: Optional[str] = _option(
+        None,
+        "train on several machines over MXNet's KVStore: dist_sync, as one of the processes that tools/launch.py "
+        "starts (docs/several_machines.md); --batch-size is that of all workers together",
+        DEVICES,
+        kind=MACHINE,
+        choices=("dist_sync",),
+    )
+    worker_timeout: int = _option(
+        10,
+        "with --kvstore: seconds without a sign of life after which a process counts as lost, and the others save and "
+        "end; noticing may take twice that",
+        DEVICES,
+        kind=MACHINE,
+        low=2,
+        high=3600,
+    )
+    start_timeout: int = _option(
+        300,
+        "with --kvstore: seconds in which all processes of the run must have started",
+        DEVICES,
+        kind=MACHINE,
+        low=5,
+        high=86400,
+    )
     threads: Optional[int] = _option(
         None,
         "CPU threads (default: OMP_NUM_THREADS, or the cores that this process may use)",

@@ -41,58 +41,73 @@ def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
     return order
 
 
-class BatchPlan:
-    """Which places of an epoch's order make each batch, alone or as one of several workers.
+def cut(start: int, stop: int, parts: int) -> list[slice]:
+    """Cut a range into neighbouring parts; the first ones are one longer where it does not divide evenly.
 
-    The workers' batches at one position are neighbours in the order: together the batches of all workers are the
-    epoch, and no image is in two of them. All workers have the same number of batches, and none is empty. Images
-    left over at the end are shared out evenly; when there are fewer of them than workers, each goes into
-    a worker's last full batch.
+    It is the one rule by which a batch is shared, over devices and over workers; the last parts may be empty.
+    """
+    share, more = divmod(stop - start, parts)
+    ends = [start + share * number + min(number, more) for number in range(parts + 1)]
+    return [slice(*ends[number : number + 2]) for number in range(parts)]
+
+
+class BatchPlan:
+    """Which places of an epoch's order make each batch, or one worker's share of it.
+
+    A batch is cut into a part for each device of all workers (:func:`cut`), and a worker takes the parts of its
+    own devices. Together the shares are the batch that one process would take; those of a short last batch may be
+    empty.
 
     Parameters
     ----------
     count
         How many images an epoch has.
     batch_size
-        Images in a worker's batch, 1 or more.
+        Images in a batch of all workers together, 1 or more.
     keep_last
         Whether the images left over at the end of an epoch make a short batch, instead of being left out.
     rank, world_size
         Which worker this is, from 0 up, and how many there are.
+    devices
+        How many devices each worker has.
 
     Raises
     ------
     UserError
-        If there are fewer images than the workers' batches have, or no such worker.
+        If there are fewer images than a batch has, or no such worker.
     """
 
-    def __init__(self, count: int, batch_size: int, keep_last: bool, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(
+        self, count: int, batch_size: int, keep_last: bool, rank: int = 0, world_size: int = 1, devices: int = 1
+    ) -> None:
         if not 0 <= rank < world_size:
             raise UserError(f"There is no worker {rank} of {world_size}: count from 0 to {world_size - 1}.")
-        if not 1 <= batch_size <= count // world_size:
-            several = f" for each of {world_size} workers" if world_size > 1 else ""
+        if not 1 <= batch_size <= count:
             raise UserError(
-                f"A batch of {batch_size} cannot be taken from {count} images{several}: "
-                f"use a batch size from 1 to {count // world_size}, or more images."
+                f"A batch of {batch_size} cannot be taken from {count} images: use a batch size from 1 to {count}, "
+                "or more images."
             )
-        self._together, self._rank, self._world = batch_size * world_size, rank, world_size
-        whole, left = divmod(count, self._together)
-        self.batches_per_epoch = whole + (1 if keep_last and left >= world_size else 0)
-        self._end = count if keep_last else whole * self._together
+        self._batch_size = batch_size
+        self._parts, self._own = world_size * devices, (rank * devices, (rank + 1) * devices - 1)
+        whole, left = divmod(count, batch_size)
+        self.batches_per_epoch = whole + (1 if keep_last and left else 0)
+        self._end = count if keep_last else whole * batch_size
+
+    def size(self, position: int) -> int:
+        """Return how many images all workers' batch number `position` of an epoch has."""
+        return min(self._batch_size, self._end - position * self._batch_size)
 
     def places(self, position: int) -> slice:
-        """Return the places in the order of this worker's batch number `position` of an epoch."""
-        start = position * self._together
-        stop = self._end if position + 1 == self.batches_per_epoch else start + self._together
-        share, more = divmod(stop - start, self._world)
-        start += self._rank * share + min(self._rank, more)
-        return slice(start, start + share + (1 if self._rank < more else 0))
+        """Return the places in the order of this worker's share of batch number `position` of an epoch."""
+        start = position * self._batch_size
+        parts = cut(start, start + self.size(position), self._parts)
+        return slice(parts[self._own[0]].start, parts[self._own[1]].stop)
 
 
 class BatchStream:
     """An endless iterator over batches, uint8 (n, channels, size, size), read ahead by threads.
 
-    n is the batch size, or less for an epoch's last batch (or one more; see `BatchPlan`). Each batch is the
+    n is the batch size, or less for an epoch's last batch and for a worker's share. Each batch is the
     caller's own array. Usable as a context manager; a stream that is just dropped ends its threads too.
 
     Parameters
@@ -109,13 +124,16 @@ class BatchStream:
     state
         Where to go on: what `state()` of such a stream returned, or
         ``{"epoch": 0, "position": 0}``.
-    rank, world_size
-        Which of how many workers takes these batches; see `BatchPlan`. The state is the same for all.
+    rank, world_size, devices
+        Which of how many workers takes its shares, and how many devices each has; see `BatchPlan`. The state is the
+        same for all.
 
     Attributes
     ----------
     batches_per_epoch
         How many batches an epoch has.
+    taken
+        How many images the batch taken last had, over all workers.
 
     Raises
     ------
@@ -132,8 +150,10 @@ class BatchStream:
         state: dict[str, int],
         rank: int = 0,
         world_size: int = 1,
+        devices: int = 1,
     ) -> None:
-        plan = BatchPlan(len(store), batch_size, keep_last, rank, world_size)
+        self._plan = plan = BatchPlan(len(store), batch_size, keep_last, rank, world_size, devices)
+        self.taken = 0
         self.batches_per_epoch = plan.batches_per_epoch
         self._epoch, self._position = _checked(state, self.batches_per_epoch)
         self._pixels = store.images
@@ -148,6 +168,7 @@ class BatchStream:
         while len(self._ahead) < _BATCHES_AHEAD:
             self._ahead.append(self._threads.submit(self._pixels.take, next(self._numbers), 0))
         batch = self._ahead.popleft().result()
+        self.taken = self._plan.size(self._position)
         self._epoch, self._position = _following(self._epoch, self._position, self.batches_per_epoch)
         return batch
 

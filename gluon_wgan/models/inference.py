@@ -73,8 +73,13 @@ def load_weights(net: HybridBlock, path: str, contexts: Optional[list[Context]])
         raise UserError(f"Cannot load the weights {path} into this network ({last_line(error)}).") from None
 
 
-def save_weights(net: HybridBlock, path: AnyPath) -> None:
+def save_weights(net: HybridBlock, path: AnyPath, statistics: Optional[Mapping[str, nd.NDArray]] = None) -> None:
     """Write a network's weights into a ``.params`` file, as ``save_parameters`` does, at any path.
+
+    Parameters
+    ----------
+    statistics
+        Running statistics by name, in place of the network's own.
 
     Raises
     ------
@@ -82,7 +87,9 @@ def save_weights(net: HybridBlock, path: AnyPath) -> None:
         When it cannot be written.
     """
     parameters = net._collect_params_with_prefix()
-    write_params(path, to_numpy({name: parameter._reduce() for name, parameter in parameters.items()}))
+    # All devices hold the same weights, and the mean of three equal numbers need not be that number.
+    arrays = {name: p._reduce() if p.grad_req == "null" else p.list_data()[0] for name, p in parameters.items()}
+    write_params(path, to_numpy({**arrays, **(statistics or {})}))
 
 
 def to_numpy(arrays: Mapping[str, nd.NDArray]) -> dict[str, np.ndarray]:

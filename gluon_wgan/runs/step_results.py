@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from mxnet import nd
+    from mxnet import Context, nd
+
+# Of one device: sums over its reals' scores and losses, its fakes' scores and losses, and its penalties.
+SUMS = 5
+
+Number = TypeVar("Number", covariant=True)
+
+
+class Pending(Protocol[Number]):
+    """A number that may still be on its way on a device."""
+
+    def read(self) -> Number:
+        """Wait for it and return it."""
 
 
 class Judgement(NamedTuple):
@@ -59,16 +71,24 @@ class CriticResult:
         Of every device, on reals and on fakes.
     penalties
         Each device's penalties (n,).
+    images
+        Over how many images the penalties are averaged.
     """
 
-    def __init__(self, judgements: Sequence[Judgement], penalties: Sequence[nd.NDArray]) -> None:
+    def __init__(self, judgements: Sequence[Judgement], penalties: Sequence[nd.NDArray], images: int) -> None:
         self._is_real = [judgement.is_real for judgement in judgements]
-        arrays, counts = list(penalties), [sum(map(len, penalties))] * len(penalties)
+        self._arrays = [(2 * (not j.is_real) + n, a) for j in judgements for n, a in enumerate((j.scores, j.losses))]
+        self._arrays += [(SUMS - 1, penalty) for penalty in penalties]
+        arrays, counts = list(penalties), [images] * len(penalties)
         for judgement in judgements:
             arrays += [judgement.scores, judgement.losses]
             counts += [judgement.images] * 2
         self._penalties = len(penalties)
         self._shares = _Shares(arrays, counts)
+
+    def sums(self, contexts: Sequence[Context]) -> np.ndarray:
+        """Return the sums of these devices, (devices, SUMS)."""
+        return _sums_by_device(self._arrays, contexts)
 
     def read(self) -> CriticScores:
         """Wait for the forward pass and return the numbers."""
@@ -85,12 +105,52 @@ class CriticResult:
 class GeneratorResult:
     """What a generator step leaves, still on the devices: each device's losses (n,)."""
 
-    def __init__(self, losses: Sequence[nd.NDArray]) -> None:
-        self._shares = _Shares(losses, [sum(map(len, losses))] * len(losses))
+    def __init__(self, losses: Sequence[nd.NDArray], images: int) -> None:
+        self._losses = losses
+        self._shares = _Shares(losses, [images] * len(losses))
+
+    def sums(self, contexts: Sequence[Context]) -> np.ndarray:
+        """Return the sums of these devices, (devices, SUMS), of which the first is used."""
+        return _sums_by_device([(0, losses) for losses in self._losses], contexts)
 
     def read(self) -> float:
         """Wait for the forward pass and return the generator's loss."""
         return _total(self._shares.read())
+
+
+class SharedScores:
+    """A critic step's numbers from the sums (devices, SUMS) of all workers' devices."""
+
+    def __init__(self, sums: np.ndarray, reals: int, fakes: int) -> None:
+        self._shares = _divided(sums, [reals, reals, fakes, fakes, reals])
+
+    def read(self) -> CriticScores:
+        """Return the numbers, summed in the order in which one process sums them."""
+        d_real, real_losses, d_fake, fake_losses, penalties = self._shares
+        return CriticScores(_total(d_real), _total(d_fake), _total([*real_losses, *fake_losses]), _total(penalties))
+
+
+class SharedLoss:
+    """A generator step's loss from the sums (devices,) of all workers' devices."""
+
+    def __init__(self, sums: np.ndarray, images: int) -> None:
+        self._shares = _divided(sums[:, None], [images])
+
+    def read(self) -> float:
+        """Return the loss."""
+        return _total(self._shares[0])
+
+
+def _divided(sums: np.ndarray, counts: Sequence[int]) -> list[list[float]]:
+    """Return each column of sums as shares of its count, divided in the sums' own precision."""
+    return [[float(value / sums.dtype.type(count)) for value in column] for column, count in zip(sums.T, counts)]
+
+
+def _sums_by_device(arrays: Iterable[tuple[int, nd.NDArray]], contexts: Sequence[Context]) -> np.ndarray:
+    sums = np.zeros((len(contexts), SUMS), np.float32)
+    for column, array in arrays:
+        sums[contexts.index(array.context), column] = array.detach().sum().asscalar()
+    return sums
 
 
 class _Shares:

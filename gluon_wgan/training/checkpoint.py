@@ -36,37 +36,27 @@ def save_checkpoint(parent: Path, name: str, wgan: WGAN, progress: Progress) -> 
 def _write_files(directory: Path, wgan: WGAN) -> dict[str, Any]:
     # MXNet's engine does not know that a backward pass on the CPU writes batch norm's running statistics.
     nd.waitall()
-    save_weights(wgan.generator, directory / GENERATOR)
-    save_weights(wgan.critic, directory / CRITIC)
+    save_weights(wgan.generator, directory / GENERATOR, wgan.running.mean("generator"))
+    save_weights(wgan.critic, directory / CRITIC, wgan.running.mean("critic"))
     optimizers = {"generator": wgan.generator_optimizer, "critic": wgan.critic_optimizer}
     for net, optimizer in optimizers.items():
         write_params(directory / OPTIMIZERS[net], to_numpy(optimizer_arrays(optimizer)))
-    for index, arrays in enumerate(_running_statistics(wgan)):
+    # Each device normalises its own share of the batch, so these differ, and the .params files hold their mean.
+    for index, arrays in enumerate(wgan.running.by_device() if wgan.exchange.devices > 1 else []):
         write_params(directory / f"running_{index}.params", to_numpy(arrays))
     atomic_files.write_json(directory / DESCRIPTION, generator_spec(wgan.config))
     return {
         "noise": seeding.state_of(wgan.noise),
         "alphas": seeding.state_of(wgan.alphas),
-        "update_counts": {net: optimizer_counts(optimizer) for net, optimizer in optimizers.items()},
+        "update_counts": {net: _counts(wgan, optimizer_counts(optimizer)) for net, optimizer in optimizers.items()},
     }
 
 
-def _running_statistics(wgan: WGAN) -> list[dict[str, nd.NDArray]]:
-    """Return each device's batch-norm statistics, when there are several devices.
-
-    Each device normalises its own share of the batch, so these differ, and the .params files hold their
-    mean alone.
-    """
-    if len(wgan.contexts) == 1:
-        return []
-    nets = {"generator": wgan.generator, "critic": wgan.critic}
-    statistics = {
-        f"{net}.{name}": parameter
-        for net, block in nets.items()
-        for name, parameter in block._collect_params_with_prefix().items()
-        if parameter.grad_req == "null"
-    }
-    return [{name: parameter.data(context) for name, parameter in statistics.items()} for context in wgan.contexts]
+def _counts(wgan: WGAN, counts: dict[str, Any]) -> dict[str, Any]:
+    """Return the counts of updates as one process with the devices of all workers has them; all devices' are equal."""
+    if wgan.exchange.workers == 1:
+        return counts
+    return dict.fromkeys(map(str, range(wgan.exchange.devices)), next(iter(counts.values())))
 
 
 def restore_checkpoint(path: Path, wgan: WGAN) -> Progress:
@@ -85,13 +75,16 @@ def _read_files(path: Path, wgan: WGAN, state: dict[str, Any]) -> None:
     load_weights(wgan.critic, str(path / CRITIC), wgan.contexts)
     counts = state.pop("update_counts")
     for net, optimizer in (("generator", wgan.generator_optimizer), ("critic", wgan.critic_optimizer)):
-        restore_optimizer(optimizer, read_params(path / OPTIMIZERS[net]), counts[net])
+        of = counts[net]
+        if wgan.exchange.workers > 1:
+            of = dict.fromkeys((str(context.device_id) for context in wgan.contexts), next(iter(of.values())))
+        restore_optimizer(optimizer, read_params(path / OPTIMIZERS[net]), of)
     devices = saved_devices(path)
-    if devices != len(wgan.contexts):
+    if devices != wgan.exchange.devices:
         raise UserError(
             f"{path} was trained on {devices} device{'s' * (devices > 1)}, each of which normalises its own share of a "
-            f"batch, and this would be {len(wgan.contexts)}: name as many with --gpus, or start a new run from it with "
-            f"--branch {path}."
+            f"batch, and this would be {wgan.exchange.devices}: name as many with --gpus, or start a new run from it "
+            f"with --branch {path}."
         )
     restore_statistics(path, wgan)
     seeding.restore_state(wgan.noise, state.pop("noise"))
@@ -105,11 +98,12 @@ def saved_devices(path: Path) -> int:
 
 def restore_statistics(path: Path, wgan: WGAN) -> None:
     """Give each device its own batch-norm statistics, where a checkpoint has them of the same devices and networks."""
-    if saved_devices(path) != len(wgan.contexts):
+    devices = wgan.exchange.devices
+    if saved_devices(path) != devices or devices == 1:
         return
-    for index, statistics in enumerate(_running_statistics(wgan)):
-        saved = read_params(path / f"running_{index}.params")
-        if {name: array.shape for name, array in statistics.items()} != {n: a.shape for n, a in saved.items()}:
+    saved = [read_params(path / f"running_{index}.params") for index in range(devices)]
+    wanted = {name: array.shape for name, array in wgan.running.by_device()[0].items()}
+    for index, arrays in enumerate(saved):
+        if {name: array.shape for name, array in arrays.items()} != wanted:
             raise ValueError(f"running_{index}.params holds the statistics of another network")
-        for name, values in saved.items():
-            statistics[name][:] = nd.array(values, ctx=statistics[name].context, dtype=values.dtype)
+    wgan.running.restore(saved)

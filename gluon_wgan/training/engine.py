@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.runs.checkpoints import Progress
-from gluon_wgan.runs.step_results import CriticScores
+from gluon_wgan.runs.step_results import CriticScores, Pending
 from gluon_wgan.training.branching import CarriedOver
-
-Number = TypeVar("Number", covariant=True)
-
-
-class Pending(Protocol[Number]):
-    """A number that may still be on its way on a device."""
-
-    def read(self) -> Number:
-        """Wait for it and return it."""
+from gluon_wgan.training.exchange import Exchange
 
 
 class Engine(Protocol):
@@ -35,6 +27,10 @@ class Engine(Protocol):
         """Whether that script starts a run from another one's checkpoint."""
 
     @property
+    def exchange(self) -> Exchange:
+        """How it takes sums over the devices of all workers."""
+
+    @property
     def devices(self) -> Sequence[str]:
         """What it computes on, for people."""
 
@@ -42,8 +38,8 @@ class Engine(Protocol):
     def about(self) -> Mapping[str, Any]:
         """What ``environment.json`` shall say of it, JSON-able."""
 
-    def critic_step(self, real: np.ndarray) -> Pending[CriticScores]:
-        """Let the critic take one step on uint8 images (n, nc, image_size, image_size)."""
+    def critic_step(self, real: np.ndarray, count: int) -> Pending[CriticScores]:
+        """Let the critic take one step on uint8 images (n, nc, image_size, image_size), out of all workers' count."""
 
     def generator_step(self) -> Pending[float]:
         """Let the generator take one step, and give its loss."""

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Optional, Protocol
+from typing import Any, Callable, NoReturn, Optional, Protocol
 
 import numpy as np
 from tqdm import tqdm
 
+from gluon_wgan import __version__
 from gluon_wgan.config.checks import flag_of
-from gluon_wgan.config.train_config import PIXELS, TrainConfig, changed_fields, overridden_fields
+from gluon_wgan.config.train_config import (
+    CADENCE,
+    LENGTH,
+    MATHS,
+    PIXELS,
+    TrainConfig,
+    changed_fields,
+    overridden_fields,
+)
 from gluon_wgan.data.batches import BatchStream
 from gluon_wgan.data.pixels import to_bytes
 from gluon_wgan.data.store import Store
@@ -24,10 +34,11 @@ from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.runs.environment import describe_environment
 from gluon_wgan.runs.machine import latest_environment, machine_changes
 from gluon_wgan.runs.metrics_csv import MetricsFile, copy_rows, make_row
-from gluon_wgan.runs.step_results import CriticScores
+from gluon_wgan.runs.step_results import CriticScores, Pending
 from gluon_wgan.runs.tensorboard import TensorBoard
 from gluon_wgan.training import branching, schedule
-from gluon_wgan.training.engine import Engine, Pending
+from gluon_wgan.training.engine import Engine
+from gluon_wgan.training.exchange import PartnerLost
 from gluon_wgan.training.signals import Interrupted, InterruptWatch
 from gluon_wgan.utils import atomic_files, seeding
 from gluon_wgan.utils.progress_bars import redraw_seconds
@@ -68,6 +79,21 @@ class Start:
         return cls(progress, lineage, point.run.metrics_file)
 
 
+def facts(config: TrainConfig, store: Store, state: checkpoints.Progress) -> dict[str, Any]:
+    """Return what must be the same for all workers of a run, by the words that name it."""
+    environment = describe_environment([])
+    found = {"the version of gluon-wgan": __version__, "the versions of libraries": environment["libraries"]}
+    found["the pixels of the store"] = store.content_sha256
+    found["the checkpoint"] = [state.gen_iter, state.critic_steps, state.data]
+    compared = (MATHS, LENGTH, CADENCE)
+    found |= {
+        flag_of(field.name): getattr(config, field.name)
+        for field in dataclasses.fields(config)
+        if field.metadata["kind"] in compared
+    }
+    return found
+
+
 class Session:
     """One session of a run: from its beginning, or from its newest checkpoint, to its end.
 
@@ -101,8 +127,10 @@ class Session:
         start: Optional[Start] = None,
         page: Optional[PageFactory] = None,
     ) -> None:
-        self.config, self.run, self.watch = config, run, watch
+        self.config, self.run, self.watch = config, run, engine.exchange.shared(watch)
         self.engine = engine
+        self.writes = engine.exchange.rank == 0  # all else is the same for all workers
+        self._unread: Optional[Pending[CriticScores]] = None
         self.state = checkpoints.Progress(0, 0, [], 0, 0.0, {"epoch": 0, "position": 0}, store.content_sha256)
         newest = checkpoints.newest_whole_checkpoint(run.checkpoints) if resumed else None
         if newest is not None:
@@ -110,13 +138,17 @@ class Session:
             self._refuse_other_pixels(store)
         elif start is not None:
             self.state = start.progress
-        checkpoints.remove_leftovers(run.checkpoints)
+        if self.writes:
+            checkpoints.remove_leftovers(run.checkpoints)
         self.batches = BatchStream(
             store,
             batch_size=config.batch_size,
             seed=config.seed,
             keep_last=not config.drop_last,
             state=self.state.data,
+            rank=engine.exchange.rank,
+            world_size=engine.exchange.workers,
+            devices=engine.exchange.devices // engine.exchange.workers,
         )
         if start is not None:
             copy_rows(start.metrics_file, run.metrics_file, self.state.gen_iter)
@@ -132,11 +164,12 @@ class Session:
             total=self._critic_steps_in_all(),
             initial=self.state.critic_steps,
             unit="critic step",
-            disable=not progress,
+            disable=not (progress and self.writes),
             dynamic_ncols=True,
             smoothing=0.05,
             mininterval=redraw_seconds(),
         )
+        engine.exchange.agree(facts(config, store, self.state))
 
     def loop(self) -> None:
         """Train until the configured end: critic steps, a generator step, and again."""
@@ -147,6 +180,7 @@ class Session:
         while not self.finished():
             started = time.perf_counter()
             self.train_critic(started)
+            self.state.data = self.batches.state()
             loss_g = self.engine.generator_step().read()
             self.refuse_non_finite(loss_g, "loss_g")
             self.record(loss_g, started)
@@ -159,6 +193,8 @@ class Session:
         self.draw()
         self.save()
         self.bar.close()
+        if not self.writes:
+            return
         log.info("Finished %d generator iterations. Look at:", self.state.gen_iter)
         files = [self._fake_file(), self.run.samples / "real.png", self.run.curves_file]
         for path in files + ([] if self.page is None else [self.page.path]):
@@ -168,21 +204,25 @@ class Session:
         """Take the critic steps that this generator iteration still lacks."""
         wanted = schedule.critic_steps(self.state.gen_iter, self.config)
         taken = len(self.state.scores)
-        unread: Optional[Pending[CriticScores]] = None
         while taken < wanted and not (taken and self._data_ended()) and self.watch.signum is None:
+            self.state.data = self.batches.state()
             real = next(self.batches)
-            result = self.engine.critic_step(real)
-            self.state.images += len(real)
+            result = self.engine.critic_step(real, self.batches.taken)
+            self.state.images += self.batches.taken
             taken += 1
             # Reading a step's scores only after the next step is under way keeps the device busy.
-            if unread is not None:
-                self.note(unread)
-            unread = result
-        if unread is not None:
-            self.note(unread)
+            self.note_unread()
+            self._unread = result
+        self.note_unread()
         if self.watch.signum is not None:
             self.state.seconds += time.perf_counter() - started
             self.interrupt()
+
+    def note_unread(self) -> None:
+        """Note the critic step whose scores have not been read yet, if there is one."""
+        unread, self._unread = self._unread, None
+        if unread is not None:
+            self.note(unread)
 
     def note(self, result: Pending[CriticScores]) -> None:
         """Take a finished critic step into the books."""
@@ -216,6 +256,8 @@ class Session:
 
     def draw(self) -> None:
         """Draw the fixed latents' images and the curves so far, and the page that shows both."""
+        if not self.writes:
+            return
         samples = to_bytes(self.engine.sample(self.fixed_latents), self.config.sample_rounding)
         figures.save_grid(self._fake_file(), samples)
         if self.state.gen_iter > 0:
@@ -229,9 +271,26 @@ class Session:
         self.metrics.sync()
         self.state.data = self.batches.state()
         name = checkpoints.checkpoint_name(self.state)
-        path = self.engine.save(self.run.checkpoints, name, self.state)
-        checkpoints.prune_checkpoints(self.run.checkpoints, self.config.keep_checkpoints, path)
+        path = self.write(name)
+        if self.writes:
+            checkpoints.prune_checkpoints(self.run.checkpoints, self.config.keep_checkpoints, path)
         return path
+
+    def write(self, name: str) -> Path:
+        """Write a checkpoint, or let worker 0 write it; return where it is."""
+        return self.engine.save(self.run.checkpoints, name, self.state) if self.writes else self.run.checkpoints / name
+
+    def save_after_loss(self, lost: PartnerLost) -> NoReturn:
+        """Save the beginning of the step that was lost with another process, exactly, and say how to go on."""
+        if not self.writes:
+            raise PartnerLost(f"{lost} Worker 0, if it still runs, saves; continue all from its run directory.")
+        self.note_unread()
+        self.metrics.sync()
+        path = self.write(checkpoints.checkpoint_name(self.state))
+        raise PartnerLost(
+            f"{lost} The state at generator iteration {self.state.gen_iter} is saved in {path}. Start all workers "
+            f"again with: python {self.engine.program} --resume {shell_word(self.run.path)}"
+        )
 
     def interrupt(self) -> None:
         """Save, and stop as the signal asks."""
@@ -249,7 +308,7 @@ class Session:
         if not names:
             return
         self.state.data = self.batches.state()
-        path = self.engine.save(self.run.checkpoints, f"nonfinite_{self.state.gen_iter:06d}", self.state)
+        path = self.write(f"nonfinite_{self.state.gen_iter:06d}")
         raise Diverged(
             f"Weights are not finite at generator iteration {self.state.gen_iter} ({len(names)}, the first is "
             f"{names[0]}); the state is saved in {path}: lower the learning rates or the clip, and continue from an "
@@ -261,7 +320,7 @@ class Session:
         if math.isfinite(loss):
             return
         self.state.data = self.batches.state()
-        path = self.engine.save(self.run.checkpoints, f"nonfinite_{self.state.gen_iter:06d}", self.state)
+        path = self.write(f"nonfinite_{self.state.gen_iter:06d}")
         last = ", ".join(f"{scores.loss_d:.6g}" for scores in self.state.scores[-5:])
         raise Diverged(
             f"{name} is {loss} at generator iteration {self.state.gen_iter}, critic step "

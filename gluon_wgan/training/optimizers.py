@@ -7,7 +7,7 @@ override the configuration; here the state is only what the update rule accumula
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Callable, Optional
 
 import mxnet as mx
 import numpy as np
@@ -16,6 +16,7 @@ from mxnet.gluon import ParameterDict, Trainer
 
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.training import torch_optimizers  # noqa: F401  (registers torchrmsprop and torchadam)
+from gluon_wgan.training.exchange import Exchange
 
 # Operators that the engine takes at a time.
 BULK = 64
@@ -64,23 +65,47 @@ def build_optimizer(parameters: ParameterDict, config: TrainConfig, lr: float, e
     return Trainer(parameters, name, {"learning_rate": lr, **options}, kvstore=None)
 
 
-def step(optimizer: Trainer) -> None:
-    """Update the parameters from their gradients, summed over the devices.
+def step(optimizer: Trainer, exchange: Exchange, name: str, report: Callable[[], np.ndarray]) -> Optional[np.ndarray]:
+    """Update the parameters from their gradients, summed over the devices of all workers in their order.
 
     The sum is taken here: a kvstore would draw numbers for the parameters that two trainers share
     (apache/mxnet#13054), and on one device there is nothing to sum.
+
+    Parameters
+    ----------
+    exchange
+        Brings the gradients of other workers' devices.
+    name
+        The network's.
+    report
+        Returns what travels with the gradients, float32 (own devices, n).
+
+    Returns
+    -------
+    numpy.ndarray, optional
+        The reports of all devices, (devices, n); None where all are in this process.
     """
+    learned = [parameter.list_grad() for parameter in optimizer._params if parameter.grad_req != "null"]
+    own = [list(gradients) for gradients in zip(*learned)]  # by device
+    rows, shared = exchange.collect(name, own, report)
     # In bulk, since on a GPU each operator outside of it ends with a stream synchronisation.
     with mx.engine.bulk(BULK):
-        for parameter in optimizer._params:
-            gradients = parameter.list_grad() if parameter.grad_req != "null" else []
-            if len(gradients) > 1:
-                first = gradients[0]
-                for other in gradients[1:]:
-                    first += other.as_in_context(first.context)
-                for other in gradients[1:]:
-                    first.copyto(other)
+        for index, first in enumerate(own[0]):
+            if rows is own and len(own) == 1:
+                break
+            if rows is not own:
+                rows[0][index].copyto(first)
+            for row in rows[1:]:
+                first += row[index].as_in_context(first.context)
+            for row in own[1:]:
+                first.copyto(row[index])
+        if exchange.devices > 1:
+            # A device that a short batch left no share has made no backward pass, but gets the sum all the same.
+            for parameter in optimizer._params:
+                for weight in parameter.list_data() if parameter.grad_req != "null" else ():
+                    weight._fresh_grad = True
         optimizer.update(1)
+    return shared
 
 
 def optimizer_arrays(trainer: Trainer) -> dict[str, nd.NDArray]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import shutil
+import tempfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -23,8 +26,9 @@ from gluon_wgan.runs.machine import refuse_other_machine
 from gluon_wgan.runs.tensorboard import check_tensorboard
 from gluon_wgan.training.branching import find_branch_point, refuse_finished
 from gluon_wgan.training.engine import Engine
-from gluon_wgan.training.loop import PageFactory, Session, Start
-from gluon_wgan.training.signals import InterruptWatch
+from gluon_wgan.training.exchange import PartnerLost
+from gluon_wgan.training.loop import Diverged, PageFactory, Session, Start
+from gluon_wgan.training.signals import Interrupted, InterruptWatch
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.untrusted import read_json_object
 
@@ -113,7 +117,9 @@ def train_in(
         start = Start.from_branch(engine, config, store)
     # Whatever can be refused has been refused by now: a start that is refused leaves no directory behind.
     with InterruptWatch() as watch:
-        if run is None:
+        if engine.exchange.rank > 0:
+            run = follower_directory(run, config)
+        elif run is None:
             run = RunDirectory.create(config, {**describe_store(store), "resize_warning": warning})
         try:
             with run.locked(), log_to_file(run.log_file, warning, store.dark_warning), gpu_failures_explained(run):
@@ -122,6 +128,12 @@ def train_in(
                     # How long to train and how often to save may have changed.
                     atomic_files.write_json(run.config_file, config.to_json())
                     session.loop()
+                    engine.exchange.leave()
+                except (Interrupted, Diverged):
+                    engine.exchange.leave()
+                    raise
+                except PartnerLost as lost:
+                    session.save_after_loss(lost)
                 finally:
                     session.close()
         except OSError as error:
@@ -130,6 +142,16 @@ def train_in(
                 f"continue with --resume {shell_word(run.path)}."
             ) from None
     return run.path
+
+
+def follower_directory(run: Optional[RunDirectory], config: TrainConfig) -> RunDirectory:
+    """Return where a worker other than 0 keeps its log and metrics: a temporary folder, with the run's checkpoints."""
+    scratch = Path(tempfile.mkdtemp(prefix="gluon_wgan-worker-"))
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    own = RunDirectory.create(config.replace(out=str(scratch / "run")), {})
+    if run is not None:
+        own.checkpoints = run.checkpoints
+    return own
 
 
 def nothing_left(run: RunDirectory, config: TrainConfig) -> Optional[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -18,13 +19,16 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.runs.checkpoints import Progress, list_checkpoints
 from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.runs.machine import device_class, latest_environment
-from gluon_wgan.runs.step_results import CriticResult, GeneratorResult
+from gluon_wgan.runs.step_results import CriticScores, Pending
 from gluon_wgan.training.branching import CarriedOver, find_branch_point
 from gluon_wgan.training.carry_over import carry_over
 from gluon_wgan.training.checkpoint import restore_checkpoint, save_checkpoint
+from gluon_wgan.training.distributed.kvstore import KVStoreExchange
+from gluon_wgan.training.exchange import Exchange, PartnerLost
 from gluon_wgan.training.loop import PageFactory
 from gluon_wgan.training.run_training import DEFAULT_PROGRAM, open_run, train_in
 from gluon_wgan.training.wgan import WGAN
+from gluon_wgan.utils import seeding
 
 
 def train(
@@ -96,18 +100,37 @@ class GluonEngine:
     program, can_branch = DEFAULT_PROGRAM, True
 
     def __init__(self, config: TrainConfig, contexts: list[Context]) -> None:
-        self._wgan = WGAN(config, contexts)
+        if config.kvstore is None:
+            self.exchange = Exchange(len(contexts))
+        else:
+            self.exchange = KVStoreExchange(contexts, config.kvstore, config.worker_timeout, config.start_timeout)
+        self._wgan = WGAN(config, contexts, self.exchange)
         self.devices = list(map(str, contexts))
         gpus = [context.device_id for context in contexts if context.device_type == "gpu"]
-        self.about: dict[str, Any] = describe_gpus(gpus) if gpus else {}
+        self.about: dict[str, Any] = {**(describe_gpus(gpus) if gpus else {}), **self.exchange.about}
 
-    def critic_step(self, real: np.ndarray) -> CriticResult:
+    def critic_step(self, real: np.ndarray, count: int) -> Pending[CriticScores]:
         """Let the critic take one step."""
-        return self._wgan.critic_step(real)
+        with self._undone_if_lost():
+            return self._wgan.critic_step(real, count)
 
-    def generator_step(self) -> GeneratorResult:
+    def generator_step(self) -> Pending[float]:
         """Let the generator take one step."""
-        return self._wgan.generator_step()
+        with self._undone_if_lost():
+            return self._wgan.generator_step()
+
+    @contextlib.contextmanager
+    def _undone_if_lost(self) -> Iterator[None]:
+        """Go back to the beginning of a step when another process is lost in it; the weights are still as they were."""
+        wgan = self._wgan
+        before = [(rng, seeding.state_of(rng)) for rng in (wgan.noise, wgan.alphas)]
+        try:
+            yield
+        except PartnerLost:
+            for rng, state in before:
+                seeding.restore_state(rng, state)
+            wgan.running.rewind()
+            raise
 
     def sample(self, latents: np.ndarray) -> np.ndarray:
         """Draw images for given latents."""

@@ -8,13 +8,14 @@ distance is ``-loss_d``. The objectives wgan-gp and dcgan change the losses, not
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Callable
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 from mxnet import Context, autograd, nd
 from mxnet.gluon import HybridBlock, Parameter, nn
 
 from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.data.batches import cut
 from gluon_wgan.data.pixels import to_network
 from gluon_wgan.errors import UserError
 from gluon_wgan.interop.initial_weights import load_initial_weights
@@ -23,11 +24,22 @@ from gluon_wgan.models.batch_norm_statistics import TrainingPass
 from gluon_wgan.models.inference import sample
 from gluon_wgan.models.initializers import WeightInitializer
 from gluon_wgan.models.layers import GrayDeconvolution
-from gluon_wgan.runs.step_results import CriticResult, GeneratorResult, Judgement
+from gluon_wgan.runs.step_results import (
+    SUMS,
+    CriticResult,
+    CriticScores,
+    GeneratorResult,
+    Judgement,
+    Pending,
+    SharedLoss,
+    SharedScores,
+)
 from gluon_wgan.training.clipping import InPlaceClip
+from gluon_wgan.training.exchange import Exchange
 from gluon_wgan.training.gradient_penalty import GradientPenalty
 from gluon_wgan.training.losses import build_objective
 from gluon_wgan.training.optimizers import build_optimizer, step
+from gluon_wgan.training.running_statistics import RunningStatistics
 from gluon_wgan.utils import seeding
 
 Loss = Callable[[nd.NDArray], nd.NDArray]
@@ -43,6 +55,8 @@ class WGAN:
     contexts
         The devices. Each gets an equal share of every batch and normalises its own share, as the
         reference's ``DataParallel`` does; gradients are summed.
+    exchange
+        Takes the sum over the devices of all workers; None where all devices are in this process.
 
     Attributes
     ----------
@@ -56,13 +70,15 @@ class WGAN:
         Source of the points between real and fake at which the gradient penalty is taken.
     """
 
-    def __init__(self, config: TrainConfig, contexts: list[Context]) -> None:
-        if config.batch_size < len(contexts):
+    def __init__(self, config: TrainConfig, contexts: list[Context], exchange: Optional[Exchange] = None) -> None:
+        self.exchange = exchange if exchange is not None else Exchange(len(contexts))
+        devices = self.exchange.devices
+        if config.batch_size < devices:
             raise UserError(
-                f"--batch-size {config.batch_size} is less than the {len(contexts)} devices that share it: "
+                f"--batch-size {config.batch_size} is less than the {devices} devices that share it: "
                 "raise it or name fewer devices."
             )
-        if config.critic_batches == "joined" and len(contexts) > 1:
+        if config.critic_batches == "joined" and devices > 1:
             raise UserError("--critic-batches joined works on one device: name one, or use apart.")
         self.config, self.contexts = config, contexts
         self.noise = seeding.make_rng(config.seed, seeding.NOISE)
@@ -95,25 +111,30 @@ class WGAN:
                 graph.hybridize(static_alloc=True, static_shape=len(contexts) == 1)
         self.generator_optimizer = build_optimizer(self.generator.collect_params(), config, config.lr_g, config.eps_g)
         self.critic_optimizer = build_optimizer(self.critic.collect_params(), config, config.lr_d, config.eps_d)
+        self.running = RunningStatistics(self)
 
-    def critic_step(self, real: np.ndarray) -> CriticResult:
+    def critic_step(self, real: np.ndarray, count: Optional[int] = None) -> Pending[CriticScores]:
         """Let the critic take one step against a fresh batch of fakes.
 
         Parameters
         ----------
         real
-            uint8 (n, nc, image_size, image_size); n may be short at the end of an epoch, while the fakes
-            are always ``batch_size``, unless ``short_noise`` is set.
+            uint8 (n, nc, image_size, image_size), this worker's share of a batch. The batch may be short at the end
+            of an epoch, while the fakes are always ``batch_size``, unless ``short_noise`` is set.
+        count
+            Images in the batch of all workers, where that is not n.
 
         Returns
         -------
-        CriticResult
+        Pending[CriticScores]
             Scores and losses before the update; reading them waits for the forward pass alone.
         """
         if self.config.clip_when == "before":
             self.clip_critic()
-        reals = [to_network(part, context, self.config.dtype) for part, context in self._split(real)]
-        latents = self._draw_latents(len(real) if self.config.short_noise else self.config.batch_size)
+        count = len(real) if count is None else count
+        reals = [to_network(part, context, self.config.dtype) for part, context in self._own_parts(real, count)]
+        fake_count = count if self.config.short_noise else self.config.batch_size
+        latents = self._draw_latents(fake_count)
         # Without record() nothing is kept for a backward pass that the generator does not take here.
         with autograd.train_mode():
             fakes = [self.generator_pass(z) for z in latents]
@@ -122,19 +143,26 @@ class WGAN:
             judgements = self._judge_joined(reals[0], fakes[0])
         else:
             # Apart, as in the reference, so that batch norm sees reals and fakes apart.
-            judgements = [*self._judge(reals, self._objective.real), *self._judge(fakes, self._objective.fake)]
-        penalties = self._penalise(reals, fakes)
-        step(self.critic_optimizer)
+            judgements = [
+                *self._judge(reals, self._objective.real, count),
+                *self._judge(fakes, self._objective.fake, fake_count),
+            ]
+        penalties = self._penalise(reals, fakes, count)
+        result = CriticResult(judgements, penalties, count)
+        shared = step(self.critic_optimizer, self.exchange, "critic", lambda: self._report(result))
         if self.config.clip_when == "after":
             self.clip_critic()
-        return CriticResult(judgements, penalties)
+        if shared is None:
+            return result
+        self.running.rows = shared[:, SUMS:]
+        return SharedScores(shared[:, :SUMS], count, fake_count)
 
-    def generator_step(self) -> GeneratorResult:
+    def generator_step(self) -> Pending[float]:
         """Let the generator take one step; the critic stays as its last update left it.
 
         Returns
         -------
-        GeneratorResult
+        Pending[float]
             The loss before the update.
         """
         with autograd.record():
@@ -147,8 +175,16 @@ class WGAN:
             losses = [self._objective.generator(self.critic_pass(image)) for image in images]
         heads = [self._mean_gradient(loss, self.config.batch_size) for loss in losses]
         autograd.backward(fakes, autograd.grad(losses, images, heads))
-        step(self.generator_optimizer)
-        return GeneratorResult(losses)
+        result = GeneratorResult(losses, self.config.batch_size)
+        shared = step(self.generator_optimizer, self.exchange, "generator", lambda: self._report(result))
+        if shared is None:
+            return result
+        self.running.rows = shared[:, SUMS:]
+        return SharedLoss(shared[:, 0], self.config.batch_size)
+
+    def _report(self, result: Union[CriticResult, GeneratorResult]) -> np.ndarray:
+        """Return what travels with the gradients, a row for each own device: sums of losses, running statistics."""
+        return np.concatenate([result.sums(self.contexts), self.running.own()], axis=1)
 
     def clip_critic(self) -> None:
         """Clip the critic's parameters to [-clip, clip], in place on every device.
@@ -177,7 +213,7 @@ class WGAN:
             if nd.multi_all_finite(*arrays, num_arrays=len(arrays)).asscalar() != 1:
                 break
         else:
-            return []
+            return self.running.non_finite()
         return [
             name
             for name, parameter in named.items()
@@ -199,9 +235,10 @@ class WGAN:
         """
         return sample(self.generator, latents, self.contexts[0], self.config.sample_bn)
 
-    def _judge(self, batches: list[nd.NDArray], loss: Loss) -> list[Judgement]:
-        """Add the gradients of the mean loss over the devices' batches to the critic's."""
-        count = sum(map(len, batches))
+    def _judge(self, batches: list[nd.NDArray], loss: Loss, count: int) -> list[Judgement]:
+        """Add the gradients of the mean loss over the ``count`` images of all devices to the critic's."""
+        if not batches:
+            return []
         with autograd.record():
             scores = [self.critic_pass(batch) for batch in batches]
             losses = [loss(s) for s in scores]
@@ -225,11 +262,10 @@ class WGAN:
             self._mean_gradients[key] = nd.ones_like(values.detach()) / count
         return self._mean_gradients[key]
 
-    def _penalise(self, reals: list[nd.NDArray], fakes: list[nd.NDArray]) -> list[nd.NDArray]:
+    def _penalise(self, reals: list[nd.NDArray], fakes: list[nd.NDArray], count: int) -> list[nd.NDArray]:
         """Add the gradients of the mean penalty to the critic's; return each device's penalties (n,)."""
         if self._penalty is None:
             return []
-        count = sum(map(len, reals))
         alphas = seeding.draw_alphas(self.alphas, count, self.config.gp_alpha)
         penalties = []
         for (alpha, context), real, fake in zip(self._split(alphas), reals, fakes):
@@ -243,9 +279,15 @@ class WGAN:
         return [nd.array(part, ctx=context, dtype=self.config.dtype) for part, context in self._split(latents)]
 
     def _split(self, batch: np.ndarray) -> Iterable[tuple[np.ndarray, Context]]:
-        """Yield each device's share of a batch; a short batch may leave the last devices none."""
-        parts = np.array_split(batch, len(self.contexts))
-        return [(part, context) for part, context in zip(parts, self.contexts) if len(part)]
+        """Yield each own device's share of all workers' batch; a short batch may leave the last devices none."""
+        places = cut(0, len(batch), self.exchange.devices)[self.exchange.own]
+        return [(batch[place], context) for place, context in zip(places, self.contexts) if place.start < place.stop]
+
+    def _own_parts(self, share: np.ndarray, count: int) -> Iterable[tuple[np.ndarray, Context]]:
+        """Yield each own device's part of this worker's share of a batch of ``count``."""
+        places = cut(0, count, self.exchange.devices)[self.exchange.own]
+        ends = np.cumsum([place.stop - place.start for place in places])[:-1]
+        return [(part, context) for part, context in zip(np.split(share, ends), self.contexts) if len(part)]
 
 
 def accumulate_gradients(net: HybridBlock) -> None:

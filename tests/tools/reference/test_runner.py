@@ -166,9 +166,9 @@ def batches(monkeypatch):
     def spy(engine):
         step = engine.critic_step
 
-        def critic_step(self, real):
+        def critic_step(self, real, count):
             seen.setdefault(engine, []).append((real.shape, hashlib.sha256(real.tobytes()).hexdigest()))
-            return step(self, real)
+            return step(self, real, count)
 
         monkeypatch.setattr(engine, "critic_step", critic_step)
 

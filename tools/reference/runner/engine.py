@@ -14,6 +14,7 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.runs.checkpoints import Progress, read_checkpoint, write_checkpoint
 from gluon_wgan.runs.step_results import CriticScores
 from gluon_wgan.training.branching import CarriedOver
+from gluon_wgan.training.exchange import Exchange
 from gluon_wgan.training.run_training import PROGRAM
 from gluon_wgan.utils import seeding
 from tools.reference.runner import files
@@ -68,7 +69,7 @@ class ReferenceEngine:
 
     def __init__(self, config: TrainConfig, device: torch.device, arithmetic: dict[str, Any]) -> None:
         self.config, self._device = config, device
-        self.devices = [name_of(device)]
+        self.devices, self.exchange = [name_of(device)], Exchange()
         self.about = {PROGRAM: self.program, "torch": torch.__version__, **arithmetic}
         self.noise = seeding.make_rng(config.seed, seeding.NOISE)
         self.alphas = seeding.make_rng(config.seed, seeding.ALPHAS)
@@ -78,8 +79,8 @@ class ReferenceEngine:
             initialise(net, initial, config.init)
         self.wgan = wgan.to(device)
 
-    def critic_step(self, real: np.ndarray) -> PendingScores:
-        """Let the critic take one step on uint8 images (n, nc, image_size, image_size)."""
+    def critic_step(self, real: np.ndarray, count: int) -> PendingScores:
+        """Let the critic take one step on uint8 images (n, nc, image_size, image_size), which are all there are."""
         latents = self._latents(len(real) if self.config.short_noise else self.config.batch_size)
         alphas = None
         if self.config.objective == "wgan-gp":
