@@ -35,7 +35,8 @@ def save_checkpoint(parent: Path, name: str, wgan: WGAN, progress: Progress) -> 
 
 def _write_files(directory: Path, wgan: WGAN) -> dict[str, Any]:
     # MXNet's engine does not know that a backward pass on the CPU writes batch norm's running statistics.
-    nd.waitall()
+    if not wgan.exchange.lost:  # the gradients were complete before they were sent
+        nd.waitall()
     save_weights(wgan.generator, directory / GENERATOR, wgan.running.mean("generator"))
     save_weights(wgan.critic, directory / CRITIC, wgan.running.mean("critic"))
     optimizers = {"generator": wgan.generator_optimizer, "critic": wgan.critic_optimizer}

@@ -48,6 +48,7 @@ class Exchange:
     def __init__(self, devices: int = 1) -> None:
         self.devices, self.own = devices, slice(0, devices)
         self.about: dict[str, Any] = {}
+        self.lost = False  # then an operation is pending that never ends, and waiting for all would not either
 
     def collect(
         self, name: str, own: list[Row], report: Callable[[], np.ndarray]

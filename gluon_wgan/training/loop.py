@@ -13,7 +13,6 @@ from typing import Any, Callable, NoReturn, Optional, Protocol
 import numpy as np
 from tqdm import tqdm
 
-from gluon_wgan import __version__
 from gluon_wgan.config.checks import flag_of
 from gluon_wgan.config.train_config import (
     CADENCE,
@@ -82,7 +81,10 @@ class Start:
 def facts(config: TrainConfig, store: Store, state: checkpoints.Progress) -> dict[str, Any]:
     """Return what must be the same for all workers of a run, by the words that name it."""
     environment = describe_environment([])
-    found = {"the version of gluon-wgan": __version__, "the versions of libraries": environment["libraries"]}
+    found = {
+        "the commit of gluon-wgan": environment["git_commit"],
+        "the versions of libraries": environment["libraries"],
+    }
     found["the pixels of the store"] = store.content_sha256
     found["the checkpoint"] = [state.gen_iter, state.critic_steps, state.data]
     compared = (MATHS, LENGTH, CADENCE)

@@ -116,27 +116,23 @@ def test_resuming_anywhere_gives_the_same_batches(count: int, batch_size: int, k
         assert [numbers(next(resumed)) for _ in range(4)] == rest
 
 
-@given(st.integers(1, 300), st.integers(1, 20), st.integers(1, 7), st.booleans())
-def test_workers_share_the_epoch_out(count: int, batch_size: int, world: int, keep_last: bool) -> None:
-    if batch_size * world > count:
+@given(st.integers(1, 300), st.integers(1, 60), st.integers(1, 5), st.integers(1, 3), st.booleans())
+def test_workers_share_the_epoch_out(count: int, batch_size: int, world: int, devices: int, keep_last: bool) -> None:
+    if batch_size > count:
         with pytest.raises(UserError, match="more images"):
-            BatchPlan(count, batch_size, keep_last, 0, world)
+            BatchPlan(count, batch_size, keep_last, 0, world, devices)
         return
-    plans = [BatchPlan(count, batch_size, keep_last, rank, world) for rank in range(world)]
-    alone = BatchPlan(count, batch_size * world, keep_last)
-    (per_epoch,) = {plan.batches_per_epoch for plan in plans}
+    plans = [BatchPlan(count, batch_size, keep_last, rank, world, devices) for rank in range(world)]
+    alone = BatchPlan(count, batch_size, keep_last)
     order = np.arange(count)
-    seen = [[order[plan.places(position)] for plan in plans] for position in range(per_epoch)]
-    taken = np.concatenate([batch for batches in seen for batch in batches])
-    together = batch_size * world
-    assert taken.tolist() == list(range(count if keep_last else count // together * together))
-    sizes = [[len(batch) for batch in batches] for batches in seen]
-    assert all(0 < size <= batch_size for row in sizes[:-1] for size in row)
-    assert all(0 < size <= batch_size + 1 for size in sizes[-1])
-    assert all(max(row) - min(row) <= 1 for row in sizes)
-    assert sizes[:-1] == [[batch_size] * world] * (per_epoch - 1)
-    if keep_last and count % together >= world:
-        assert per_epoch == alone.batches_per_epoch
+    for position in range(alone.batches_per_epoch):
+        whole = order[alone.places(position)]
+        assert alone.size(position) == len(whole)
+        parts = np.array_split(whole, world * devices)
+        for rank, plan in enumerate(plans):
+            assert plan.batches_per_epoch == alone.batches_per_epoch
+            wanted = np.concatenate(parts[rank * devices : (rank + 1) * devices])
+            assert order[plan.places(position)].tolist() == wanted.tolist()
 
 
 def test_one_worker_keeps_every_batch_at_its_size() -> None:
@@ -144,19 +140,19 @@ def test_one_worker_keeps_every_batch_at_its_size() -> None:
     assert [plan.places(position) for position in range(3)] == [slice(0, 4), slice(4, 8), slice(8, 10)]
 
 
-def test_too_few_left_for_every_worker_join_the_last_batches() -> None:
-    plans = [BatchPlan(14, 2, True, rank, 3) for rank in range(3)]
-    assert [plan.places(1) for plan in plans] == [slice(6, 9), slice(9, 12), slice(12, 14)]
+def test_too_few_left_for_every_worker_leave_the_last_ones_none() -> None:
+    plans = [BatchPlan(14, 6, True, rank, 3) for rank in range(3)]
+    assert [plan.places(2) for plan in plans] == [slice(12, 13), slice(13, 14), slice(14, 14)]
 
 
 def test_streams_of_two_workers_resume_together() -> None:
-    with stream(50, 4, rank=0, world_size=2) as first, stream(50, 4, rank=1, world_size=2) as second:
+    with stream(50, 8, rank=0, world_size=2) as first, stream(50, 8, rank=1, world_size=2) as second:
         epoch = [numbers(next(batches)) for _ in range(first.batches_per_epoch) for batches in (first, second)]
         assert sorted(number for batch in epoch for number in batch) == list(range(50))
         assert [number for batch in epoch for number in batch] == epoch_order(50, 3, 0).tolist()
         next(first)
         assert first.state() == {"epoch": 1, "position": 1}
-        with stream(50, 4, rank=1, world_size=2, state=first.state()) as late:
+        with stream(50, 8, rank=1, world_size=2, state=first.state()) as late:
             next(second)
             assert numbers(next(late)) == numbers(next(second))
 

@@ -67,6 +67,7 @@ class KVStoreExchange(Exchange):
                 f"The scheduler, servers and workers of this run were not all there after {start_timeout} s: start "
                 "the missing ones, or all with python tools/launch.py, or raise --start-timeout."
             ) from None
+        self.lost = False
         self.workers, number = self._kv.num_workers, self._kv.rank
         self.rank = int(os.environ.get("DMLC_WORKER_ID") or os.environ.get("DMLC_TASK_ID") or number)
         per = len(contexts)
@@ -206,6 +207,7 @@ class KVStoreExchange(Exchange):
             waited += _POLL
             lost = limit is not None and waited >= limit
             if lost or (self._kv is not None and dead_nodes(self._kv, SCHEDULER, self._timeout)):
+                self.lost = True
                 raise PartnerLost("Another process of this run was lost: it ended, stopped or cannot be reached.")
         if errors:
             raise errors[0]
