@@ -54,7 +54,7 @@ def cut(start: int, stop: int, parts: int) -> list[slice]:
 class BatchPlan:
     """Which places of an epoch's order make each batch, or one worker's share of it.
 
-    A batch is cut into a part for each device of all workers (:func:`cut`), and a worker takes the parts of its
+    A batch is cut into a part for each device of all workers (`cut`), and a worker takes the parts of its
     own devices. Together the shares are the batch that one process would take; those of a short last batch may be
     empty.
 
