@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import dataclasses
 import logging
 import os
@@ -16,7 +15,7 @@ from gluon_wgan.cli.flags import build_parser, chosen_options
 from gluon_wgan.cli.runner import run_tool
 from gluon_wgan.commands import program
 from gluon_wgan.config.train_config import TrainConfig, one_end, preset_config, read_config
-from gluon_wgan.errors import UserError
+from gluon_wgan.errors import DeviceError, UserError
 from gluon_wgan.runs.log import log_to_terminal
 from gluon_wgan.training.distributed.roles import LOST, ROLE, WORKER, check_role, serve
 from gluon_wgan.utils.text import printable
@@ -54,9 +53,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return _dry_run(config) if arguments.dry_run else _train(config, resume)
 
     status = run_tool(program("train"), work)
-    if status and os.environ.get(ROLE) == WORKER:
-        # Python's own end would wait for the other workers, in the kvstore's destructor.
-        atexit._run_exitfuncs()
+    worker_ends_early = status and os.environ.get(ROLE) == WORKER
+    if worker_ends_early or (status == DeviceError.exit_status and cuda.is_installed()):
+        # At Python's own end MXNet's destructors would wait for the other workers, or abort on the GPU that failed.
+        logging.shutdown()
         sys.stdout.flush()
         os._exit(status)
     return status

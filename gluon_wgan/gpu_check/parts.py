@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -93,20 +94,26 @@ def _run(letter: str, gpus: Sequence[int], mode: str, seconds: float) -> tuple[l
     """Return the rows of a child process, and in one line what went wrong with it, or None."""
     path = os.pathsep.join(word for word in sys.path if word) or os.getcwd()
     command = [sys.executable, "-c", CHILD, letter, ",".join(map(str, gpus)), mode]
-    try:
-        child = subprocess.run(
-            command,
-            env={**os.environ, "PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=seconds,
-        )
-    except subprocess.TimeoutExpired:
-        return [], f"{mode}: not done after {seconds:g} s; look at nvidia-smi and dmesg"
-    lines = child.stdout.splitlines()
+    # A session of its own, so that the time limit also ends the training runs that the part has started.
+    with subprocess.Popen(
+        command,
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as child:
+        try:
+            out, err = child.communicate(timeout=seconds)
+        except BaseException as error:
+            os.killpg(child.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                return [], f"{mode}: not done after {seconds:g} s; look at nvidia-smi and dmesg"
+            raise
+    lines = out.splitlines()
     if child.returncode or not lines:
-        said = child.stderr.strip() or child.stdout.strip()
+        said = err.strip() or out.strip()
         reason = explain(said, "try again") or (last_line(RuntimeError(said)) if said else "nothing said")
         return [], f"{mode}: exit status {child.returncode}: {reason}"
     return json.loads(lines[-1]), None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 
 import mxnet as mx
@@ -28,5 +29,8 @@ def measure_steps(contexts: list[Context], mode: str) -> Iterator[Row]:
     iteration = config.n_critic * critic + generator
     yield Row(f"{name}: images a second", round(config.n_critic * config.batch_size / iteration, 1))
     for context in contexts if on_gpu else ():
+        # MXNet's pool keeps what it has once taken, so that what is in use afterwards is the peak.
         free, total = mx.context.gpu_memory_info(context.device_id)
-        yield Row(f"{name}: memory in use on {context}, MiB", round((total - free) / 2**20))
+        yield Row(f"{name}: peak memory in use on {context}, MiB", round((total - free) / 2**20))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB
+    yield Row(f"{name}: peak memory of the process, MiB", round(peak / 1024))

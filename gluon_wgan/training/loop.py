@@ -132,7 +132,7 @@ class Session:
         self.config, self.run, self.watch = config, run, engine.exchange.shared(watch)
         self.engine = engine
         self.writes = engine.exchange.rank == 0  # all else is the same for all workers
-        self._unread: Optional[Pending[CriticScores]] = None
+        self._pending: Optional[Pending[CriticScores]] = None
         self.state = checkpoints.Progress(0, 0, [], 0, 0.0, {"epoch": 0, "position": 0}, store.content_sha256)
         newest = checkpoints.newest_whole_checkpoint(run.checkpoints) if resumed else None
         if newest is not None:
@@ -185,7 +185,7 @@ class Session:
             self.state.data = self.batches.state()
             loss_g = self.engine.generator_step().read()
             self.refuse_non_finite(loss_g, "loss_g")
-            self.record(loss_g, started)
+            self.record_iteration(loss_g, started)
             if self.state.gen_iter % self.config.sample_every == 0:
                 self.draw()
             if self.state.gen_iter % self.config.checkpoint_every == 0:
@@ -213,21 +213,21 @@ class Session:
             self.state.images += self.batches.taken
             taken += 1
             # Reading a step's scores only after the next step is under way keeps the device busy.
-            self.note_unread()
-            self._unread = result
-        self.note_unread()
+            self.record_pending()
+            self._pending = result
+        self.record_pending()
         if self.watch.signum is not None:
             self.state.seconds += time.perf_counter() - started
             self.interrupt()
 
-    def note_unread(self) -> None:
-        """Note the critic step whose scores have not been read yet, if there is one."""
-        unread, self._unread = self._unread, None
-        if unread is not None:
-            self.note(unread)
+    def record_pending(self) -> None:
+        """Record the critic step whose scores have not been read yet, if there is one."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            self.record_critic_step(pending)
 
-    def note(self, result: Pending[CriticScores]) -> None:
-        """Take a finished critic step into the books."""
+    def record_critic_step(self, result: Pending[CriticScores]) -> None:
+        """Record a completed critic step."""
         scores = result.read()
         self.state.scores.append(scores)
         self.state.critic_steps += 1
@@ -235,7 +235,7 @@ class Session:
         self.bar.update()
         self.bar.set_description(f"iteration {self.state.gen_iter}", refresh=False)
 
-    def record(self, loss_g: float, started: float) -> None:
+    def record_iteration(self, loss_g: float, started: float) -> None:
         """Write the metrics row of the generator iteration that has just ended."""
         self.state.gen_iter += 1
         row = make_row(
@@ -286,7 +286,7 @@ class Session:
         """Save the beginning of the step that was lost with another process, exactly, and say how to go on."""
         if not self.writes:
             raise PartnerLost(f"{lost} Worker 0, if it still runs, saves; continue all from its run directory.")
-        self.note_unread()
+        self.record_pending()
         self.metrics.sync()
         path = self.write(checkpoints.checkpoint_name(self.state))
         raise PartnerLost(
@@ -298,11 +298,13 @@ class Session:
         """Save, and stop as the signal asks."""
         assert self.watch.signum is not None
         path = self.save()
-        raise Interrupted(
-            f"Stopped at generator iteration {self.state.gen_iter} and saved {path}. Continue with: "
-            f"python {self.engine.program} --resume {shell_word(self.run.path)}",
-            self.watch.signum,
-        )
+        if self.writes:
+            saved = (
+                f" and saved {path}. Continue with: python {self.engine.program} --resume {shell_word(self.run.path)}"
+            )
+        else:
+            saved = "; worker 0 saves the run and says how to continue."
+        raise Interrupted(f"Stopped at generator iteration {self.state.gen_iter}{saved}", self.watch.signum)
 
     def refuse_non_finite_weights(self) -> None:
         """Stop the run, with its state saved, when a weight is NaN or infinite, which a loss need not show."""
@@ -334,10 +336,12 @@ class Session:
         """Return what to do after a loss that is not finite."""
         config, flags = self.config, f"--lr-d {self.config.lr_d / 2:g} --lr-g {self.config.lr_g / 2:g}"
         words = "lower learning rates" + (" (or a smaller --clip)" if config.objective == "wgan" else "")
+        if not self.writes:
+            return "worker 0 says how to continue."
         if not self.engine.can_branch or not checkpoints.list_checkpoints(self.run.checkpoints):
             return f"start a new run with {words}, such as {flags}."
-        command = f"python {self.engine.program} --branch {self.run.path} {flags}"
-        return f"go on from the newest sound checkpoint with {words}: {command}"
+        command = f"python {self.engine.program} --branch {shell_word(self.run.path)} {flags}"
+        return f"branch from the newest whole checkpoint with {words}: {command}"
 
     def finished(self) -> bool:
         """Whether the configured end is reached."""
@@ -410,4 +414,5 @@ class Session:
             ", ".join(self.engine.devices),
             environment["threads"],
         )
-        log.info("Run directory: %s", self.run.path)
+        if self.writes:
+            log.info("Run directory: %s", self.run.path)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
-import shutil
 import tempfile
 from collections.abc import Collection
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -116,9 +115,10 @@ def train_in(
     if config.branch is not None and (run is None or not list_checkpoints(run.checkpoints)):
         start = Start.from_branch(engine, config, store)
     # Whatever can be refused has been refused by now: a start that is refused leaves no directory behind.
-    with InterruptWatch() as watch:
+    with InterruptWatch() as watch, ExitStack() as cleanup:
         if engine.exchange.rank > 0:
-            run = follower_directory(run, config)
+            scratch = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="gluon_wgan-worker-"))
+            run = follower_directory(Path(scratch), run, config)
         elif run is None:
             run = RunDirectory.create(config, {**describe_store(store), "resize_warning": warning})
         try:
@@ -144,10 +144,8 @@ def train_in(
     return run.path
 
 
-def follower_directory(run: Optional[RunDirectory], config: TrainConfig) -> RunDirectory:
+def follower_directory(scratch: Path, run: Optional[RunDirectory], config: TrainConfig) -> RunDirectory:
     """Return where a worker other than 0 keeps its log and metrics: a temporary folder, with the run's checkpoints."""
-    scratch = Path(tempfile.mkdtemp(prefix="gluon_wgan-worker-"))
-    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
     own = RunDirectory.create(config.replace(out=str(scratch / "run")), {})
     if run is not None:
         own.checkpoints = run.checkpoints

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import mxnet as mx
+import psutil
 import pytest
 from mxnet import nd
 
 from gluon_wgan.cli.main import main
-from gluon_wgan.gpu_check import operators, parts, runs
+from gluon_wgan.gpu_check import operators, parts, runs, speed
 from gluon_wgan.gpu_check.rows import Row, at_most
 
 
@@ -61,6 +62,13 @@ def test_the_command_writes_what_it_prints(tmp_path: Path, capsys: pytest.Captur
     assert main(["gpu-check", "--gpus", "", "--parts", "cz"]) == 2
 
 
+def test_a_peak_of_memory_is_measured() -> None:
+    rows = list(speed.measure_steps([mx.cpu()], "strict"))
+    [peak] = [row for row in rows if "peak memory of the process" in row.what]
+    assert peak.value >= psutil.Process().memory_info().rss / 2**20 / 2  # MiB, not KiB or bytes
+    assert peak.value <= psutil.virtual_memory().total / 2**20
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [
@@ -78,6 +86,19 @@ def test_a_process_that_fails_fails_its_part(
     assert main(["gpu-check", "--gpus", "", "--parts", "c"]) == 1
     said = capsys.readouterr().out
     assert words in said and said.splitlines()[-1] == "FAIL"
+
+
+def test_a_time_limit_also_ends_what_the_part_has_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A training run that goes on would keep the GPU busy for the parts that follow."""
+    number = tmp_path / "pid"
+    started = "import subprocess; child = subprocess.Popen(['sleep', '600']); "
+    code = f"{started}open({str(number)!r}, 'w').write(str(child.pid)); child.wait()"
+    monkeypatch.setattr(parts, "CHILD", code)
+    monkeypatch.setitem(parts.PARTS, "c", parts.Part("products", 10))
+    result = parts.check("c", [])
+    assert not result["ok"] and "not done after 10 s" in result["errors"][0]
+    child = psutil.Process(int(number.read_text())) if psutil.pid_exists(int(number.read_text())) else None
+    assert child is None or child.status() == psutil.STATUS_ZOMBIE
 
 
 def test_runs_of_other_weights_are_not_the_same(tmp_path: Path) -> None:
