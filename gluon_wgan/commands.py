@@ -32,13 +32,26 @@ def in_a_clone() -> bool:
     return (package.parent / SCRIPTS["train"]).is_file()
 
 
+def _installable() -> str:
+    """Return what pip can install this package from, with an opening quotation mark."""
+    root = Path(__file__).resolve().parents[1]
+    if (root / SCRIPTS["train"]).is_file():
+        return f"-e '{'.' if Path.cwd() == root else root}"
+    return f"'gluon_wgan-{sys.modules['gluon_wgan'].__version__}-py3-none-any.whl"
+
+
 def program(name: str) -> str:
     """Return the name with which a sub-command's messages begin: ``evaluate.py``, or ``gluon-wgan evaluate``."""
     return Path(SCRIPTS[name]).name if in_a_clone() else f"gluon-wgan {name}"
 
 
 def localize(text: str) -> str:
-    """Return a text whose commands work where the reader is: outside a clone, ``gluon-wgan evaluate``."""
+    """Return a text whose commands work where the reader is.
+
+    Outside a clone ``python tools/evaluate.py`` becomes ``gluon-wgan evaluate``. ``'gluon-wgan[torch]'``, the package
+    with an extra, becomes the clone or the wheel's file, since no package index has it.
+    """
+    text = text.replace("'gluon-wgan[", f"{_installable()}[")
     if in_a_clone():
         return text
     for name, script in SCRIPTS.items():

@@ -23,6 +23,7 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 from gluon_wgan import cuda
+from gluon_wgan.commands import localize
 from gluon_wgan.errors import UserError
 
 # Python types that NumPy 1.24 no longer re-exports: MXNet reads np.bool while it is imported and wherever
@@ -35,9 +36,12 @@ _ADDRESS_SPACE = 2 * 2**30
 class IncompatibleEnvironment(ImportError):
     """Python, or what is installed in it, cannot run MXNet 1.9.1.
 
-    The message is one sentence that says what mends it, mostly a command. Scripts print it on
+    The message is one sentence that says what fixes it, mostly a command. Scripts print it on
     stderr and exit with status 2.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(localize(message))
 
 
 def prepare() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import gluon_wgan
 from gluon_wgan import commands
 
 
@@ -36,3 +37,17 @@ def test_outside_a_clone_every_script_becomes_a_sub_command(monkeypatch: pytest.
         f"gluon-wgan {name} x, or `gluon-wgan {name}`" for name in commands.SCRIPTS
     )
     assert not any(script in commands.localize(text) for script in commands.SCRIPTS.values())
+
+
+def test_an_extra_is_installed_from_the_clone_or_the_wheels_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = "run `pip install 'gluon-wgan[torch]'`."
+    clone = Path(commands.__file__).parents[1]
+    monkeypatch.chdir(clone)
+    assert commands.localize(text) == "run `pip install -e '.[torch]'`."
+    monkeypatch.chdir(tmp_path)
+    assert commands.localize(text) == f"run `pip install -e '{clone}[torch]'`."
+    monkeypatch.setattr(commands, "__file__", str(tmp_path / "gluon_wgan" / "commands.py"))
+    wheel = f"gluon_wgan-{gluon_wgan.__version__}-py3-none-any.whl"
+    assert commands.localize(text) == f"run `pip install '{wheel}[torch]'`."

