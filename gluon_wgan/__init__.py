@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from gluon_wgan import compat
 
 if TYPE_CHECKING:
-    from gluon_wgan.api import train
+    from gluon_wgan.api import compare, compare_resizes, train
     from gluon_wgan.config.train_config import TrainConfig
     from gluon_wgan.data.pixel_store import PixelStore
     from gluon_wgan.data.resize import resize
     from gluon_wgan.errors import UserError
     from gluon_wgan.generators.load import load_generator
     from gluon_wgan.generators.sampler import generate
+    from gluon_wgan.metrics.evaluation import evaluate
     from gluon_wgan.models.dcgan import DCGANCritic, DCGANGenerator
     from gluon_wgan.models.initializers import WeightInitializer
     from gluon_wgan.models.lite import LiteCritic, LiteGenerator
@@ -39,6 +40,9 @@ _MODULES = {
     "TrainConfig": "config.train_config",
     "UserError": "errors",
     "WeightInitializer": "models.initializers",
+    "compare": "api",
+    "compare_resizes": "api",
+    "evaluate": "metrics.evaluation",
     "generate": "generators.sampler",
     "get_model": "models.zoo",
     "load_generator": "generators.load",
@@ -56,6 +60,9 @@ __all__ = [
     "TrainConfig",
     "UserError",
     "WeightInitializer",
+    "compare",
+    "compare_resizes",
+    "evaluate",
     "generate",
     "get_model",
     "load_generator",

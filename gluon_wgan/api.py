@@ -9,9 +9,21 @@ from typing import Any, Optional, Union
 
 from mxnet import Context
 
+from gluon_wgan import compat
 from gluon_wgan.config.train_config import TrainConfig, preset_config
+from gluon_wgan.data import aliasing_options
+from gluon_wgan.data.resize import BACKENDS, canonical_name
+from gluon_wgan.reports.compare_runs import RunSummary, summarise, write_comparison
+from gluon_wgan.reports.comparison import open_sides
+from gluon_wgan.reports.resize_report import cases_of, compare_backends, write_report
 from gluon_wgan.reports.run_page import RunPage
+from gluon_wgan.resize_parity.input_images import find_images
+from gluon_wgan.resize_parity.plan import Plan
+from gluon_wgan.resize_parity.save import as_finite_json
 from gluon_wgan.training import trainer
+from gluon_wgan.utils.new_folder import new_folder
+
+AnyPath = Union[str, os.PathLike[str]]
 
 
 def train(
@@ -56,3 +68,102 @@ def train(
     else:
         config = preset_config(config or options.pop("preset", TrainConfig.preset), **options)
     return trainer.train(config, resume=resume, branch=branch, contexts=contexts, progress=progress, page=RunPage)
+
+
+def compare(
+    runs: Sequence[AnyPath], *, out: Optional[AnyPath] = None, redraw: bool = False, noise_seed: Optional[int] = None
+) -> list[RunSummary]:
+    """Compare runs, which may still be training and differ in length.
+
+    Parameters
+    ----------
+    runs
+        Run directories.
+    out
+        Where to write the page with curves, samples, metrics and differing options; None writes none.
+    redraw
+        Draw the page's samples anew from the checkpoints, from one set of latents.
+    noise_seed
+        Which latents that is; implies ``redraw``.
+
+    Returns
+    -------
+    list of RunSummary
+        One for each run, in the order given.
+
+    Raises
+    ------
+    UserError
+        When a run is named twice or cannot be read, or ``out`` holds something else than such a page.
+    """
+    sides = open_sides([Path(run) for run in runs])
+    if out is not None:
+        write_comparison(sides, Path(out), redraw=redraw, noise_seed=noise_seed)
+    return summarise(sides)
+
+
+def compare_resizes(
+    images: Union[AnyPath, Sequence[AnyPath]],
+    *,
+    sizes: Sequence[int] = aliasing_options.SIZES,
+    backends: Sequence[str] = tuple(BACKENDS),
+    against: str = aliasing_options.AGAINST,
+    crop: Optional[tuple[int, int, int, int]] = None,
+    fit: str = TrainConfig.fit,
+    exclude: Sequence[str] = (),
+    bit_depth: Optional[int] = None,
+    jobs: Optional[int] = None,
+    out: Optional[AnyPath] = None,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Compare how resize backends treat images, and whether it matters to a GAN.
+
+    Parameters
+    ----------
+    images
+        What training reads: a folder, list, archive, database or image file, or several of them.
+    sizes
+        Heights and widths to resize to, in pixels.
+    backends
+        Names as in ``--resize``.
+    against
+        The backend that the others are compared with.
+    crop, fit, exclude, bit_depth
+        As the options of training of the same names.
+    jobs
+        Processes; default: one a core.
+    out
+        A new folder for the report (``parity.html``, ``parity.csv``, ``parity.json``); None writes none.
+    progress
+        Whether to show a progress bar on stderr.
+
+    Returns
+    -------
+    dict
+        What ``parity.json`` holds: the verdict, and under ``cases``, for each size and backend, whether it aliases and
+        how far its pixels are from those of ``against``. None stands for infinite and for unknown.
+
+    Raises
+    ------
+    UserError
+        For bad input.
+    """
+    named = [images] if isinstance(images, (str, os.PathLike)) else list(images)
+    wanted = {*map(canonical_name, backends), canonical_name(against)}
+    config = TrainConfig(exclude=tuple(exclude), bit_depth=bit_depth, fit=fit)
+    plan = Plan(
+        images=find_images([os.fspath(path) for path in named], config.exclude, config.bit_depth),
+        cases=cases_of(sizes),
+        backends=tuple(name for name in BACKENDS if name in wanted),
+        against=canonical_name(against),
+        crop=crop,
+        decoders=(),
+        fit=config.fit,
+    )
+    findings, report = compare_backends(
+        plan, jobs=jobs or compat.usable_cores(), progress=progress, command="gluon_wgan.compare_resizes"
+    )
+    if out is not None:
+        with new_folder(Path(out)) as folder:
+            write_report(folder, findings, report, figures=False)
+    return as_finite_json(report)

@@ -37,7 +37,12 @@ def _installable() -> str:
     root = Path(__file__).resolve().parents[1]
     if (root / SCRIPTS["train"]).is_file():
         return f"-e '{'.' if Path.cwd() == root else root}"
-    return f"'gluon_wgan-{sys.modules['gluon_wgan'].__version__}-py3-none-any.whl"
+    return f"'gluon_wgan-{package_version()}-py3-none-any.whl"
+
+
+def package_version() -> str:
+    """Return this package's version, which no lower layer could import."""
+    return str(sys.modules["gluon_wgan"].__version__)
 
 
 def program(name: str) -> str:

@@ -9,8 +9,7 @@ from typing import Optional
 
 from gluon_wgan.cli.runner import SentenceParser, run_tool
 from gluon_wgan.commands import program
-from gluon_wgan.config.train_config import TrainConfig
-from gluon_wgan.errors import UserError
+from gluon_wgan.reports.compare_runs import NOISE_SEED, write_comparison
 from gluon_wgan.reports.comparison import (
     Side,
     differing_options,
@@ -18,30 +17,17 @@ from gluon_wgan.reports.comparison import (
     filter_width,
     open_sides,
     results,
-    same_noise,
 )
-from gluon_wgan.reports.comparison_images import (
-    checkpoints,
-    drawn_pictures,
-    frames,
-    moments,
-    saved_pictures,
-)
-from gluon_wgan.reports.comparison_page import Shown, render_comparison
-from gluon_wgan.reports.template import refuse_foreign, write_page
+from gluon_wgan.reports.template import refuse_foreign
 from gluon_wgan.utils.formatting import UNKNOWN
-from gluon_wgan.utils.seeding import SAMPLING, draw_latents, make_rng
 
 PAGE = "comparison.html"
 OUT = f"runs/{PAGE}"
-NOISE_SEED = 0
-# As many as in a run's own grids: with batch norm on batch statistics, the others in a batch matter.
-_LATENTS = 64
-DESCRIPTION = """Compare runs: a table here, and a page with their curves, pictures, metrics and differing options.
+DESCRIPTION = """Compare runs: a table here, and a page with their curves, samples, metrics and differing options.
 
     python tools/compare_runs.py runs/0001 runs/0002 --out runs/pil_and_cv2.html
 
-Runs may still be training and differ in length. The pictures are those that the runs saved; with --redraw they are
+Runs may still be training and differ in length. The samples are those that the runs saved; with --redraw they are
 drawn from the checkpoints, from one set of latents.
 """
 
@@ -74,11 +60,7 @@ def compare(arguments: argparse.Namespace) -> None:
     refuse_foreign(out)
     sides = open_sides(arguments.runs)
     print("\n".join(table(sides)))
-    seed = arguments.noise_seed
-    shown = saved(sides) if seed is None and not arguments.redraw else redrawn(sides, seed or NOISE_SEED)
-    text = render_comparison(sides, shown)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_page(out, text)
+    write_comparison(sides, out, redraw=arguments.redraw, noise_seed=arguments.noise_seed)
     print(f"\nWrote {out}")
 
 
@@ -87,60 +69,13 @@ def page_path(out: Path) -> Path:
     return out if out.suffix.lower() in (".html", ".htm") and not out.is_dir() else out / PAGE
 
 
-def saved(sides: Sequence[Side]) -> Shown:
-    """Return the pictures that the runs saved while they trained."""
-    available = [[iteration for iteration, _ in side.record.samples()] for side in sides]
-    chosen = moments(available)
-    wanted = frames(available, chosen)
-    caution = same_noise(sides)
-    if not chosen:
-        return Shown([], [], [{} for _ in sides], "None of the runs has saved pictures yet.", None)
-    return Shown(
-        chosen,
-        wanted,
-        saved_pictures(sides, _by_side(wanted, len(sides))),
-        "Drawn while the runs trained." if caution else "Drawn while the runs trained, all from the same latents.",
-        f"{caution} --redraw draws them from one set." if caution else None,
-    )
-
-
-def redrawn(sides: Sequence[Side], seed: int) -> Shown:
-    """Return pictures that the checkpoints' generators make of one set of latents.
-
-    Raises
-    ------
-    UserError
-        When a run has no checkpoint, or its latents have another length.
-    """
-    for side in sides:
-        if not checkpoints(side):
-            raise UserError(f"{side.record.run.path} has no checkpoint to draw from: leave --redraw out.")
-    lengths = [side.record.values.get("nz") for side in sides]
-    if len(set(lengths)) > 1 or not isinstance(lengths[0], int):
-        listed = ", ".join(map(str, lengths))
-        raise UserError(f"These runs' latents have different lengths ({listed}): leave --redraw out.")
-    kinds = [side.record.values.get("latent", TrainConfig.latent) for side in sides]
-    if len(set(kinds)) > 1:
-        raise UserError(f"These runs' latents are drawn differently ({', '.join(kinds)}): leave --redraw out.")
-    # Imported here because MXNet takes a second to load, which the rest can do without.
-    from gluon_wgan.reports.redraw_samples import draw_checkpoint
-
-    available = [sorted(checkpoints(side)) for side in sides]
-    chosen = moments(available)
-    wanted = frames(available, chosen)
-    latents = draw_latents(make_rng(seed, SAMPLING), _LATENTS, lengths[0], kinds[0])
-    pictures = drawn_pictures(sides, _by_side(wanted, len(sides)), latents, draw_checkpoint)
-    return Shown(chosen, wanted, pictures, f"Drawn from the checkpoints, all from the latents of seed {seed}.", None)
-
-
 def table(sides: Sequence[Side]) -> list[str]:
     """Return the lines of the table for the terminal."""
     rows: list[tuple[str, list[str]]] = [("", [side.name for side in sides])]
     rows += results(sides, filter_width(sides))
-    for name, figures, differing in evaluations(sides):
+    for name, values, differing in evaluations(sides):
         texts = [
-            f"{one.value} ({one.interval})" if one and one.interval else one.value if one else UNKNOWN
-            for one in figures
+            f"{one.value} ({one.interval})" if one and one.interval else one.value if one else UNKNOWN for one in values
         ]
         rows.append((name + (" (protocols differ)" if differing else ""), texts))
     rows += differing_options(sides)
@@ -150,10 +85,6 @@ def table(sides: Sequence[Side]) -> list[str]:
         "  ".join([name.ljust(first), *(text.rjust(width) for text, width in zip(texts, widths))]).rstrip()
         for name, texts in rows
     ]
-
-
-def _by_side(wanted: Sequence[Sequence[Optional[int]]], sides: int) -> list[set[int]]:
-    return [{row[side] for row in wanted if row[side] is not None} for side in range(sides)]  # type: ignore[misc]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -166,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--out", type=Path, default=Path(OUT), metavar="PATH", help=f"the page, or a folder for {PAGE} (default: {OUT})"
     )
-    add("--redraw", action="store_true", help="draw the pictures anew from the checkpoints, from one set of latents")
+    add("--redraw", action="store_true", help="draw the samples anew from the checkpoints, from one set of latents")
     add(
         "--noise-seed",
         type=_seed,

@@ -8,8 +8,6 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 from typing import Optional
 
@@ -20,17 +18,14 @@ from gluon_wgan.commands import program
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data import aliasing_options
 from gluon_wgan.data.geometry import FITS, Box
-from gluon_wgan.data.resize import BACKENDS, canonical_name, library_versions
+from gluon_wgan.data.resize import BACKENDS, canonical_name
 from gluon_wgan.errors import UserError
-from gluon_wgan.reports.resize_files import write_figures
-from gluon_wgan.reports.resize_page import write_page
+from gluon_wgan.reports.resize_report import cases_of, compare_backends, write_report
 from gluon_wgan.resize_parity import console
-from gluon_wgan.resize_parity.comparison_report import Report, build_report
+from gluon_wgan.resize_parity.comparison_report import Report
 from gluon_wgan.resize_parity.decoders import DECODERS
 from gluon_wgan.resize_parity.input_images import find_images
-from gluon_wgan.resize_parity.parallel import compare_all
-from gluon_wgan.resize_parity.plan import Case, Plan
-from gluon_wgan.resize_parity.save import write_csv, write_json
+from gluon_wgan.resize_parity.plan import Plan
 from gluon_wgan.utils.new_folder import new_folder
 
 ALIASES = 1
@@ -61,12 +56,11 @@ def make_plan(arguments: argparse.Namespace) -> Plan:
     checked = [canonical_name(arguments.check)] if arguments.check else []
     wanted = {*names, against, *checked}
     config = TrainConfig(exclude=tuple(arguments.exclude or ()), bit_depth=arguments.bit_depth)
-    cases = [Case(size) for size in sizes] + [Case(aliasing_options.ENLARGE_TO, aliasing_options.ENLARGE_FROM)]
     if arguments.jobs < 1:
         raise UserError(f"{arguments.jobs} processes cannot compare images: use 1 or more.")
     return Plan(
         images=find_images([*arguments.images, *more_images, *still_more], config.exclude, config.bit_depth),
-        cases=tuple(cases),
+        cases=cases_of(sizes),
         backends=tuple(name for name in BACKENDS if name in wanted),
         against=against,
         crop=_crop(arguments.crop),
@@ -78,17 +72,8 @@ def make_plan(arguments: argparse.Namespace) -> Plan:
 def _compare(plan: Plan, arguments: argparse.Namespace, command: str) -> int:
     out = _free_folder() if arguments.out is None else Path(arguments.out)
     with new_folder(out) as folder:
-        findings = compare_all(plan, min(arguments.jobs, len(plan.images)), not arguments.quiet)
-        if not any(tally.indices for tally in findings.tallies):
-            index, reason = findings.skipped[0]
-            raise UserError(f"No image can be used, {plan.images.names[index]} because: {reason}; check the data.")
-        when = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        report = build_report(plan, findings, command, _versions(plan), when)
-        write_csv(folder / "parity.csv", plan, findings)
-        write_json(folder / "parity.json", report)
-        write_page(folder / "parity.html", report)
-        if arguments.figures:
-            write_figures(folder / "figures", report)
+        findings, report = compare_backends(plan, jobs=arguments.jobs, progress=not arguments.quiet, command=command)
+        write_report(folder, findings, report, figures=arguments.figures)
     if not arguments.quiet:
         print(console.as_text(report))
         print(f"\nReport: {out / 'parity.html'}")
@@ -156,12 +141,7 @@ def _sizes(words: Sequence[str]) -> tuple[list[int], list[str]]:
     images = [piece for piece in pieces if not piece.isdecimal()]
     for image in images:
         if not os.path.exists(image):
-            raise UserError(f"{image!r} is neither a size in pixels nor an existing path: mend --size.")
-    for size in sizes:
-        if not aliasing_options.SMALLEST <= size <= aliasing_options.LARGEST:
-            raise UserError(
-                f"Cannot compare at {size} pixels: use {aliasing_options.SMALLEST} to {aliasing_options.LARGEST}."
-            )
+            raise UserError(f"{image!r} is neither a size in pixels nor an existing path: fix --size.")
     return list(dict.fromkeys(sizes)) or list(aliasing_options.SIZES), images
 
 
@@ -200,12 +180,3 @@ def _decoders(words: Optional[str]) -> tuple[str, ...]:
     if len(names) == 1:
         raise UserError(f"--decoders {words} compares nothing: name two or more.")
     return names
-
-
-def _versions(plan: Plan) -> dict[str, str]:
-    versions = {"gluon_wgan": __version__, "python": sys.version.split()[0]}
-    for name in plan.backends:
-        versions.update(library_versions(name))
-    for library in ("numpy", "scipy", "scikit-image"):
-        versions[library] = metadata.version(library)
-    return versions

@@ -125,13 +125,14 @@ def _figures(run: Optional[Path]) -> str:
     figures = list(newest(lines).values())
     shared = set(figures[0].protocol).intersection(*(figure.protocol for figure in figures))
     rows = [
-        (one.metric, one.value, one.interval, one.floor, one.checkpoint, _words(one.protocol, without=shared))
+        (one.metric, one.value, one.interval, one.baseline, one.checkpoint, _words(one.protocol, without=shared))
         for one in figures
     ]
-    table = _table(("metric", "value", "interval", "floor", "checkpoint", "protocol"), rows)
+    table = _table(("metric", "value", "interval", "baseline", "checkpoint", "protocol"), rows)
     common = _words(figures[0].protocol, without=set(figures[0].protocol) - shared)
-    floor = "The floor is the same figure of real images alone."
-    return f"{table}\n\n{floor}" + (f" Of all of them: {markdown_text(common)}." if common and len(figures) > 1 else "")
+    baseline = "The baseline is the same metric of real images alone."
+    shared_by_all = f" Of all of them: {markdown_text(common)}." if common and len(figures) > 1 else ""
+    return f"{table}\n\n{baseline}{shared_by_all}"
 
 
 def _words(protocol: Iterable[tuple[str, str]], without: set[tuple[str, str]]) -> str:

@@ -1,4 +1,4 @@
-"""Every metric of one set of images against another, each beside what two halves of the real images give."""
+"""Every metric of one set of images against another, each with its real-vs-real baseline."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from gluon_wgan.metrics import inception_score
 from gluon_wgan.metrics.confidence_intervals import (
     PARTS,
     Estimate,
-    eighths,
-    hull,
+    batch_means,
+    equal_parts,
     jackknife,
-    of_eighths,
     of_mean,
+    union,
     wilson,
 )
 from gluon_wgan.metrics.face_rate import FaceFinder
@@ -32,31 +32,31 @@ from gluon_wgan.utils.progress_bars import redraw_seconds
 
 METRICS = ("swd", "fid", "kid", "prdc", "is", "faces")
 NEEDS_FEATURES = ("fid", "kid", "prdc", "is")
-FEWEST = 16
+MIN_IMAGES = 16
 """Images of each kind, below which no metric is tried."""
 FID_PARTS, KID_SUBSETS, KID_SIZE, NEIGHBOUR, IS_SPLITS = 10, 100, 1000, 5, 10
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One figure.
+class MetricValue:
+    """One metric's value.
 
     Attributes
     ----------
     metric
         Its name, as ``swd_64`` or ``precision``.
     estimate
-        Value and 95 % interval; NaN where there is none.
-    floor
-        The same of one half of the real images against the other, or of the real images alone; None if there
-        is no such thing.
+        Value and 95 % interval (``value``, ``low``, ``high``); NaN where there is none.
+    baseline
+        The same metric of one half of the real images against the other, or, for scores of images by themselves, of
+        the real images; None if there is no such thing.
     protocol
-        What must be said of it, JSON-able: numbers of images, constants, and what the features are.
+        How it was measured, JSON-able: numbers of images, constants, and what the features are.
     """
 
     metric: str
     estimate: Estimate
-    floor: Optional[Estimate]
+    baseline: Optional[Estimate]
     protocol: dict[str, Any]
 
 
@@ -90,25 +90,27 @@ def check_counts(real: ChosenImages, fake: ChosenImages) -> None:
         If one is too small, or their images differ in shape.
     """
     for images in (real, fake):
-        if len(images) < FEWEST:
-            raise UserError(f"{len(images)} {images.label} images are too few to be judged: give {FEWEST} or more.")
+        if len(images) < MIN_IMAGES:
+            raise UserError(
+                f"{len(images)} {images.label} images are too few to be evaluated: give {MIN_IMAGES} or more."
+            )
     check_shapes(*(next(images.batches(1)).shape[1:] for images in (real, fake)))
 
 
 def sliced(
     real: ChosenImages, fake: ChosenImages, *, seed: int, threads: int, progress: bool = False
-) -> Iterator[Figure]:
+) -> Iterator[MetricValue]:
     """Yield the sliced Wasserstein distance of each level, and their mean."""
     if next(real.batches(1)).shape[2] < PATCH:
         raise UserError(f"The sliced Wasserstein distance needs images of {PATCH} pixels or more.")
     count = min(len(real), len(fake))
     found = sliced_wasserstein(real.first(count), fake.first(count), seed=seed, threads=threads, progress=progress)
-    floor = sliced_wasserstein(*halves(real), seed=seed, threads=threads, progress=progress)
+    baseline = sliced_wasserstein(*halves(real), seed=seed, threads=threads, progress=progress)
     constants = {"patch": PATCH, "patches": PATCHES, "directions": REPEATS * DIRECTIONS, "times": 1000}
-    protocol = {"images": count, "floor_images": len(real) // 2, "seed": seed, **constants}
-    for side, estimate, least in zip(found.sides, found.levels, floor.levels):
-        yield Figure(f"swd_{side}", estimate, least, protocol)
-    yield Figure("swd", found.mean, floor.mean, protocol)
+    protocol = {"images": count, "baseline_images": len(real) // 2, "seed": seed, **constants}
+    for side, estimate, other in zip(found.sides, found.levels, baseline.levels):
+        yield MetricValue(f"swd_{side}", estimate, other, protocol)
+    yield MetricValue("swd", found.mean, baseline.mean, protocol)
 
 
 def features_of(network: FeatureNetwork, images: ChosenImages, progress: bool) -> Features:
@@ -130,7 +132,7 @@ def features_of(network: FeatureNetwork, images: ChosenImages, progress: bool) -
     )
 
 
-def frechet_distance(real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any]) -> Iterator[Figure]:
+def frechet_distance(real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any]) -> Iterator[MetricValue]:
     """Yield the Frechet distance; its interval leaves out a tenth of each set at a time."""
     ones, others = (
         [frechet.statistics([part]) for part in np.array_split(values, FID_PARTS)] for values in (real, fake)
@@ -138,16 +140,16 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any
     one, other = (_sum(parts) for parts in (ones, others))
     without = np.array([frechet.distance(one - a, other - b) for a, b in zip(ones, others)])
     half = len(real) // 2
-    least = frechet.distance(frechet.statistics([real[:half]]), frechet.statistics([real[half : 2 * half]]))
-    yield Figure(
+    baseline = frechet.distance(frechet.statistics([real[:half]]), frechet.statistics([real[half : 2 * half]]))
+    yield MetricValue(
         "fid",
         jackknife(frechet.distance(one, other), without),
-        Estimate(least, np.nan, np.nan),
-        {**protocol, "images": [len(real), len(fake)], "floor_images": half},
+        Estimate(baseline, np.nan, np.nan),
+        {**protocol, "images": [len(real), len(fake)], "baseline_images": half},
     )
 
 
-def kernel_distance(real: np.ndarray, fake: np.ndarray, seed: int, protocol: dict[str, Any]) -> Iterator[Figure]:
+def kernel_distance(real: np.ndarray, fake: np.ndarray, seed: int, protocol: dict[str, Any]) -> Iterator[MetricValue]:
     """Yield the kernel distance, times 1000, with the interval that eight disjoint parts of the images give.
 
     The spread of the random subsets would be no error: they share images, and where the images make only one
@@ -157,33 +159,33 @@ def kernel_distance(real: np.ndarray, fake: np.ndarray, seed: int, protocol: dic
     found = []
     for x, y in ((real, fake), (real[:half], real[half : 2 * half])):
         values = 1000 * kid(x, y, subsets=KID_SUBSETS, subset_size=KID_SIZE, seed=seed)
-        found.append(of_eighths(float(values.mean()), _kernel_distances_of_eighths(x, y)))
+        found.append(batch_means(float(values.mean()), _kernel_distances_batch_means(x, y)))
     constants = {"subsets": KID_SUBSETS, "subset_size": min(KID_SIZE, len(real), len(fake)), "times": 1000}
-    counts = {"images": [len(real), len(fake)], "floor_images": half, "seed": seed}
-    yield Figure("kid", found[0], found[1], {**protocol, **constants, **counts})
+    counts = {"images": [len(real), len(fake)], "baseline_images": half, "seed": seed}
+    yield MetricValue("kid", found[0], found[1], {**protocol, **constants, **counts})
 
 
-def _kernel_distances_of_eighths(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _kernel_distances_batch_means(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if min(len(x), len(y)) < 2 * PARTS:
         return np.full(PARTS, np.nan)
-    return 1000 * np.array([kid(a, b, subsets=1, subset_size=len(x), seed=0)[0] for a, b in eighths(x, y)])
+    return 1000 * np.array([kid(a, b, subsets=1, subset_size=len(x), seed=0)[0] for a, b in equal_parts(x, y)])
 
 
-def neighbourhoods(real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any]) -> Iterator[Figure]:
+def neighbourhoods(real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any]) -> Iterator[MetricValue]:
     """Yield precision, recall, density and coverage, each the mean over images."""
     half, count = len(real) // 2, min(len(real), len(fake))
     found = _neighbourhoods(real[:count], fake[:count])
-    least = _neighbourhoods(real[:half], real[half : 2 * half])
-    counts = {"k": NEIGHBOUR, "images": count, "floor_images": half}
+    baseline = _neighbourhoods(real[:half], real[half : 2 * half])
+    counts = {"k": NEIGHBOUR, "images": count, "baseline_images": half}
     for name, estimate in found.items():
-        yield Figure(name, estimate, least[name], {**protocol, **counts})
+        yield MetricValue(name, estimate, baseline[name], {**protocol, **counts})
 
 
 def _neighbourhoods(x: np.ndarray, y: np.ndarray) -> dict[str, Estimate]:
-    """Return each figure; its interval also knows that another draw would have had other balls."""
+    """Return each metric; its interval includes that another draw would have had other neighbourhoods."""
     whole = prdc(x, y, NEIGHBOUR)
     enough = len(x) >= PARTS * (NEIGHBOUR + 1)
-    parts = [prdc(a, b, NEIGHBOUR) for a, b in eighths(x, y)] if enough else []
+    parts = [prdc(a, b, NEIGHBOUR) for a, b in equal_parts(x, y)] if enough else []
     found = {}
     for name in ("precision", "recall", "density", "coverage"):
         values = getattr(whole, name)
@@ -197,7 +199,7 @@ def _share(members: np.ndarray, by_parts: np.ndarray) -> Estimate:
     of_one_draw = wilson(int(members.sum()), len(members))
     if not len(by_parts):
         return of_one_draw
-    found = hull(of_one_draw, of_eighths(of_one_draw.value, by_parts))
+    found = union(of_one_draw, batch_means(of_one_draw.value, by_parts))
     return Estimate(found.value, max(0.0, found.low), min(1.0, found.high))
 
 
@@ -205,13 +207,13 @@ def _density(values: np.ndarray, by_parts: np.ndarray) -> Estimate:
     """Return the density, which is 0 or more; values that are all the same say nothing of its error."""
     found = of_mean(values)
     if len(by_parts):
-        found = hull(found, of_eighths(found.value, by_parts))
+        found = union(found, batch_means(found.value, by_parts))
     if values.min() == values.max():
         return Estimate(found.value, np.nan, np.nan)
     return Estimate(found.value, max(0.0, found.low), found.high)
 
 
-def classifier_score(real: Features, fake: Features, protocol: dict[str, Any]) -> Iterator[Figure]:
+def classifier_score(real: Features, fake: Features, protocol: dict[str, Any]) -> Iterator[MetricValue]:
     """Yield the Inception score, beside that of the real images.
 
     Raises
@@ -221,15 +223,19 @@ def classifier_score(real: Features, fake: Features, protocol: dict[str, Any]) -
     """
     if real.logits is None or fake.logits is None:
         raise UserError("The random network has no classes: give --features inception for the Inception score.")
-    found, least = (of_mean(inception_score.scores(logits, IS_SPLITS)) for logits in (fake.logits, real.logits))
-    counts = {"splits": IS_SPLITS, "images": len(fake.values), "floor_images": len(real.values)}
-    yield Figure("is", found, least, {**protocol, **counts})
+    found, baseline = (of_mean(inception_score.scores(logits, IS_SPLITS)) for logits in (fake.logits, real.logits))
+    counts = {"splits": IS_SPLITS, "images": len(fake.values), "baseline_images": len(real.values)}
+    yield MetricValue("is", found, baseline, {**protocol, **counts})
 
 
-def face_rate(real: ChosenImages, fake: ChosenImages, finder: FaceFinder, progress: bool = False) -> Iterator[Figure]:
+def face_rate(
+    real: ChosenImages, fake: ChosenImages, finder: FaceFinder, progress: bool = False
+) -> Iterator[MetricValue]:
     """Yield the share of images with exactly one face, beside that of the real images."""
-    found, least = (wilson(finder.with_one_face(images, progress), len(images)) for images in (fake, real))
-    yield Figure("face_rate", found, least, {**finder.protocol, "images": len(fake), "floor_images": len(real)})
+    found, baseline = (wilson(finder.with_one_face(images, progress), len(images)) for images in (fake, real))
+    yield MetricValue(
+        "face_rate", found, baseline, {**finder.protocol, "images": len(fake), "baseline_images": len(real)}
+    )
 
 
 def _sum(parts: list[frechet.Statistics]) -> frechet.Statistics:

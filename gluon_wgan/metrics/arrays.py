@@ -81,11 +81,25 @@ def read_array(path: Path) -> ImageArray:
         raise UserError(
             f"{path} holds {shapes}: give one array of images with the axes (images, height, width, channels)."
         )
-    array = images[names[0]]
+    return image_array(images[names[0]], path)
+
+
+def image_array(array: np.ndarray, path: Union[str, Path]) -> ImageArray:
+    """Return an array as images; its axes and values may be those that `read_array` names.
+
+    Raises
+    ------
+    UserError
+        If they are others.
+    """
     axes = _axes(array)
-    assert axes is not None
+    if axes is None:
+        raise UserError(
+            f"{path} has the shape {array.shape}: give one array of images with the axes (images, height, width, "
+            "channels)."
+        )
     shaped = array[..., np.newaxis] if array.ndim == 3 else array
-    return ImageArray(path, _as_bytes(shaped, path).transpose(axes), {"resize": "none", "libraries": {}})
+    return ImageArray(Path(path), _as_bytes(shaped, path).transpose(axes), {"resize": "none", "libraries": {}})
 
 
 def _axes(array: np.ndarray) -> Any:
@@ -97,7 +111,7 @@ def _axes(array: np.ndarray) -> Any:
     return (0, 1, 2, 3) if array.ndim == 4 and array.shape[1] in (1, 3) else None
 
 
-def _as_bytes(array: np.ndarray, path: Path) -> np.ndarray:
+def _as_bytes(array: np.ndarray, path: Union[str, Path]) -> np.ndarray:
     """Return levels from 0 to 255, rounded."""
     if array.dtype == np.uint8:
         return array

@@ -1,4 +1,4 @@
-"""How far a figure might be off because other images could have been drawn: 95 % intervals."""
+"""95 % confidence intervals of metric values, over the draw of the images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T_OF_EIGHT = 2.364624251592785
 
 
 class Estimate(NamedTuple):
-    """A figure and its 95 % interval."""
+    """A metric value and its 95 % interval."""
 
     value: float
     low: float
@@ -45,37 +45,36 @@ def wilson(hits: int, count: int) -> Estimate:
 
 
 def jackknife(value: float, without: np.ndarray) -> Estimate:
-    """Return a figure of all images with the grouped jackknife's interval (Efron and Tibshirani 1993, section 11).
+    """Return a metric value of all images with the grouped jackknife interval (Efron and Tibshirani 1993, section 11).
 
     Parameters
     ----------
     value
-        The figure.
+        The metric value.
     without
-        float (groups,): the figure without each of some equal parts of the images.
+        float (groups,): the value without each of some equal parts of the images.
     """
     groups = len(without)
     spread = np.square(without - without.mean()).sum() * (groups - 1) / groups
     return around(value, math.sqrt(float(spread)))
 
 
-def eighths(*sets: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+def equal_parts(*sets: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
     """Yield eight disjoint equal parts of the members of each set, together; what is left over is in none."""
     cuts = [len(members) // PARTS for members in sets]
     for part in range(PARTS):
         yield tuple(members[part * cut : (part + 1) * cut] for members, cut in zip(sets, cuts))
 
 
-def hull(first: Estimate, second: Estimate) -> Estimate:
-    """Return the first figure with the smallest interval that holds those of both; one without any is passed over."""
+def union(first: Estimate, second: Estimate) -> Estimate:
+    """Return the first value with the smallest interval that holds those of both; one without any is ignored."""
     low, high = np.fmin(first.low, second.low), np.fmax(first.high, second.high)
     return Estimate(first.value, float(low), float(high))
 
 
-def of_eighths(value: float, eighths: np.ndarray) -> Estimate:
-    """Return a figure of all images with what the same figure of eight equal parts of them says of its error.
+def batch_means(value: float, parts: np.ndarray) -> Estimate:
+    """Return a metric value of all images with the t interval of its values on eight equal parts of them.
 
-    The parts' own values may be off by the bias of small samples; only their spread is used. Student's t
-    allows for there being only eight.
+    The parts' own values may be off by the bias of small samples; only their spread is used.
     """
-    return around(value, float(np.std(eighths, ddof=1) / np.sqrt(len(eighths))), T_OF_EIGHT)
+    return around(value, float(np.std(parts, ddof=1) / np.sqrt(len(parts))), T_OF_EIGHT)

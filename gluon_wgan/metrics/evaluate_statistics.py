@@ -1,95 +1,92 @@
-"""FID where one side is a file of statistics, and writing such a file; part of ``tools/evaluate.py``."""
+"""FID where one side is a file of statistics, and writing such a file."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable
+from typing import Any, Optional
+
+from mxnet import Context
 
 from gluon_wgan.errors import UserError
+from gluon_wgan.metrics import fid, given_images, image_sets
+from gluon_wgan.metrics.all_metrics import MetricValue
+from gluon_wgan.metrics.confidence_intervals import Estimate
+from gluon_wgan.metrics.evaluation import check_options, draw_images, load_network, open_if_generator
+from gluon_wgan.metrics.evaluation_options import EvaluationOptions
 from gluon_wgan.metrics.fid_statistics import Gaussian, holds_statistics, read_statistics, write_statistics
-
-if TYPE_CHECKING:
-    from gluon_wgan.metrics.features import FeatureNetwork
-    from gluon_wgan.metrics.image_sets import ChosenImages
-
-OpenSide = Callable[[Path], "tuple[ChosenImages, FeatureNetwork]"]
+from gluon_wgan.metrics.result_lines import as_line
 
 
-def about_statistics(arguments: argparse.Namespace) -> bool:
-    """Return whether a command reads or writes a file of statistics."""
-    given = [path for path in (arguments.source, arguments.real) if path is not None]
-    return arguments.save_stats is not None or any(map(holds_statistics, given))
+def concerns_statistics(samples: Path, real: Optional[Path]) -> bool:
+    """Return whether one side is a file of FID statistics."""
+    return any(holds_statistics(path) for path in (samples, real) if path is not None)
 
 
-def check_statistics(arguments: argparse.Namespace) -> None:
-    """Refuse what statistics cannot tell, and make FID the only metric.
-
-    Raises
-    ------
-    UserError
-        With what to do.
-    """
-    if arguments.metrics not in (None, "fid"):
-        raise UserError(f"--metrics {arguments.metrics} needs images: of FID statistics only fid can be computed.")
-    if arguments.save_stats is not None and arguments.real is not None:
-        raise UserError("--save-stats compares nothing: leave --real out, and give the new file to the next command.")
-    if arguments.save_stats is not None and arguments.save_stats.exists():
-        raise UserError(f"{arguments.save_stats} exists already: choose another name for --save-stats.")
-    if arguments.save_stats is None and arguments.real is None:
-        raise UserError(f"{arguments.source} holds FID statistics: say with --real what to compare them with.")
-    arguments.metrics = "fid"
-
-
-def compare_statistics(arguments: argparse.Namespace, open_side: OpenSide) -> None:
-    """Print the FID, or write the file that ``--save-stats`` names.
-
-    Parameters
-    ----------
-    arguments
-        The command line, after `check_statistics`.
-    open_side
-        From a path that holds no statistics to its images and the network.
+def save_statistics(
+    samples: Path, real: Optional[Path], out: Path, options: EvaluationOptions, context: Context
+) -> str:
+    """Write the FID statistics of images to a new file, and return what was written.
 
     Raises
     ------
     UserError
         For bad input.
     """
-    from gluon_wgan.metrics import fid
-    from gluon_wgan.metrics.all_metrics import Figure
-    from gluon_wgan.metrics.confidence_intervals import Estimate
-    from gluon_wgan.metrics.result_lines import HEAD, as_line, as_row
+    if real is not None:
+        raise UserError("--save-stats compares nothing: leave --real out, and give the new file to the next command.")
+    if out.exists():
+        raise UserError(f"{out} exists already: choose another name for --save-stats.")
+    _refuse_other_metrics(options)
+    found, about = _gaussian(samples, options, context)
+    write_statistics(out, found)
+    return f"{out}: mean and covariance of {len(found[0])} features; {about}."
 
-    one, about = _gaussian(arguments.source, open_side)
-    if arguments.save_stats is not None:
-        write_statistics(arguments.save_stats, one)
-        print(f"{arguments.save_stats}: mean and covariance of {len(one[0])} features; {about}.")
-        return
-    other, about_real = _gaussian(arguments.real, open_side)
+
+def compare_statistics(
+    samples: Path, real: Optional[Path], options: EvaluationOptions, context: Context
+) -> dict[str, Any]:
+    """Return the FID as a line of ``evaluation.jsonl``.
+
+    Raises
+    ------
+    UserError
+        For bad input.
+    """
+    _refuse_other_metrics(options)
+    if real is None:
+        raise UserError(f"{samples} holds FID statistics: say with --real what to compare them with.")
+    one, about = _gaussian(samples, options, context)
+    other, about_real = _gaussian(real, options, context)
     if len(one[0]) != len(other[0]):
         raise UserError(
-            f"{arguments.source} has {len(one[0])} features and {arguments.real} {len(other[0])}: FID compares those "
-            "of one network, usually --features inception."
+            f"{samples} has {len(one[0])} features and {real} {len(other[0])}: FID compares those of one network, "
+            "usually --features inception."
         )
-    value = Estimate(fid.distance_of_gaussians(one, other), math.nan, math.nan)
-    figure = Figure("fid", value, None, {"source": about, "real": about_real})
-    line = as_line(figure, {}, {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
-    if not arguments.json:
-        print(HEAD)
-    print(json.dumps(line) if arguments.json else as_row(line), flush=True)
+    distance = Estimate(fid.distance_of_gaussians(one, other), math.nan, math.nan)
+    value = MetricValue("fid", distance, None, {"source": about, "real": about_real})
+    return as_line(value, {}, {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
 
 
-def _gaussian(path: Path, open_side: OpenSide) -> tuple[Gaussian, str]:
+def _refuse_other_metrics(options: EvaluationOptions) -> None:
+    if options.metrics not in (None, "fid"):
+        raise UserError(f"--metrics {options.metrics} needs images: of FID statistics only fid can be computed.")
+    check_options(options)
+
+
+def _gaussian(path: Path, options: EvaluationOptions, context: Context) -> tuple[Gaussian, str]:
     """Return mean and covariance of what a path names, and what they are."""
-    from gluon_wgan.metrics import fid
-
     if holds_statistics(path):
         return read_statistics(path), f"statistics in {path}"
-    images, network = open_side(path)
+    network = load_network(("fid",), options, context)
+    assert network is not None
+    trained = open_if_generator(path)
+    if trained is None:
+        store = given_images.own_size(path, options)
+        images = image_sets.some_of(store, options.num, options.seed, "given")
+    else:
+        images, _ = draw_images(trained, options, context)
     if len(images) < 2:
         raise UserError(f"{path} holds {len(images)} image, of which there is no covariance: give 2 or more.")
     about = network.protocol

@@ -5,16 +5,20 @@ from __future__ import annotations
 import dataclasses
 import glob
 from pathlib import Path
+from typing import Optional, Union
 
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.preparation import Preparation, prepare
 from gluon_wgan.data.prepared_data import cache_directory, preparation_of
 from gluon_wgan.data.preprocessing_spec import fit_of
 from gluon_wgan.data.sources import named_source, recognise
+from gluon_wgan.data.sources.base import set_bit_depth
 from gluon_wgan.data.store import META, Store, open_store
 from gluon_wgan.errors import UserError
-from gluon_wgan.metrics.arrays import ARRAY_SUFFIXES, StoredImages, decoded_images, read_array
+from gluon_wgan.metrics.arrays import ARRAY_SUFFIXES, ImageArray, StoredImages, decoded_images, read_array
+from gluon_wgan.metrics.evaluation_options import EvaluationOptions
 
+Given = Union[Path, ImageArray]
 WANTED = "give a store, a .npy or .npz array, or a folder, a list, an archive or a database of images"
 
 
@@ -23,7 +27,7 @@ def is_store(path: Path) -> bool:
     return (path / META).exists()
 
 
-def like_run(path: Path, config: TrainConfig) -> StoredImages:
+def like_run(path: Given, config: TrainConfig, options: EvaluationOptions) -> StoredImages:
     """Return a store, an array, or a store made in the cache of other images as a run's own were prepared.
 
     Raises
@@ -31,10 +35,13 @@ def like_run(path: Path, config: TrainConfig) -> StoredImages:
     UserError
         If there are no images.
     """
-    return _prepared(path, preparation_of(config, progress=True), config)
+    how = preparation_of(config, progress=True)
+    if options.bit_depth is not None:
+        how = dataclasses.replace(how, bit_depth=options.bit_depth)
+    return _prepared(path, how, config, options)
 
 
-def like_store(path: Path, other: Store) -> StoredImages:
+def like_store(path: Given, other: Store, options: EvaluationOptions) -> StoredImages:
     """Return a store, an array, or a store made in the cache of other images, of the kind of another store.
 
     Nothing is cropped off first but what exceeds a square: these images may have been cut out already.
@@ -53,12 +60,12 @@ def like_store(path: Path, other: Store) -> StoredImages:
         resize=other.made_from["resize"],
         center_crop=other.made_from.get("center_crop", config.center_crop),
         fit=fit_of(other.made_from),
-        bit_depth=other.made_from.get("bit_depth"),
+        bit_depth=options.bit_depth or other.made_from.get("bit_depth"),
     )
-    return _prepared(path, how, config)
+    return _prepared(path, how, config, options)
 
 
-def pair(evaluated: Path, real: Path, wanted: int, seed: int) -> tuple[StoredImages, StoredImages]:
+def pair(evaluated: Given, real: Given, options: EvaluationOptions) -> tuple[StoredImages, StoredImages]:
     """Return two sets of images; if one is a store, it decides how the other's image files are prepared.
 
     Otherwise image files are compared at their own size, which must be the same for all.
@@ -67,7 +74,7 @@ def pair(evaluated: Path, real: Path, wanted: int, seed: int) -> tuple[StoredIma
     ----------
     evaluated, real
         What the user names.
-    wanted, seed
+    options
         How many images are decoded at most where there is no store, and which.
 
     Raises
@@ -75,16 +82,16 @@ def pair(evaluated: Path, real: Path, wanted: int, seed: int) -> tuple[StoredIma
     UserError
         If there are no images, or they differ in size.
     """
-    if is_store(real):
+    if isinstance(real, Path) and is_store(real):
         against = open_store(real)
-        return like_store(evaluated, against), against
-    if is_store(evaluated):
+        return like_store(evaluated, against, options), against
+    if isinstance(evaluated, Path) and is_store(evaluated):
         store = open_store(evaluated)
-        return store, like_store(real, store)
-    return own_size(evaluated, wanted, seed), own_size(real, wanted, seed)
+        return store, like_store(real, store, options)
+    return own_size(evaluated, options), own_size(real, options)
 
 
-def own_size(path: Path, wanted: int, seed: int) -> StoredImages:
+def own_size(path: Given, options: EvaluationOptions) -> StoredImages:
     """Return a store, an array, or images decoded and left at their own size.
 
     Raises
@@ -92,23 +99,35 @@ def own_size(path: Path, wanted: int, seed: int) -> StoredImages:
     UserError
         If there are no images, or they differ in size.
     """
-    if is_store(path):
-        return open_store(path)
-    if path.suffix.lower() in ARRAY_SUFFIXES:
-        return read_array(path)
-    _recognised(path)
-    source = named_source("auto", [str(path)], cache_directory(TrainConfig()))
-    return decoded_images(source, path, wanted, seed)
+    if isinstance(path, ImageArray):
+        return path
+    found = _undecoded(path)
+    if found is not None:
+        return found
+    source = named_source("auto", [str(path)], cache_directory(TrainConfig()), exclude=options.exclude)
+    set_bit_depth(source, options.bit_depth)
+    return decoded_images(source, path, options.num, options.seed)
 
 
-def _prepared(path: Path, how: Preparation, config: TrainConfig) -> StoredImages:
-    if is_store(path):
-        return open_store(path)
-    if path.suffix.lower() in ARRAY_SUFFIXES:
-        return read_array(path)
-    _recognised(path)
+def _prepared(path: Given, how: Preparation, config: TrainConfig, options: EvaluationOptions) -> StoredImages:
+    if isinstance(path, ImageArray):
+        return path
+    found = _undecoded(path)
+    if found is not None:
+        return found
     cache = cache_directory(config)
-    return prepare(named_source("auto", [str(path)], cache), dataclasses.replace(how, strict=False), cache)
+    source = named_source("auto", [str(path)], cache, exclude=options.exclude)
+    return prepare(source, dataclasses.replace(how, strict=False), cache)
+
+
+def _undecoded(path: Path) -> Optional[StoredImages]:
+    """Return a store or an array, or None for images that must be decoded."""
+    if is_store(path):
+        return open_store(path)
+    if path.suffix.lower() in ARRAY_SUFFIXES:
+        return read_array(path)
+    _recognised(path)
+    return None
 
 
 def _recognised(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Sets of images to be judged: some of a store's, or those that a generator has drawn."""
+"""Sets of images to be evaluated: some of a store's, or those that a generator has drawn."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ def halves(images: ChosenImages) -> tuple[ChosenImages, ChosenImages]:
     return images.first(half), ChosenImages(images._images, images.numbers[half : 2 * half], images.label)
 
 
-def draw(artist: Sampler, wanted: int, *, nz: int, latent: str, seed: int, progress: bool) -> ChosenImages:
+def draw(sampler: Sampler, wanted: int, *, nz: int, latent: str, seed: int, progress: bool) -> ChosenImages:
     """Draw images with a generator into a file that vanishes with them.
 
     Parameters
     ----------
-    artist
+    sampler
         The generator, and the statistics that its batch norm uses.
     wanted
         How many images.
@@ -98,7 +98,7 @@ def draw(artist: Sampler, wanted: int, *, nz: int, latent: str, seed: int, progr
     images: Any = None
     taken = 0
     with tqdm(desc="Drawing", total=wanted, unit=" images", disable=not progress, mininterval=redraw_seconds()) as bar:
-        for batch in artist.draw_first(draw_groups(seed, nz, latent), wanted):
+        for batch in sampler.draw_first(draw_groups(seed, nz, latent), wanted):
             if images is None:
                 images = room_for((wanted, *batch.shape[1:]))
             images[taken : taken + len(batch)] = batch
@@ -124,7 +124,7 @@ def room_for(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def description(store: StoredImages) -> dict[str, Any]:
-    """Return what must be said of a store's images beside any figure: JSON-able."""
+    """Return what must be said of a store's images beside any metric value: JSON-able."""
     made_from = store.made_from
     return {
         "content_sha256": store.content_sha256,

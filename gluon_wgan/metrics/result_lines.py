@@ -1,34 +1,36 @@
-"""Figures as lines: of ``evaluation.jsonl``, and of the table that people read."""
+"""Metric values as lines: of ``evaluation.jsonl``, and of the table that people read."""
 
 from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import Any, Optional
 
-from gluon_wgan.metrics.all_metrics import Figure
+from gluon_wgan.metrics.all_metrics import MetricValue
+from gluon_wgan.metrics.confidence_intervals import Estimate
 
-HEAD = f"{'metric':12} {'value':>10}  {'95 % interval':>22}  {'floor':>8}   protocol"
+HEAD = f"{'metric':12} {'value':>10}  {'95 % interval':>22}  {'baseline':>8}   protocol"
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
-def as_line(figure: Figure, about: dict[str, Any], judged: dict[str, Any]) -> dict[str, Any]:
-    """Return a figure as a line of ``evaluation.jsonl``; what is not a number is null."""
-    value, low, high = (None if math.isnan(number) else number for number in figure.estimate)
-    floor = None
-    if figure.floor is not None:
-        floor = {name: None if math.isnan(one) else one for name, one in figure.floor._asdict().items()}
-    interval = {"low": low, "high": high, "floor": floor}
-    protocol = {**about, **figure.protocol}
-    return {"metric": figure.metric, "value": value, **interval, "protocol": protocol, "judged": judged}
+def as_line(found: MetricValue, about: dict[str, Any], evaluated: dict[str, Any]) -> dict[str, Any]:
+    """Return a metric value as a line of ``evaluation.jsonl``; what is not a number is null."""
+    baseline = None if found.baseline is None else _finite(found.baseline)
+    protocol = {**about, **found.protocol}
+    about_value = {**_finite(found.estimate), "baseline": baseline}
+    return {"metric": found.metric, **about_value, "protocol": protocol, "evaluated": evaluated}
+
+
+def _finite(estimate: Estimate) -> dict[str, Optional[float]]:
+    return {name: None if math.isnan(number) else number for name, number in estimate._asdict().items()}
 
 
 def as_row(line: dict[str, Any]) -> str:
     """Return a line as a row of the table, below `HEAD`: its protocol with hashes cut to eight digits."""
-    low, high, floor = line["low"], line["high"], line["floor"]
+    low, high, baseline = line["low"], line["high"], line["baseline"]
     interval = "" if low is None or high is None else f"{low:.4g} to {high:.4g}"
-    least = "" if floor is None else _number(floor["value"])
-    row = f"{line['metric']:12} {_number(line['value']):>10}  {interval:>22}  {least:>8}"
+    shown_baseline = "" if baseline is None else _number(baseline["value"])
+    row = f"{line['metric']:12} {_number(line['value']):>10}  {interval:>22}  {shown_baseline:>8}"
     return f"{row}   {', '.join(_words(line['protocol']))}"
 
 

@@ -14,7 +14,7 @@ from gluon_wgan.config.train_config import MACHINE, TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs.curves import ELAPSED, RAW, RunCurves
 from gluon_wgan.runs.directory import RunDirectory
-from gluon_wgan.runs.evaluations import Figure, differing, newest
+from gluon_wgan.runs.evaluations import MetricText, differing, newest
 from gluon_wgan.runs.run_record import RunRecord
 from gluon_wgan.utils.formatting import UNKNOWN, duration, exact, number, plain
 
@@ -85,13 +85,14 @@ def short_names(paths: Sequence[Path]) -> list[str]:
 
 def differing_options(sides: Sequence[Side]) -> list[tuple[str, list[str]]]:
     """Return the options in which the runs differ: flag, and each run's value as text."""
+    return [(flag_of(name), list(map(plain, values))) for name, values in differing_values(sides).items()]
+
+
+def differing_values(sides: Sequence[Side]) -> dict[str, list[Any]]:
+    """Return the options in which the runs differ: name, and each run's value."""
     names = dict.fromkeys(name for side in sides for name in side.record.values if name not in _PLACES)
-    rows = []
-    for name in names:
-        values = [side.record.values.get(name, UNKNOWN) for side in sides]
-        if len({exact(value) for value in values}) > 1:
-            rows.append((flag_of(name), [plain(value) for value in values]))
-    return rows
+    table = {name: [side.record.values.get(name, UNKNOWN) for side in sides] for name in names}
+    return {name: values for name, values in table.items() if len(set(map(exact, values))) > 1}
 
 
 def results(sides: Sequence[Side], width: int) -> list[tuple[str, list[str]]]:
@@ -113,14 +114,14 @@ def results(sides: Sequence[Side], width: int) -> list[tuple[str, list[str]]]:
     ]
 
 
-def evaluations(sides: Sequence[Side]) -> list[tuple[str, list[Optional[Figure]], list[str]]]:
-    """Return the newest figure of each metric: its name, each run's, and where the protocols differ."""
+def evaluations(sides: Sequence[Side]) -> list[tuple[str, list[Optional[MetricText]], list[str]]]:
+    """Return the newest value of each metric: its name, each run's, and where the protocols differ."""
     tables = [newest(side.record.evaluations()[0]) for side in sides]
     names = dict.fromkeys(name for table in tables for name in table)
     rows = []
     for name in names:
-        figures = [table.get(name) for table in tables]
-        rows.append((name, figures, sorted(differing([figure for figure in figures if figure is not None]))))
+        values = [table.get(name) for table in tables]
+        rows.append((name, values, sorted(differing([value for value in values if value is not None]))))
     return rows
 
 
@@ -150,7 +151,27 @@ def _goal(values: dict[str, Any]) -> str:
     return f" of {until:,}" if isinstance(until, int) else ""
 
 
+def last_values(side: Side, width: int) -> dict[str, Optional[float]]:
+    """Return the medians of a run's last iterations: images a second, the estimate and the generator's loss."""
+    return {name: _median(side, name, width) for name in ("images_per_second", "w_estimate", "loss_g")}
+
+
+def newest_values(side: Side) -> dict[str, Optional[float]]:
+    """Return the newest value of each metric that was evaluated."""
+    lines, _ = side.record.evaluations()
+    found = {}
+    for line in lines:
+        value = line.get("value")
+        found[plain(line.get("metric"))] = float(value) if isinstance(value, (int, float)) else None
+    return found
+
+
 def _last(side: Side, name: str, width: int) -> str:
+    value = _median(side, name, width)
+    return UNKNOWN if value is None else number(value)
+
+
+def _median(side: Side, name: str, width: int) -> Optional[float]:
     values = side.curves.recent[-width:, RAW.index(name)]
     values = values[np.isfinite(values)]
-    return number(float(np.median(values))) if len(values) else UNKNOWN
+    return float(np.median(values)) if len(values) else None

@@ -16,7 +16,7 @@ from gluon_wgan.reports.facts import data_of, environment_of, options_of, resize
 from gluon_wgan.reports.template import render, write_page
 from gluon_wgan.runs.curves import CRITIC_STEPS, ELAPSED, FILTERED, RAW, RECENT, RunCurves
 from gluon_wgan.runs.directory import RunDirectory
-from gluon_wgan.runs.evaluations import figure_of
+from gluon_wgan.runs.evaluations import metric_of
 from gluon_wgan.runs.run_record import REPORT, RunRecord
 from gluon_wgan.utils.formatting import duration, number
 
@@ -85,7 +85,7 @@ class RunPage:
             milestones=_milestones(curves),
             pictures=pictures,
             real="samples/real.png" if record.real() else None,
-            figures=[figure_of(line) for line in reversed(lines)],
+            figures=[metric_of(line) for line in reversed(lines)],
             unread=unread,
             options=options,
             groups=list(dict.fromkeys(option.group for option in options)),

@@ -40,9 +40,14 @@ def write_csv(path: Path, plan: Plan, findings: Findings) -> None:
 
 def write_json(path: Path, report: Report) -> None:
     """Write summaries, versions and command; null stands for infinite and for unknown."""
-    content = _without_infinities(as_json(report))
-    text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=True)
+    text = json.dumps(as_finite_json(report), indent=1, allow_nan=False, ensure_ascii=True)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def as_finite_json(report: Report) -> dict[str, Any]:
+    """Return what ``parity.json`` holds; None stands for infinite and for unknown."""
+    found: dict[str, Any] = _without_infinities(as_json(report))
+    return found
 
 
 def as_json(report: Report) -> dict[str, Any]:

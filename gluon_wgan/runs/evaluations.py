@@ -7,13 +7,15 @@ from typing import Any
 
 from gluon_wgan.utils.formatting import exact, number, plain
 
-# Shown in columns of their own, or no part of how a figure was made: what was judged, and when.
-_SHOWN = ("metric", "value", "low", "high", "floor", "judged")
+# Shown in columns of their own, or no part of the protocol: what was evaluated, and when.
+_SHOWN = ("metric", "value", "low", "high", "baseline", "evaluated")
+# Names of fields in the lines of earlier versions, and what they are now.
+_RENAMED = {"floor": "baseline", "judged": "evaluated", "floor_images": "baseline_images"}
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One figure of an evaluation.
+class MetricText:
+    """One metric value of an evaluation, as text.
 
     Attributes
     ----------
@@ -21,10 +23,10 @@ class Figure:
         Its name.
     value, interval
         As text; the interval is empty where there is none.
-    floor
-        The same figure of real images alone, as text; a dash where there is none.
+    baseline
+        The same metric of real images alone, as text; a dash where there is none.
     checkpoint
-        Which one was judged; a dash where that is not known.
+        Which one was evaluated; a dash where that is not known.
     protocol
         How it was made: every other field of the line, as (name, text), nested fields joined by a dot.
     """
@@ -32,25 +34,30 @@ class Figure:
     metric: str
     value: str
     interval: str
-    floor: str
+    baseline: str
     checkpoint: str
     protocol: tuple[tuple[str, str], ...]
 
 
-def figure_of(line: dict[str, Any]) -> Figure:
-    """Return one line of ``evaluation.jsonl`` as a figure."""
+def metric_of(line: dict[str, Any]) -> MetricText:
+    """Return one line of ``evaluation.jsonl`` as text."""
+    line = _renamed(line)
     low, high = line.get("low"), line.get("high")
     others = {name: value for name, value in line.items() if name not in _SHOWN}
     protocol = others.pop("protocol", {})
-    fields = {**others, **(protocol if isinstance(protocol, dict) else {"protocol": protocol})}
-    return Figure(
+    fields = {**others, **(_renamed(protocol) if isinstance(protocol, dict) else {"protocol": protocol})}
+    return MetricText(
         metric=plain(line.get("metric")),
         value=number(line.get("value")),
         interval="" if low is None or high is None else f"{number(low)} \N{EN DASH} {number(high)}",
-        floor=number(_inside(line, "floor", "value")),
-        checkpoint=plain(_inside(line, "judged", "checkpoint")),
+        baseline=number(_inside(line, "baseline", "value")),
+        checkpoint=plain(_inside(line, "evaluated", "checkpoint")),
         protocol=tuple(_flat(fields)),
     )
+
+
+def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
+    return {_RENAMED.get(name, name): value for name, value in fields.items()}
 
 
 def _inside(line: dict[str, Any], name: str, inner: str) -> Any:
@@ -58,19 +65,19 @@ def _inside(line: dict[str, Any], name: str, inner: str) -> Any:
     return found.get(inner) if isinstance(found, dict) else None
 
 
-def newest(lines: list[dict[str, Any]]) -> dict[str, Figure]:
-    """Return the newest figure of each metric, by its name; a later line is newer."""
-    found: dict[str, Figure] = {}
+def newest(lines: list[dict[str, Any]]) -> dict[str, MetricText]:
+    """Return the newest value of each metric, by its name; a later line is newer."""
+    found: dict[str, MetricText] = {}
     for line in lines:
-        figure = figure_of(line)
-        found.pop(figure.metric, None)
-        found[figure.metric] = figure
+        value = metric_of(line)
+        found.pop(value.metric, None)
+        found[value.metric] = value
     return found
 
 
-def differing(figures: list[Figure]) -> set[str]:
-    """Return the names of protocol fields in which figures of one metric differ."""
-    tables = [dict(figure.protocol) for figure in figures]
+def differing(values: list[MetricText]) -> set[str]:
+    """Return the names of protocol fields in which values of one metric differ."""
+    tables = [dict(value.protocol) for value in values]
     names = {name for table in tables for name in table}
     return {name for name in names if len({exact(table.get(name)) for table in tables}) > 1}
 

@@ -19,7 +19,7 @@ from gluon_wgan.generators.load import open_generator
 from gluon_wgan.generators.sampler import Sampler
 from gluon_wgan.metrics import fid as frechet
 from gluon_wgan.metrics.random_network import random_network
-from gluon_wgan.runs.evaluations import differing, figure_of
+from gluon_wgan.runs.evaluations import differing, metric_of
 
 FACES = ["--dataset", "drawn-faces", "--num-faces", "60", "--image-size", "32"]
 
@@ -53,17 +53,17 @@ def test_every_figure_is_printed_kept_and_explained(run: Path, capsys: pytest.Ca
     names = ["swd_32", "swd_16", "swd", "fid", "kid", "precision", "recall", "density", "coverage", "face_rate"]
     assert [line["metric"] for line in kept] == names == [row.split()[0] for row in table[2:]]
     for line in kept:
-        assert math.isfinite(line["value"]) and line["floor"] is not None
+        assert math.isfinite(line["value"]) and line["baseline"] is not None
         assert line["low"] is None or line["low"] <= line["value"] <= line["high"]
         assert line["protocol"]["seed"] == 0 and line["protocol"]["batch_norm"] == "batch"
         assert line["protocol"]["real"]["content_sha256"] and line["protocol"]["real"]["resize"] == "pil-bilinear"
-        assert line["judged"]["checkpoint"] == "iter_000002"
+        assert line["evaluated"]["checkpoint"] == "iter_000002"
     assert main([str(run), "--num", "40", "--json"]) == 0
     again = lines_of(capsys.readouterr().out)
     assert [line["value"] for line in again] == [line["value"] for line in kept]
     assert lines_of((run / "evaluation.jsonl").read_text()) == kept + again
     assert "coverage" in (run / "report.html").read_text()
-    assert differing([figure_of(kept[0]), figure_of(again[0])]) == set()
+    assert differing([metric_of(kept[0]), metric_of(again[0])]) == set()
 
 
 def test_the_figure_is_that_of_the_generators_own_images(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,8 +15,9 @@ from gluon_wgan.data.sources.folder import FolderSource
 from gluon_wgan.data.store import open_store
 from gluon_wgan.errors import UserError
 from gluon_wgan.metrics import given_images, image_sets
-from gluon_wgan.metrics.all_metrics import Figure
+from gluon_wgan.metrics.all_metrics import MetricValue
 from gluon_wgan.metrics.confidence_intervals import Estimate
+from gluon_wgan.metrics.evaluation_options import EvaluationOptions
 from gluon_wgan.metrics.result_lines import HEAD, as_line, as_row
 
 NAN = float("nan")
@@ -45,20 +46,20 @@ def test_pictures_are_cropped_and_resized_as_a_runs_images(pictures: Path) -> No
     config = TrainConfig(
         data_root=str(pictures), image_size=16, nc=1, resize="pil-nearest", crop=(4, 6, 20, 22), batch_size=8
     )
-    store = given_images.like_run(pictures, config)
+    store = given_images.like_run(pictures, config, EvaluationOptions())
     expected = [np.asarray(Image.open(path).convert("L"))[6:22, 4:20] for path in sorted(pictures.glob("*.png"))]
     np.testing.assert_array_equal(np.asarray(store.images)[:, 0], expected)
 
 
 def test_a_store_of_any_size_says_how_pictures_are_prepared(pictures: Path, store_of_28: Path) -> None:
     for judged, real in ((pictures, store_of_28), (store_of_28, pictures)):
-        one, other = given_images.pair(judged, real, 100, 0)
+        one, other = given_images.pair(judged, real, EvaluationOptions(num=100))
         made = one if judged == pictures else other
         assert made.images.shape == (20, 1, 28, 28)
         assert made.made_from["resize"] == "pil-box" and made.made_from["crop"] is None
         assert {one.path, other.path} > {store_of_28}
         assert (other if real == store_of_28 else one).path == store_of_28
-    assert given_images.like_store(store_of_28, open_store(store_of_28)).path == store_of_28
+    assert given_images.like_store(store_of_28, open_store(store_of_28), EvaluationOptions()).path == store_of_28
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_what_holds_no_images_is_one_sentence(
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").write_bytes(b"nothing known")
     with pytest.raises(UserError, match=complaint) as caught:
-        given_images.pair(tmp_path / judged, tmp_path / real, 100, 0)
+        given_images.pair(tmp_path / judged, tmp_path / real, EvaluationOptions(num=100))
     # Nothing here is a damaged store, and no flag of another tool helps.
     assert "delete" not in str(caught.value) and "--dataset" not in str(caught.value)
 
@@ -110,9 +111,11 @@ def test_the_largest_seed_works(store_of_28: Path) -> None:
 
 
 def test_what_is_not_known_is_null_and_said() -> None:
-    figure = Figure("fid", Estimate(NAN, NAN, NAN), Estimate(1.25, NAN, NAN), {"weights_sha256": "ab" * 32, "k": 5})
-    line = as_line(figure, {"real": {"images": 7}, "k": 3}, {"checkpoint": None})
-    assert line["value"] is None and line["low"] is None and line["floor"] == {"value": 1.25, "low": None, "high": None}
+    found = MetricValue("fid", Estimate(NAN, NAN, NAN), Estimate(1.25, NAN, NAN), {"weights_sha256": "ab" * 32, "k": 5})
+    line = as_line(found, {"real": {"images": 7}, "k": 3}, {"checkpoint": None})
+    assert (
+        line["value"] is None and line["low"] is None and line["baseline"] == {"value": 1.25, "low": None, "high": None}
+    )
     assert line["protocol"] == {"real": {"images": 7}, "k": 5, "weights_sha256": "ab" * 32}
     row = as_row(line)
     assert row.split()[:4] == ["fid", "not", "known", "1.25"]

@@ -49,6 +49,6 @@ def test_eight_parts_cover_the_truth_as_often_as_they_say(rng: np.random.Generat
     inside = 0
     for _ in range(2000):
         parts = rng.standard_normal((8, 25)).mean(axis=1)
-        found = confidence_intervals.of_eighths(float(parts.mean()), parts)
+        found = confidence_intervals.batch_means(float(parts.mean()), parts)
         inside += found.low < 0 < found.high
     assert scipy.stats.binomtest(inside, 2000, 0.95).pvalue > 0.001

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from gluon_wgan.runs.evaluations import differing, figure_of, newest
+from gluon_wgan.runs.evaluations import differing, metric_of, newest
 from gluon_wgan.utils.formatting import duration, number, plain
 
 
@@ -57,8 +57,8 @@ def test_plain():
 def test_figures_are_flat_and_the_newest_counts():
     old = {"metric": "fid", "value": 1.5, "seed": 3, "protocol": {"real": {"kind": "store", "n": 5}, "num": 7}}
     new = {"metric": "fid", "value": 2.5, "seed": 3, "protocol": {"real": {"kind": "folder", "n": 5}, "num": 7}}
-    figure = figure_of(old)
+    figure = metric_of(old)
     assert figure.protocol == (("seed", "3"), ("real.kind", "store"), ("real.n", "5"), ("num", "7"))
     assert newest([old, {"metric": "kid"}, new])["fid"].value == "2.500"
-    assert differing([figure_of(old), figure_of(new)]) == {"real.kind"}
-    assert figure_of({"metric": "is", "protocol": "as usual"}).protocol == (("protocol", "as usual"),)
+    assert differing([metric_of(old), metric_of(new)]) == {"real.kind"}
+    assert metric_of({"metric": "is", "protocol": "as usual"}).protocol == (("protocol", "as usual"),)

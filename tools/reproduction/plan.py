@@ -15,7 +15,7 @@ from gluon_wgan.config.presets import PRESETS
 from gluon_wgan.config.train_config import TrainConfig, preset_config
 from gluon_wgan.data.resize import canonical_name
 from gluon_wgan.errors import UserError, last_line
-from gluon_wgan.metrics.all_metrics import FEWEST
+from gluon_wgan.metrics.all_metrics import MIN_IMAGES
 from tools.reproduction.plan_checks import different, whole
 
 _OPTIONS = {field.name for field in dataclasses.fields(TrainConfig)}
@@ -191,7 +191,7 @@ def _plan(name: str, known: dict[str, Any]) -> Plan:
         if start.config(0, NO_STORE).stop_at_epoch_end:
             raise UserError(f"The start {start.name} stops at an epoch's end: set stop_at_epoch_end = false there.")
     # The fewest images are those of the metrics.
-    least = {"image_size": 16, "held_out": FEWEST, "split_seed": 0, "judged": FEWEST}
+    least = {"image_size": 16, "held_out": MIN_IMAGES, "split_seed": 0, "judged": MIN_IMAGES}
     numbers = {key: whole(f"The plan {name}", key, known[key], low) for key, low in least.items()}
     crop = parse_crop(known["crop"]) if "crop" in known else None
     TrainConfig(image_size=numbers["image_size"], crop=crop)  # refuses what no run could have

@@ -76,7 +76,7 @@ def test_the_frechet_distance_is_what_the_evaluation_tool_prints(whole, evaluato
     (line,) = capsys.readouterr().out.splitlines()
     found = evaluator.distances(draw_samples(task, 1, 16), BASELINE_RESIZE)
     assert found["frechet"] == pytest.approx(json.loads(line)["value"], rel=1e-5)
-    assert json.loads(line)["judged"]["weights_sha256"] == atomic_files.sha256_of(
+    assert json.loads(line)["evaluated"]["weights_sha256"] == atomic_files.sha256_of(
         task.checkpoint(1) / "generator.params"
     )
 
