@@ -87,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
         default=default.batch_norm,
         help="batch norm's statistics (default: %(default)s)",
     )
+    add("--ema", action="store_true", help="evaluate the averaged generator of a run trained with --ema")
     features = parser.add_argument_group("features")
     add = features.add_argument
     add(

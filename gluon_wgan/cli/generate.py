@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,7 +70,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("source", nargs="?", type=Path, metavar="SOURCE", help="a run directory (its newest checkpoint) or checkpoint")
-    add("-o", "--out", "--output_dir", type=Path, metavar="FOLDER", help="where to put the images: a new folder")
+    add(
+        "-o",
+        "--out",
+        "--output_dir",
+        type=Path,
+        metavar="FOLDER",
+        help="where to put the images: a new folder (default: generated, generated-2 and so on in the run directory)",
+    )
     what = parser.add_argument_group("what to draw (default: --grid)")
     add = what.add_argument
     add("-n", "--num", "--nimages", type=int, metavar="N", help="single PNG files, this many")
@@ -94,6 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=TrainConfig.seed, metavar="N", help="of the latents (default: %(default)s)")
     add("--truncate", type=float, metavar="X", help="draw numbers of the latents beyond +-X again")
     add("--bn", choices=("batch", "running"), help="batch norm's statistics (default: those of the run's samples)")
+    add("--ema", action="store_true", help="draw with the averaged generator of a run trained with --ema")
     add("--gpus", default="", metavar="N", help="the GPU to draw on (default: the CPU)")
     theirs = parser.add_argument_group("instead of SOURCE, as the authors' generate.py has it")
     theirs.add_argument("-c", "--config", type=Path, metavar="FILE", help="generator_config.json, or generator.json")
@@ -104,13 +114,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse what cannot be meant, before anything is loaded."""
-    if arguments.out is None:
-        raise UserError("Nothing says where to put the images: give --out FOLDER.")
     pair = (arguments.config, arguments.weights)
     if (arguments.source is None) == (pair == (None, None)) or (arguments.source is None and None in pair):
         raise UserError("Name what to draw with: a run directory or a checkpoint, or --config and --weights.")
     if arguments.source is None and any((arguments.grid, arguments.interpolate, arguments.neighbours)):
         raise UserError("--grid, --interpolate and --neighbours need a run directory or a checkpoint: name one.")
+    if arguments.source is None and arguments.out is None:
+        raise UserError("Nothing says where to put the images: give --out FOLDER.")
+    if arguments.source is None and arguments.ema:
+        raise UserError("--ema needs a run directory or a checkpoint: name one, or name the averaged weights.")
     if arguments.steps is not None and arguments.interpolate is None:
         raise UserError("--steps belongs to --interpolate: give that too, or leave --steps out.")
     if arguments.data is not None and arguments.neighbours is None:
@@ -130,8 +142,10 @@ def _draw(arguments: argparse.Namespace) -> None:
 
     nothing = all(value is None for value in (arguments.num, arguments.interpolate, arguments.neighbours))
     grid = _sides(arguments.grid or GRID) if arguments.grid or nothing else None
+    trained = open_generator(arguments.source, ema=arguments.ema)
+    if arguments.out is None:
+        arguments.out = _free_folder(trained)
     refuse_taken(arguments.out)
-    trained = open_generator(arguments.source)
     store = training_images(trained, arguments.data) if arguments.neighbours is not None else None
     if store is not None:
         refuse_too_many(arguments.neighbours, len(store))
@@ -155,6 +169,15 @@ def _draw(arguments: argparse.Namespace) -> None:
     print(f"{arguments.out}: {described}.")
     if said:
         print(said)
+
+
+def _free_folder(trained: LoadedGenerator) -> Path:
+    """Return the first of generated, generated-2 and so on that is not in the run directory yet."""
+    if trained.run is None:
+        raise UserError(f"{trained.folder} lies in no run directory: say with --out FOLDER where to put the images.")
+    numbered = (trained.run / f"generated-{number}" for number in itertools.count(2))
+    names = itertools.chain([trained.run / "generated"], numbered)
+    return next(path for path in names if not os.path.lexists(path))
 
 
 def _as_the_authors(arguments: argparse.Namespace) -> None:

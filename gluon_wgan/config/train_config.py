@@ -327,6 +327,17 @@ class TrainConfig:
         ALGORITHM,
     )
     drop_last: bool = _option(False, "drop the short last batch of an epoch", ALGORITHM)
+    flip: bool = _option(
+        False, "mirror half of the images left to right, others in each epoch, by --seed alone", ALGORITHM
+    )
+    ema: Optional[float] = _option(
+        None,
+        "also keep a generator whose weights are averaged exponentially over the generator steps, with this decay, "
+        "such as 0.999; samples are drawn from both, and --ema of generate and evaluate takes it",
+        ALGORITHM,
+        above=0,
+        high=0.9999999,
+    )
     seed: int = _option(
         0, "seed of the initial weights, the noise and the data order", ALGORITHM, low=0, high=2**63 - 1
     )

@@ -13,8 +13,8 @@ import numpy as np
 from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError
 
-# Keeps this stream apart from others that are keyed by the same seed.
-_ORDER_STREAM = 4
+# Keep these streams apart from others that are keyed by the same seed.
+_ORDER_STREAM, _FLIP_STREAM = 4, 6
 _BATCHES_AHEAD = 4
 # With two, one copies while the other waits for the disk.
 _THREADS = 2
@@ -39,6 +39,11 @@ def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
     order = np.arange(count, dtype=np.int32 if count < 1 << 31 else np.int64)
     np.random.default_rng(np.random.SeedSequence([seed, _ORDER_STREAM, epoch])).shuffle(order)
     return order
+
+
+def epoch_flips(count: int, seed: int, epoch: int) -> np.ndarray:
+    """Return which places of an epoch's order are mirrored, each with probability 1/2: bool (count,)."""
+    return np.random.default_rng(np.random.SeedSequence([seed, _FLIP_STREAM, epoch])).random(count) < 0.5
 
 
 def cut(start: int, stop: int, parts: int) -> list[slice]:
@@ -127,6 +132,8 @@ class BatchStream:
     rank, world_size, devices
         Which of how many workers takes its shares, and how many devices each has; see `BatchPlan`. The state is the
         same for all.
+    flip
+        Whether to mirror half of the images, left to right; which ones depends on seed and epoch alone.
 
     Attributes
     ----------
@@ -151,6 +158,7 @@ class BatchStream:
         rank: int = 0,
         world_size: int = 1,
         devices: int = 1,
+        flip: bool = False,
     ) -> None:
         self._plan = plan = BatchPlan(len(store), batch_size, keep_last, rank, world_size, devices)
         self.taken = 0
@@ -158,7 +166,7 @@ class BatchStream:
         self._epoch, self._position = _checked(state, self.batches_per_epoch)
         self._pixels = store.images
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="gluon_wgan.batches")
-        self._numbers = _batch_numbers(self._threads, len(store), seed, plan, self._epoch, self._position)
+        self._numbers = _batch_numbers(self._threads, len(store), seed, plan, self._epoch, self._position, flip)
         self._ahead: deque[Future[np.ndarray]] = deque()
 
     def __iter__(self) -> BatchStream:
@@ -166,10 +174,16 @@ class BatchStream:
 
     def __next__(self) -> np.ndarray:
         while len(self._ahead) < _BATCHES_AHEAD:
-            self._ahead.append(self._threads.submit(self._pixels.take, next(self._numbers), 0))
+            self._ahead.append(self._threads.submit(self._read, *next(self._numbers)))
         batch = self._ahead.popleft().result()
         self.taken = self._plan.size(self._position)
         self._epoch, self._position = _following(self._epoch, self._position, self.batches_per_epoch)
+        return batch
+
+    def _read(self, numbers: np.ndarray, flipped: Optional[np.ndarray]) -> np.ndarray:
+        batch = self._pixels.take(numbers, 0)
+        if flipped is not None:
+            batch[flipped] = batch[flipped, :, :, ::-1]
         return batch
 
     def state(self) -> dict[str, int]:
@@ -193,15 +207,17 @@ class BatchStream:
 
 
 def _batch_numbers(
-    threads: ThreadPoolExecutor, count: int, seed: int, plan: BatchPlan, epoch: int, position: int
-) -> Iterator[np.ndarray]:
-    """Yield the numbers of the images of each batch from a position on, for ever."""
+    threads: ThreadPoolExecutor, count: int, seed: int, plan: BatchPlan, epoch: int, position: int, flip: bool
+) -> Iterator[tuple[np.ndarray, Optional[np.ndarray]]]:
+    """Yield the numbers of the images of each batch from a position on, indefinitely, and which are mirrored."""
     coming = threads.submit(epoch_order, count, seed, epoch)
     while True:
         # The next epoch is shuffled while this one is under way.
         order, coming = coming.result(), threads.submit(epoch_order, count, seed, epoch + 1)
+        flips = epoch_flips(count, seed, epoch) if flip else None
         for number in range(position, plan.batches_per_epoch):
-            yield order[plan.places(number)]
+            places = plan.places(number)
+            yield order[places], None if flips is None else flips[places]
         epoch, position = epoch + 1, 0
 
 

@@ -55,7 +55,7 @@ class LoadedGenerator:
         return has_batch_norm(self.generator)
 
 
-def load_generator(path: str | os.PathLike[str], ctx: Optional[Context] = None) -> HybridBlock:
+def load_generator(path: str | os.PathLike[str], ctx: Optional[Context] = None, *, ema: bool = False) -> HybridBlock:
     """Load a trained generator.
 
     Parameters
@@ -64,6 +64,8 @@ def load_generator(path: str | os.PathLike[str], ctx: Optional[Context] = None) 
         A run directory (its newest whole checkpoint is used), a checkpoint, or a folder that a conversion made.
     ctx
         The device (default: the CPU).
+    ema
+        Whether to load the averaged generator of a run that was trained with ``ema``.
 
     Returns
     -------
@@ -73,20 +75,35 @@ def load_generator(path: str | os.PathLike[str], ctx: Optional[Context] = None) 
     Raises
     ------
     UserError
-        When there is no such path or no whole checkpoint in it.
+        When there is no such path, no whole checkpoint in it, or no averaged generator.
     """
     folder = checkpoints.resolve_checkpoint(Path(path))
-    return _load(folder, read_spec(folder), ctx)
+    return _load(weights_file(folder, ema), read_spec(folder), ctx)
 
 
-def open_generator(source: Path, ctx: Optional[Context] = None) -> LoadedGenerator:
+def weights_file(folder: Path, ema: bool) -> Path:
+    """Return the file of a checkpoint's generator, or of its averaged one.
+
+    Raises
+    ------
+    UserError
+        When it has no averaged one.
+    """
+    if not ema:
+        return folder / checkpoints.GENERATOR
+    if not (folder / checkpoints.AVERAGE).is_file():
+        raise UserError(f"{folder} has no averaged generator: leave --ema out, or name a run trained with --ema.")
+    return folder / checkpoints.AVERAGE
+
+
+def open_generator(source: Path, ctx: Optional[Context] = None, *, ema: bool = False) -> LoadedGenerator:
     """Load a generator and what is known of its training; the rest as :func:`gluon_wgan.load_generator`."""
     folder = checkpoints.resolve_checkpoint(source)
     spec = read_spec(folder)
     run = checkpoints.run_of(folder)
     config = spec if run is None else read_config(run / "config.json")
-    weights = folder / checkpoints.GENERATOR
-    return LoadedGenerator(_load(folder, spec, ctx), config, weights, atomic_files.sha256_of(weights), folder, run)
+    weights = weights_file(folder, ema)
+    return LoadedGenerator(_load(weights, spec, ctx), config, weights, atomic_files.sha256_of(weights), folder, run)
 
 
 def read_spec(folder: Path) -> TrainConfig:
@@ -106,9 +123,9 @@ def read_spec(folder: Path) -> TrainConfig:
     return read_generator_spec(folder / checkpoints.DESCRIPTION)
 
 
-def _load(folder: Path, spec: TrainConfig, ctx: Optional[Context]) -> HybridBlock:
+def _load(weights: Path, spec: TrainConfig, ctx: Optional[Context]) -> HybridBlock:
     generator = build_generator(spec)
-    load_weights(generator, str(folder / checkpoints.GENERATOR), None if ctx is None else [ctx])
+    load_weights(generator, str(weights), None if ctx is None else [ctx])
     generator.hybridize()
     return generator
 

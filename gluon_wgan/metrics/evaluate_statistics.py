@@ -81,7 +81,7 @@ def _gaussian(path: Path, options: EvaluationOptions, context: Context) -> tuple
         return read_statistics(path), f"statistics in {path}"
     network = load_network(("fid",), options, context)
     assert network is not None
-    trained = open_if_generator(path)
+    trained = open_if_generator(path, options)
     if trained is None:
         store = given_images.own_size(path, options)
         images = image_sets.some_of(store, options.num, options.seed, "given")

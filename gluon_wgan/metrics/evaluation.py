@@ -47,10 +47,10 @@ def evaluate(
         The device of the generator and the feature network; default: the CPU.
     options
         ``metrics`` (names among swd, fid, kid, prdc, is, faces; default: all that the features allow), ``num`` (images
-        of each kind, at most), ``seed``, ``batch_norm`` (``"batch"`` or ``"running"``), ``features`` (``"random"``,
-        ``"inception"``, or a classifier of gluoncv's zoo), ``weights``, ``download``, ``resize_rule`` (``"clean"``,
-        ``"legacy"``, ``"pytorch"``), ``cascade``, ``exclude``, ``bit_depth``, ``progress``: as the flags of
-        ``gluon-wgan evaluate``, with its defaults.
+        of each kind, at most), ``seed``, ``batch_norm`` (``"batch"`` or ``"running"``), ``ema``, ``features``
+        (``"random"``, ``"inception"``, or a classifier of gluoncv's zoo), ``weights``, ``download``, ``resize_rule``
+        (``"clean"``, ``"legacy"``, ``"pytorch"``), ``cascade``, ``exclude``, ``bit_depth``, ``progress``: as the
+        flags of ``gluon-wgan evaluate``, with its defaults.
 
     Returns
     -------
@@ -144,7 +144,7 @@ class Evaluation:
         """
         metrics = check_options(options)
         ours, theirs = _as_input(samples), None if real is None else _as_input(real)
-        trained = None if isinstance(ours, ImageArray) else open_if_generator(ours)
+        trained = None if isinstance(ours, ImageArray) else open_if_generator(ours, options)
         given, store = _open_images(ours, theirs, trained, options)
         network, finder = load_network(metrics, options, context), None
         if "faces" in metrics:
@@ -162,7 +162,10 @@ class Evaluation:
         else:
             fake, about["batch_norm"] = draw_images(trained, options, context)
             evaluated["checkpoint"] = None if trained.folder is None else trained.folder.name
+            evaluated["weights"] = trained.weights.name
             evaluated["weights_sha256"] = trained.sha256
+            if options.ema:
+                about["ema"] = trained.config.ema
         all_metrics.check_counts(chosen, fake)
         run = None if trained is None else trained.run
         return cls(options, metrics, chosen, fake, store, network, finder, about, evaluated, run)
@@ -211,10 +214,12 @@ def draw_images(trained: LoadedGenerator, options: EvaluationOptions, context: C
     return drawn, sampler.batch_norm
 
 
-def open_if_generator(path: Path) -> Optional[LoadedGenerator]:
+def open_if_generator(path: Path, options: EvaluationOptions) -> Optional[LoadedGenerator]:
     """Return the generator in a run directory, checkpoint or converted folder, or None for images."""
     holds_generator = any((path / name).exists() for name in ("checkpoints", "config.json", DESCRIPTION))
-    return open_generator(path) if holds_generator else None
+    if options.ema and not holds_generator:
+        raise UserError(f"{path} holds no generator, so none that is averaged: leave --ema out.")
+    return open_generator(path, ema=options.ema) if holds_generator else None
 
 
 def _as_input(images: Images) -> Union[Path, ImageArray]:

@@ -23,6 +23,8 @@ class EvaluationOptions:
         Of latents, choices, patches and directions.
     batch_norm
         ``"batch"``: the statistics of each batch; ``"running"``: those gathered in training.
+    ema
+        Whether to evaluate the averaged generator of a run that was trained with ``ema``.
     features
         ``"random"``, ``"inception"``, or the name of a classifier of gluoncv's zoo.
     weights, download
@@ -41,6 +43,7 @@ class EvaluationOptions:
     num: int = 10_000
     seed: int = 0
     batch_norm: str = "batch"
+    ema: bool = False
     features: str = "random"
     weights: Optional[str] = None
     download: bool = False

@@ -25,6 +25,7 @@ STATE, MANIFEST = "state.json", "manifest.json"
 _NAME = re.compile(r"iter_[0-9]{6,}(_step_[0-9]{3,})?")
 _TEMPORARY = re.compile(rf"\.{_NAME.pattern}\.[0-9]+\.tmp")
 GENERATOR, CRITIC, DESCRIPTION = "generator.params", "critic.params", "generator.json"
+AVERAGE = "generator_ema.params"
 
 
 @dataclass

@@ -15,7 +15,7 @@ from gluon_wgan.models import build_critic, build_generator
 from gluon_wgan.models.inference import load_weights
 from gluon_wgan.runs.checkpoints import Progress, read_checkpoint
 from gluon_wgan.training.branching import CarriedOver
-from gluon_wgan.training.checkpoint import FORMAT, OPTIMIZERS, restore_statistics
+from gluon_wgan.training.checkpoint import FORMAT, OPTIMIZERS, restore_average, restore_statistics
 from gluon_wgan.training.optimizers import restore_optimizer, state_shapes
 from gluon_wgan.training.wgan import WGAN
 from gluon_wgan.utils import seeding
@@ -57,6 +57,8 @@ def carry_over(path: Path, wgan: WGAN, parent: TrainConfig) -> tuple[Progress, C
         ):
             old = build(parent)
             pairs, all_of_it = _carry_weights(old, net, path / f"{name}.params", wgan)
+            if name == "generator":
+                restore_average(path if all_of_it else path / "none", wgan)
             words = f"{name}'s weights" + ("" if all_of_it or not pairs else " without its norm layers")
             (kept if pairs else new).append(words)
             same = parent.optimizer == wgan.config.optimizer and bool(pairs)

@@ -11,6 +11,7 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.models.generator_spec import generator_spec
 from gluon_wgan.models.inference import load_weights, save_weights, to_numpy
 from gluon_wgan.runs.checkpoints import (
+    AVERAGE,
     CRITIC,
     DESCRIPTION,
     GENERATOR,
@@ -39,6 +40,8 @@ def _write_files(directory: Path, wgan: WGAN) -> dict[str, Any]:
         nd.waitall()
     save_weights(wgan.generator, directory / GENERATOR, wgan.running.mean("generator"))
     save_weights(wgan.critic, directory / CRITIC, wgan.running.mean("critic"))
+    if wgan.average is not None:
+        save_weights(wgan.average.network, directory / AVERAGE, wgan.running.mean("generator"))
     optimizers = {"generator": wgan.generator_optimizer, "critic": wgan.critic_optimizer}
     for net, optimizer in optimizers.items():
         write_params(directory / OPTIMIZERS[net], to_numpy(optimizer_arrays(optimizer)))
@@ -74,6 +77,7 @@ def restore_checkpoint(path: Path, wgan: WGAN) -> Progress:
 def _read_files(path: Path, wgan: WGAN, state: dict[str, Any]) -> None:
     load_weights(wgan.generator, str(path / GENERATOR), wgan.contexts)
     load_weights(wgan.critic, str(path / CRITIC), wgan.contexts)
+    restore_average(path, wgan)
     counts = state.pop("update_counts")
     for net, optimizer in (("generator", wgan.generator_optimizer), ("critic", wgan.critic_optimizer)):
         of = counts[net]
@@ -90,6 +94,16 @@ def _read_files(path: Path, wgan: WGAN, state: dict[str, Any]) -> None:
     restore_statistics(path, wgan)
     seeding.restore_state(wgan.noise, state.pop("noise"))
     seeding.restore_state(wgan.alphas, state.pop("alphas"))
+
+
+def restore_average(path: Path, wgan: WGAN) -> None:
+    """Go on averaging where a checkpoint has an averaged generator, or begin with the present weights."""
+    if wgan.average is None:
+        return
+    if (path / AVERAGE).is_file():
+        load_weights(wgan.average.network, str(path / AVERAGE), wgan.contexts[:1])
+    else:
+        wgan.average.start_again()
 
 
 def saved_devices(path: Path) -> int:

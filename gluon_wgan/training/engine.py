@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Optional, Protocol
 
 import numpy as np
 
@@ -46,6 +46,9 @@ class Engine(Protocol):
 
     def sample(self, latents: np.ndarray) -> np.ndarray:
         """Return float32 images (n, nc, image_size, image_size) for latents (n, nz, 1, 1), and change nothing."""
+
+    def sample_average(self, latents: np.ndarray) -> Optional[np.ndarray]:
+        """Return the same from the averaged generator, None where there is none."""
 
     def non_finite(self) -> list[str]:
         """Return the names of the weights that are not all finite, over all devices."""

@@ -151,6 +151,7 @@ class Session:
             rank=engine.exchange.rank,
             world_size=engine.exchange.workers,
             devices=engine.exchange.devices // engine.exchange.workers,
+            flip=config.flip,
         )
         if start is not None:
             copy_rows(start.metrics_file, run.metrics_file, self.state.gen_iter)
@@ -262,6 +263,10 @@ class Session:
             return
         samples = to_bytes(self.engine.sample(self.fixed_latents), self.config.sample_rounding)
         figures.save_grid(self._fake_file(), samples)
+        averaged = self.engine.sample_average(self.fixed_latents)
+        if averaged is not None:
+            samples = to_bytes(averaged, self.config.sample_rounding)
+            figures.save_grid(self.run.samples / f"ema_{self.state.gen_iter:06d}.png", samples)
         if self.state.gen_iter > 0:
             figures.save_curves(self.run.curves_file, self.curves.update())
         if self.page is not None:

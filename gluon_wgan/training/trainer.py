@@ -136,6 +136,10 @@ class GluonEngine:
         """Draw images for given latents."""
         return self._wgan.sample(latents)
 
+    def sample_average(self, latents: np.ndarray) -> Optional[np.ndarray]:
+        """Draw the same from the averaged generator; None without one."""
+        return self._wgan.sample_average(latents)
+
     def non_finite(self) -> list[str]:
         """Return the names of the weights and running statistics that are not all finite."""
         return self._wgan.non_finite()

@@ -34,6 +34,7 @@ from gluon_wgan.runs.step_results import (
     SharedLoss,
     SharedScores,
 )
+from gluon_wgan.training.averaged_generator import AveragedGenerator
 from gluon_wgan.training.clipping import InPlaceClip
 from gluon_wgan.training.exchange import Exchange
 from gluon_wgan.training.gradient_penalty import GradientPenalty
@@ -68,6 +69,8 @@ class WGAN:
         Source of all training noise.
     alphas : numpy.random.Generator
         Source of the points between real and fake at which the gradient penalty is taken.
+    average : AveragedGenerator or None
+        The averaged generator, where ``ema`` asks for it.
     """
 
     def __init__(self, config: TrainConfig, contexts: list[Context], exchange: Optional[Exchange] = None) -> None:
@@ -112,6 +115,8 @@ class WGAN:
         self.generator_optimizer = build_optimizer(self.generator.collect_params(), config, config.lr_g, config.eps_g)
         self.critic_optimizer = build_optimizer(self.critic.collect_params(), config, config.lr_d, config.eps_d)
         self.running = RunningStatistics(self)
+        averaged = config.ema is not None
+        self.average = AveragedGenerator(config, self.generator, contexts[0]) if averaged else None
 
     def critic_step(self, real: np.ndarray, count: Optional[int] = None) -> Pending[CriticScores]:
         """Let the critic take one step against a fresh batch of fakes.
@@ -177,6 +182,8 @@ class WGAN:
         autograd.backward(fakes, autograd.grad(losses, images, heads))
         result = GeneratorResult(losses, self.config.batch_size)
         shared = step(self.generator_optimizer, self.exchange, "generator", lambda: self._report(result))
+        if self.average is not None:
+            self.average.update()
         if shared is None:
             return result
         self.running.rows = shared[:, SUMS:]
@@ -234,6 +241,14 @@ class WGAN:
             float32 (n, nc, image_size, image_size).
         """
         return sample(self.generator, latents, self.contexts[0], self.config.sample_bn)
+
+    def sample_average(self, latents: np.ndarray) -> Optional[np.ndarray]:
+        """Draw the same from the averaged generator; None without one."""
+        if self.average is None:
+            return None
+        nd.waitall()  # as for a checkpoint
+        self.average.copy_statistics(self.running.mean("generator"))
+        return sample(self.average.network, latents, self.contexts[0], self.config.sample_bn)
 
     def _judge(self, batches: list[nd.NDArray], loss: Loss, count: int) -> list[Judgement]:
         """Add the gradients of the mean loss over the ``count`` images of all devices to the critic's."""

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluon_wgan.data.batches import BatchPlan, BatchStream, epoch_order
+from gluon_wgan.data.batches import BatchPlan, BatchStream, epoch_flips, epoch_order
 from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError
 
@@ -231,3 +231,32 @@ def test_an_open_stream_does_not_hold_up_the_interpreter(run_python: Callable[..
     )
     done = run_python(code)
     assert (done.returncode, done.stderr, done.stdout.strip()) == (0, "", "(64, 3, 64, 64)")
+
+
+def test_half_of_the_images_are_mirrored_the_same_ones_for_every_worker_and_after_a_resume() -> None:
+    def columns(**changes: Any) -> list[list[int]]:
+        """Return the first row of pixels of each image of three epochs."""
+        store = Store(Path("memory"), {}, np.arange(21 * 2 * 2, dtype=np.uint8).reshape(21, 1, 2, 2))
+        with BatchStream(store, 4, 3, True, **{"state": START, **changes}) as batches:
+            left = 3 * batches.batches_per_epoch - batches.state()["epoch"] * batches.batches_per_epoch
+            left -= batches.state()["position"]
+            return [image[0, 0].tolist() for _ in range(left) for image in next(batches)]
+
+    plain, flipped = columns(), columns(flip=True)
+    mirrored = [one[::-1] == other for one, other in zip(plain, flipped)]
+    assert all(one in (other, other[::-1]) for one, other in zip(flipped, plain))
+    assert mirrored == np.concatenate([epoch_flips(21, 3, epoch) for epoch in range(3)]).tolist()
+    assert mirrored[:21] != mirrored[21:42] and 15 <= sum(mirrored) <= 48
+    assert columns(flip=True, state={"epoch": 1, "position": 2}) == flipped[21 + 8 :]
+    shares = [iter(columns(flip=True, rank=rank, world_size=2)) for rank in range(2)]
+    together = []
+    for _ in range(3):
+        for size in (4, 4, 4, 4, 4, 1):
+            first = (size + 1) // 2
+            together += [next(shares[0]) for _ in range(first)] + [next(shares[1]) for _ in range(size - first)]
+    assert together == flipped
+
+
+def test_mirroring_is_fair() -> None:
+    share = np.mean([epoch_flips(1000, seed, 0).mean() for seed in range(20)])
+    assert abs(share - 0.5) < 4 * 0.5 / np.sqrt(20_000)

@@ -107,7 +107,8 @@ def watch(config: TrainConfig, iterations: int) -> dict[str, Any]:
     curve: list[float] = []
     snapshots: list[dict[str, float]] = []
     start = {"epoch": 0, "position": 0}
-    with BatchStream(open_given(config), config.batch_size, config.seed, not config.drop_last, start) as batches:
+    order = (config.batch_size, config.seed, not config.drop_last)
+    with BatchStream(open_given(config), *order, start, flip=config.flip) as batches:
         for iteration in range(iterations):
             wanted = schedule.critic_steps(iteration, config)
             for _ in range(wanted - 1):

@@ -32,7 +32,7 @@ _KEYS = {
     "runs",
     "starts",
 }
-# What the plan itself decides forevery run, and what would take evaluated checkpoints away.
+# What the plan itself decides for every run, and what would take evaluated checkpoints away.
 _TAKEN = {
     "data",
     "data_root",

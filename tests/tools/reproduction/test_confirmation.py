@@ -1,4 +1,4 @@
-"""Verdicts from synthetic results whose answer is known, settled in both directions, forevery row."""
+"""Verdicts from synthetic results whose answer is known, settled in both directions, for every row."""
 
 from __future__ import annotations
 

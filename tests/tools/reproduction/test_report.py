@@ -43,7 +43,7 @@ def number(*key: object) -> float:
 
 
 def made_up() -> dict[tuple[str, int, int, str], float]:
-    """Return a value foreverything that is measured of the standard plan."""
+    """Return a value for everything that is measured of the standard plan."""
     found = {}
 
     def put(run, seed, moment, *quantities):

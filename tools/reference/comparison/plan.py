@@ -56,7 +56,8 @@ class Step:
 def steps(config: TrainConfig, store: Store, length: Length) -> Iterator[Step]:
     """Yield the steps of a run in order, with the images that training would see."""
     beginning = {"epoch": 0, "position": 0}
-    with BatchStream(store, config.batch_size, config.seed, not config.drop_last, beginning) as batches:
+    order = (config.batch_size, config.seed, not config.drop_last)
+    with BatchStream(store, *order, beginning, flip=config.flip) as batches:
         number = gen_iter = 0
         while number < length.total:
             wanted = length.critic_steps if length.steps is None else schedule.critic_steps(gen_iter, config)

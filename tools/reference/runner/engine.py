@@ -98,6 +98,9 @@ class ReferenceEngine:
         """Return images for given latents, and change nothing."""
         return self.wgan.sample(self._moved(latents), self.config.sample_bn).cpu().numpy()
 
+    def sample_average(self, latents: np.ndarray) -> None:
+        """Return None, for it keeps no averaged generator."""
+
     def non_finite(self) -> list[str]:
         """Return the names of the weights and running statistics that are not all finite."""
         nets = (("generator", self.wgan.generator), ("critic", self.wgan.critic))

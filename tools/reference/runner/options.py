@@ -20,6 +20,7 @@ FOREIGN = {
     "net_g": "it names weights in MXNet's format, so start without it",
     "net_d": "it names weights in MXNet's format, so start without it",
     "branch": "only train_wgan.py starts a run from another one's checkpoint",
+    "ema": "only train_wgan.py keeps an averaged generator",
     "dry_run": "train_wgan.py has it",
 }
 # PyTorch's batch norm gathers no other variance.
