@@ -73,6 +73,8 @@ EXTRAS["torch"] = ['torch==2.13.0; python_version >= "3.10"']
 # MXNet's exporter calls onnx.mapping, which later releases do not have; the runtime is the last that reads what
 # this onnx writes and has wheels for Python 3.9 to 3.12.
 EXTRAS["onnx"] = ["onnx==1.16.2", "onnxruntime==1.18.1"]
+# Exchange of weights with model hubs.
+EXTRAS["safetensors"] = ["safetensors"]
 EXTRAS["docs"] = [
     # Builds the site: it alone reads docstrings in numpydoc with roles, and fails on any link or anchor that is broken.
     "sphinx",
@@ -88,6 +90,7 @@ EXTRAS["test"] = [
     *EXTRAS["zstd"],
     *EXTRAS["torch"],
     *EXTRAS["onnx"],
+    *EXTRAS["safetensors"],
     # What the metrics are compared with.
     "prdc",
     'pytorch-fid; python_version >= "3.10"',

@@ -16,6 +16,7 @@ EXAMPLES = """formats:
   gluon   generator-symbol.json and generator-0000.params, for SymbolBlock.imports and plain MXNet
   onnx    generator.onnx, for any number of latents at once
   torch   netG_epoch_N.pth and generator_config.json, for the authors' PyTorch code
+  safetensors   generator.safetensors, for load_generator, --net-g and model hubs
 
 examples:
   python tools/export_model.py runs/0001 --format onnx --out EXPORTED
@@ -60,6 +61,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("source", type=Path, metavar="SOURCE", help="a run directory (its newest checkpoint) or a checkpoint")
-    add("--format", required=True, choices=("gluon", "onnx", "torch"), help="see below")
+    add("--format", required=True, choices=("gluon", "onnx", "torch", "safetensors"), help="see below")
     add("--out", required=True, type=Path, metavar="FOLDER", help="where to put the files: a new folder")
     return parser

@@ -209,13 +209,13 @@ class TrainConfig:
     mlp_d: bool = _option(False, "use a multilayer perceptron as critic", MODEL)
     net_g: Optional[str] = _option(
         None,
-        "start from these generator weights: a run, a checkpoint, or a .params or .pth file",
+        "start from these generator weights: a run, a checkpoint, or a .params, .pth or .safetensors file",
         MODEL,
         metavar="PATH",
     )
     net_d: Optional[str] = _option(
         None,
-        "start from these critic weights: a run, a checkpoint, or a .params or .pth file",
+        "start from these critic weights: a run, a checkpoint, or a .params, .pth or .safetensors file",
         MODEL,
         metavar="PATH",
     )

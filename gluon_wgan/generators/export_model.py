@@ -13,12 +13,14 @@ from mxnet import autograd, cpu, nd
 from gluon_wgan.data.pixels import to_bytes
 from gluon_wgan.errors import UserError
 from gluon_wgan.generators.latents import draw_groups
-from gluon_wgan.generators.load import LoadedGenerator, open_generator
+from gluon_wgan.generators.load import LoadedGenerator, load_generator, open_generator
 from gluon_wgan.generators.model_card import CARD, model_card
 from gluon_wgan.interop import gluon_checkpoints, onnx_export, symbol_graph, torch_files
 from gluon_wgan.interop.authors_names import GENERATOR
 from gluon_wgan.interop.generator_config import FILE, generator_config
 from gluon_wgan.interop.network_weights import state_of
+from gluon_wgan.interop.safetensors_files import SUFFIX, write_safetensors
+from gluon_wgan.models.generator_spec import generator_spec
 from gluon_wgan.models.inference import sample
 from gluon_wgan.runs import checkpoints
 from gluon_wgan.runs.directory import RunDirectory
@@ -26,8 +28,9 @@ from gluon_wgan.runs.figures import GRID, save_grid
 from gluon_wgan.runs.run_record import RunRecord
 from gluon_wgan.utils import atomic_files, seeding
 from gluon_wgan.utils.new_folder import new_folder, refuse_taken
+from gluon_wgan.utils.params_file import read_params
 
-FORMATS = ("gluon", "onnx", "torch")
+FORMATS = ("gluon", "onnx", "torch", "safetensors")
 SAMPLES, TRAINING_SAMPLES = "samples.png", "samples_of_training.png"
 LARGEST_DIFFERENCE = 1e-5
 """Of images in [-1, 1], between an exported generator and the checkpoint: sums in another order."""
@@ -46,6 +49,12 @@ import onnxruntime
 session = onnxruntime.InferenceSession("generator.onnx", providers=["CPUExecutionProvider"])
 latents = {latents}
 [images] = session.run(["images"], {{"latents": latents}})  # (16, {nc}, {size}, {size})""",
+    "safetensors": """import mxnet as mx
+
+import gluon_wgan
+
+generator = gluon_wgan.load_generator("generator.safetensors")
+images = generator({latents})  # (16, {nc}, {size}, {size})""",
     "torch": """# With models/ of github.com/martinarjovsky/WassersteinGAN on the path; generator_config.json holds
 # what their classes are called with.
 generator.load_state_dict(torch.load("{file}", weights_only=True))
@@ -55,6 +64,8 @@ images = generator(torch.randn(16, {nz}, 1, 1))""",
 _DRAW = {
     ("gluon", "normal"): "mx.nd.random.normal(shape=(16, {nz}, 1, 1))",
     ("gluon", "uniform"): "mx.nd.random.uniform(-1, 1, shape=(16, {nz}, 1, 1))",
+    ("safetensors", "normal"): "mx.nd.random.normal(shape=(16, {nz}, 1, 1))",
+    ("safetensors", "uniform"): "mx.nd.random.uniform(-1, 1, shape=(16, {nz}, 1, 1))",
     ("onnx", "normal"): "np.random.default_rng().standard_normal((16, {nz}, 1, 1), dtype=np.float32)",
     ("onnx", "uniform"): "np.random.default_rng().uniform(-1, 1, (16, {nz}, 1, 1)).astype(np.float32)",
 }
@@ -87,7 +98,7 @@ def export(source: Path, kind: str, out: Path) -> Export:
     source
         A run directory, a checkpoint, or a folder that a conversion made.
     kind
-        ``"gluon"``, ``"onnx"`` or ``"torch"``.
+        ``"gluon"``, ``"onnx"``, ``"torch"`` or ``"safetensors"``.
     out
         The folder to make.
 
@@ -126,6 +137,12 @@ def _write(
     if kind == "onnx":
         path = onnx_export.write_onnx(folder, trained.generator, trained.config.nz)
         return [path], onnx_export.check_onnx(path, latents, wanted)
+    if kind == "safetensors":
+        path = folder / f"generator{SUFFIX}"
+        write_safetensors(path, read_params(trained.weights), generator_spec(trained.config))
+        again = load_generator(path)
+        with autograd.predict_mode():
+            return [path], float(np.abs(again(nd.array(latents)).asnumpy() - wanted).max())
     _, [network], origin = gluon_checkpoints.read_folder(trained.folder or source, (GENERATOR,))
     weights, description = folder / f"netG_epoch_{origin.epoch}.pth", folder / FILE
     torch_files.write_state_dict(weights, state_of(network))

@@ -16,9 +16,10 @@ from gluon_wgan.interop.authors_names import GENERATOR
 from gluon_wgan.interop.generator_config import read_generator_config
 from gluon_wgan.interop.network_weights import network_from_state
 from gluon_wgan.interop.plain_torch_files import read_state_dict
+from gluon_wgan.interop.safetensors_files import SUFFIX, read_safetensors
 from gluon_wgan.models import build_generator
-from gluon_wgan.models.generator_spec import read_generator_spec
-from gluon_wgan.models.inference import has_batch_norm, load_weights
+from gluon_wgan.models.generator_spec import read_generator_spec, spec_config
+from gluon_wgan.models.inference import has_batch_norm, load_weights, set_weights
 from gluon_wgan.runs import checkpoints
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.untrusted import read_json_object
@@ -61,7 +62,8 @@ def load_generator(path: str | os.PathLike[str], ctx: Optional[Context] = None, 
     Parameters
     ----------
     path
-        A run directory (its newest whole checkpoint is used), a checkpoint, or a folder that a conversion made.
+        A run directory (its newest whole checkpoint is used), a checkpoint, a folder that a conversion made, or a
+        ``.safetensors`` file that an export made.
     ctx
         The device (default: the CPU).
     ema
@@ -77,6 +79,8 @@ def load_generator(path: str | os.PathLike[str], ctx: Optional[Context] = None, 
     UserError
         When there is no such path, no whole checkpoint in it, or no averaged generator.
     """
+    if Path(path).suffix == SUFFIX and not ema:
+        return _from_safetensors(Path(path), ctx)
     folder = checkpoints.resolve_checkpoint(Path(path))
     return _load(weights_file(folder, ema), read_spec(folder), ctx)
 
@@ -126,6 +130,16 @@ def read_spec(folder: Path) -> TrainConfig:
 def _load(weights: Path, spec: TrainConfig, ctx: Optional[Context]) -> HybridBlock:
     generator = build_generator(spec)
     load_weights(generator, str(weights), None if ctx is None else [ctx])
+    generator.hybridize()
+    return generator
+
+
+def _from_safetensors(path: Path, ctx: Optional[Context]) -> HybridBlock:
+    arrays, spec = read_safetensors(path)
+    if spec is None:
+        raise UserError(f"{path} does not say what network it holds: name one that python tools/export_model.py made.")
+    generator = build_generator(spec_config(spec, str(path)))
+    set_weights(generator, arrays, None if ctx is None else [ctx], path)
     generator.hybridize()
     return generator
 

@@ -18,6 +18,17 @@ CARD, EVALUATIONS = "MODEL_CARD.md", "evaluation.jsonl"
 # Where files lie and how much of a machine was used say nothing of a model, and may be nobody's business.
 _PRIVATE = {"data_root", "data", "cache_dir", "out", "branch", "net_g", "net_d"}
 
+# What model hubs read; whoever publishes the weights fills in the licence.
+_HEADER = """---
+library_name: mxnet
+pipeline_tag: unconditional-image-generation
+license: other
+tags:
+- gan
+- wasserstein-gan
+- gluon
+---"""
+
 
 def model_card(
     trained: LoadedGenerator, use: str, statistics: str, files: dict[str, str], agreement: str, pictures: Optional[str]
@@ -45,6 +56,7 @@ def model_card(
     last = "" if pictures is None else f"\n\n![Samples of the run]({pictures})\n\nThe run's samples at this checkpoint."
     beyond = " and a little beyond" if config.mlp_g else ""
     parts = [
+        _HEADER,
         f"# A {kind} for images of {config.image_size}x{config.image_size} pixels",
         f"Maps {config.nz} numbers from {_latents(config.latent)} to an image of {_channels(config.nc)}, with values "
         f"from -1 (black) to 1 (white){beyond}. {count:,} trained numbers. Made with gluon_wgan in Apache MXNet Gluon.",

@@ -16,7 +16,8 @@ from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
 from gluon_wgan.interop.network_weights import config_of, network_from_state, role_of
 from gluon_wgan.interop.plain_torch_files import read_state_dict
-from gluon_wgan.models.generator_spec import NETWORK, read_generator_spec
+from gluon_wgan.interop.safetensors_files import SUFFIX, read_safetensors
+from gluon_wgan.models.generator_spec import NETWORK, read_generator_spec, spec_config
 from gluon_wgan.runs.checkpoints import resolve_checkpoint, run_of
 from gluon_wgan.utils.params_file import read_params
 
@@ -65,7 +66,9 @@ def _file_of(role: str, given: str) -> Path:
     """Return the file of one network that a path means."""
     path, flag = Path(given), FLAGS[role]
     if not path.exists():
-        raise UserError(f"There is no {path}: {flag} takes a run directory, a checkpoint, or a .params or .pth file.")
+        raise UserError(
+            f"There is no {path}: {flag} takes a run directory, a checkpoint, or a .params, .pth or .safetensors file."
+        )
     if not path.is_dir():
         return path
     folder = resolve_checkpoint(path)
@@ -89,6 +92,10 @@ def _read(role: str, file: Path) -> tuple[dict[str, np.ndarray], Optional[TrainC
             return arrays, _described(role, file, arrays)
     except (OSError, ValueError) as error:
         raise UserError(f"Cannot read the weights {file} ({last_line(error)}): give {FLAGS[role]} another.") from None
+    if file.suffix == SUFFIX:
+        arrays, spec = read_safetensors(file)
+        _refuse_other_role(role, file, _role_of_params(arrays))
+        return arrays, _described(role, file, arrays) if spec is None else spec_config(spec, str(file))
     state = read_state_dict(file)
     _refuse_other_role(role, file, role_of(state))
     network = network_from_state(role, state, None, str(file))

@@ -65,12 +65,28 @@ def load_weights(net: HybridBlock, path: str, contexts: Optional[list[Context]])
     """
     try:
         saved = read_params(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"Cannot load the weights {path} into this network ({last_line(error)}).") from None
+    set_weights(net, saved, contexts, path)
+
+
+def set_weights(
+    net: HybridBlock, saved: dict[str, np.ndarray], contexts: Optional[list[Context]], origin: AnyPath
+) -> None:
+    """Put arrays by name into a network, as :func:`load_weights` does with those of a file.
+
+    Raises
+    ------
+    UserError
+        When they are another network's; ``origin`` is named.
+    """
+    try:
         pairs = _matched(net, saved)
         for parameter, values in pairs:
             parameter._load_init(nd.array(values, dtype=values.dtype), contexts or cpu(), cast_dtype=True)
     # MXNet raises kinds of RuntimeError, and AssertionError for a network on other devices.
-    except (OSError, RuntimeError, AssertionError, ValueError) as error:
-        raise UserError(f"Cannot load the weights {path} into this network ({last_line(error)}).") from None
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise UserError(f"Cannot load the weights {origin} into this network ({last_line(error)}).") from None
 
 
 def save_weights(net: HybridBlock, path: AnyPath, statistics: Optional[Mapping[str, nd.NDArray]] = None) -> None:

@@ -24,6 +24,8 @@ from gluon_wgan.generators import export_model as exporting
 from gluon_wgan.generators.load import open_generator
 from gluon_wgan.generators.model_card import model_card
 from gluon_wgan.interop import symbol_graph
+from gluon_wgan.runs.directory import RunDirectory
+from gluon_wgan.utils.params_file import read_params
 from tests.conftest import skip_unless_ci
 
 # Gluon says so of every symbol's input.
@@ -259,3 +261,41 @@ def test_a_full_disk_gets_one_sentence_and_leaves_nothing(
     assert status == 2
     assert said.startswith("export_model.py: ") and said.count("\n") == 1 and "make room" in said
     assert not list(tmp_path.iterdir())
+
+
+def test_safetensors_hold_the_weights_and_load_everywhere(run, tmp_path, capsys):
+    from safetensors.numpy import load_file
+
+    assert main([str(run), "--format", "safetensors", "--out", str(tmp_path / "out")]) == 0
+    assert "by more than 0." in capsys.readouterr().out
+    file = tmp_path / "out" / "generator.safetensors"
+    checkpoint = sorted((run / "checkpoints").iterdir())[-1]
+    theirs, ours = load_file(file), read_params(checkpoint / "generator.params")
+    assert theirs.keys() == ours.keys() and all(np.array_equal(theirs[name], ours[name]) for name in ours)
+    loaded = gluon_wgan.load_generator(file)
+    for name, parameter in loaded._collect_params_with_prefix().items():
+        np.testing.assert_array_equal(parameter.data().asnumpy(), ours[name])
+    config = RunDirectory(run).config().replace(out=str(tmp_path / "new"), net_g=str(file), gen_iters=1)
+    new = gluon_wgan.train(config.replace(branch=None, lr_g=1e-12, lr_d=1e-12), progress=False)
+    begun = read_params(new / "checkpoints" / "iter_000001" / "generator.params")
+    assert max(np.abs(begun[name] - ours[name]).max() for name in ours if name.endswith("weight")) < 1e-6
+    assert (tmp_path / "out" / "MODEL_CARD.md").read_text().startswith("---\nlibrary_name: mxnet\n")
+
+
+def test_foreign_and_damaged_safetensors_are_one_sentence(run, tmp_path, capsys):
+    from safetensors.numpy import save_file
+
+    assert main([str(run), "--format", "safetensors", "--out", str(tmp_path / "out")]) == 0
+    good = (tmp_path / "out" / "generator.safetensors").read_bytes()
+    file = tmp_path / "x.safetensors"
+    for content in (b"", good[:-7], good[: len(good) // 2], b"\xff" * 64, good.replace(b'"nz\\"', b'"nq\\"')):
+        file.write_bytes(content)
+        with pytest.raises(gluon_wgan.UserError) as refusal:
+            gluon_wgan.load_generator(file)
+        assert str(file) in str(refusal.value) and len(str(refusal.value).splitlines()) == 1
+    save_file({"main.0.weight": np.zeros((2, 2), np.float32)}, file)
+    with pytest.raises(gluon_wgan.UserError, match="does not say what network it holds"):
+        gluon_wgan.load_generator(file)
+    save_file({"main.0.weight": np.zeros((2, 2), np.int32)}, file)
+    with pytest.raises(gluon_wgan.UserError, match="no floating-point numbers"):
+        gluon_wgan.load_generator(file)
