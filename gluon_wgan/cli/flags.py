@@ -79,8 +79,10 @@ def build_parser(version: str) -> argparse.ArgumentParser:
         "--dry-run",
         action="store_true",
         default=False,
-        help="print the options, the networks' sizes, the data found and the time it would take, and stop",
+        help="print what differs from the preset, the networks' sizes, the data found, and the memory, disk and time "
+        "that it would take, and stop",
     )
+    other.add_argument("--verbose", action="store_true", default=False, help="with --dry-run: print all options too")
     other.add_argument("--version", action="version", version=version, help="print the version and stop")
     other.add_argument("-h", "--help", action="help", help="print this and stop")
     _add_reference_spellings(parser)

@@ -14,7 +14,7 @@ from gluon_wgan import __version__, compat, cuda
 from gluon_wgan.cli.flags import build_parser, chosen_options
 from gluon_wgan.cli.runner import run_tool
 from gluon_wgan.commands import program
-from gluon_wgan.config.train_config import TrainConfig, one_end, preset_config, read_config
+from gluon_wgan.config.train_config import TrainConfig, one_end, overridden_fields, preset_config, read_config
 from gluon_wgan.errors import DeviceError, UserError
 from gluon_wgan.runs.log import log_to_terminal
 from gluon_wgan.training.distributed.roles import LOST, ROLE, WORKER, check_role, serve
@@ -50,7 +50,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if config.kvstore is not None and role is not None and role != WORKER:
             return serve(role, config.kvstore, config.worker_timeout, config.start_timeout)
         compat.check_mxnet_loads()
-        return _dry_run(config) if arguments.dry_run else _train(config, resume)
+        if arguments.verbose and not arguments.dry_run:
+            raise UserError("--verbose belongs to --dry-run: give that too, or leave --verbose out.")
+        return _dry_run(config, arguments.verbose) if arguments.dry_run else _train(config, resume)
 
     status = run_tool(program("train"), work)
     worker_ends_early = status and os.environ.get(ROLE) == WORKER
@@ -112,11 +114,14 @@ def _train(config: TrainConfig, resume: Optional[Path]) -> int:
     return 0
 
 
-def _dry_run(config: TrainConfig) -> int:
+def _dry_run(config: TrainConfig, verbose: bool) -> int:
     from gluon_wgan.training.dry_run import describe_run
 
+    changed = overridden_fields(config)
+    print(f"{'preset':20} {config.preset}" + (" with:" if changed and not verbose else ""))
     for name, value in dataclasses.asdict(config).items():
-        print(f"{name:20} {value}")
+        if verbose or name in changed:
+            print(f"{name:20} {value}")
     for line in describe_run(config):
         print(line)
     return 0

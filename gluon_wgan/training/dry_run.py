@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
 import time
 from collections.abc import Iterator
@@ -41,6 +42,16 @@ def describe_run(config: TrainConfig) -> Iterator[str]:
     yield f"generator iteration  {iteration:.2f} s with {config.n_critic} critic steps"
     steps, iterations = _length(config, images)
     whole = steps * critic + iterations * generator
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # it is in KiB
+    yield f"memory               {peak / 2**20:,.0f} MiB in this process so far"
+    saved = sum(parameter_count(net) for net in (wgan.generator, wgan.critic)) * _numbers_a_weight(config)
+    kept = iterations // config.checkpoint_every + 1
+    kept = min(kept, config.keep_checkpoints or kept)
+    prepared = images * config.nc * config.image_size**2
+    yield (
+        f"disk                 {prepared / 1e6:,.1f} MB of prepared images, {kept} checkpoints of "
+        f"{saved * np.dtype(config.dtype).itemsize / 1e6:,.1f} MB"
+    )
     yield f"whole run            {duration(whole)}: {steps:,} critic and {iterations:,} generator steps"
 
 
@@ -48,6 +59,11 @@ def parameter_count(net: HybridBlock) -> int:
     """Return how many numbers a network learns (running statistics are not learnt)."""
     parameters = net.collect_params().values()
     return sum(int(np.prod(p.shape)) for p in parameters if p.grad_req != "null")
+
+
+def _numbers_a_weight(config: TrainConfig) -> int:
+    """Return how many numbers a checkpoint has for each weight: itself, and its optimizer's averages."""
+    return 3 if config.optimizer == "adam" else 2
 
 
 def seconds_per_call(step: Callable[[], object]) -> float:

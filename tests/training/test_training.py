@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import itertools
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -385,9 +387,40 @@ def test_dry_run_tells_and_writes_nothing(tiny, capfd, tmp_path):
 
     assert main([*flags_of(tiny()), "--dry-run"]) == 0
     out = capfd.readouterr().out
-    for words in ("image_size           16", "27 images", "parameters", "critic step", "whole run"):
+    for words in (
+        "image_size           16",
+        "27 images",
+        "parameters",
+        "critic step",
+        "MiB in this process",
+        "whole run",
+    ):
         assert words in out
+    assert "lr_d" not in out  # as the preset has it
+    assert "0.0 MB of prepared images, 4 checkpoints of 0.1 MB" in out
+    assert main([*flags_of(tiny()), "--dry-run", "--verbose"]) == 0
+    assert "lr_d                 5e-05" in capfd.readouterr().out
+    assert main([*flags_of(tiny()), "--verbose"]) == 2
+    assert "--verbose belongs to --dry-run" in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_long_run_says_early_how_long_it_takes_and_what_takes_minutes(tiny, caplog, monkeypatch):
+    caplog.set_level("INFO")
+    moments = itertools.count()
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: float(next(moments))))
+    monkeypatch.setattr(loop.Session, "_critic_steps_in_all", lambda self: 90_000)
+    run(tiny("estimated", gen_iters=10))
+    said = [record.getMessage() for record in caplog.records]
+    first, again = (line for line in said if line.startswith("The run will take about"))
+    assert "at the speed of the first steps" in first and "at the speed of 20 critic steps" in again
+    assert "For a result in minutes: python train_wgan.py --preset demo" in said
+
+
+def test_a_short_run_does_not(tiny, caplog):
+    caplog.set_level("INFO")
+    run(tiny("short", gen_iters=2))
+    assert "The run will take" not in caplog.text
 
 
 def test_what_is_refused_leaves_no_run_directory(tiny, tmp_path, monkeypatch):
