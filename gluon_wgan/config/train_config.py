@@ -145,9 +145,9 @@ class TrainConfig:
         high=16,
     )
     resize: str = _option(
-        "pil",
-        "who resizes the pictures, and how: pil (Pillow bilinear), cv2 (OpenCV bicubic), or a full name "
-        "such as pil-bicubic, cv2-area, mxnet-lanczos",
+        "pil-bilinear",
+        "library and filter that resize the images, such as pil-bicubic, cv2-area, mxnet-lanczos; pil is short for "
+        "pil-bilinear, cv2 for cv2-bicubic",
         DATA,
         kind=PIXELS,
         metavar="NAME",
@@ -480,7 +480,7 @@ class TrainConfig:
             object.__setattr__(self, "data_root", self.data_root[0])
         for field in dataclasses.fields(self):
             check_range(field, getattr(self, field.name))
-        canonical_name(self.resize)
+        object.__setattr__(self, "resize", canonical_name(self.resize))
         check_together(self)
 
     def to_json(self) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Any, Optional
 
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.preprocessing_spec import fit_of
-from gluon_wgan.data.resize import canonical_name
 from gluon_wgan.data.store import Store, open_store
 from gluon_wgan.errors import UserError
 
@@ -60,7 +59,7 @@ def open_given(config: TrainConfig) -> Store:
             "or another store."
         )
     made_from = store.made_from
-    if canonical_name(config.resize) != made_from["resize"]:
+    if config.resize != made_from["resize"]:
         raise UserError(
             f"--resize {config.resize} contradicts {config.data}, which was made with {made_from['resize']}: give "
             f"--resize {made_from['resize']} or another store."

@@ -70,7 +70,7 @@ def test_presets_say_what_their_sources_did():
     reference = preset_config("reference")
     assert (reference.eps_rule, reference.eps_d, reference.eps_g) == ("torch", 1e-8, 1e-8)
     assert (reference.clip_when, reference.stop_at_epoch_end, reference.drop_last) == ("before", True, False)
-    assert (reference.running_var, reference.sample_bn, reference.resize) == ("unbiased", "batch", "pil")
+    assert (reference.running_var, reference.sample_bn, reference.resize) == ("unbiased", "batch", "pil-bilinear")
     penalty = preset_config("wgan-gp")
     assert (penalty.optimizer, penalty.lr_d, penalty.beta1, penalty.beta2) == ("adam", 1e-4, 0.0, 0.9)
     assert (penalty.gp_lambda, penalty.gp_alpha, penalty.gp_norm, penalty.n_critic) == (10, "per-sample", "all", 5)
@@ -231,9 +231,9 @@ def test_an_unknown_resize_backend_is_refused_when_the_options_are_read(name):
 
 
 def test_the_names_of_resize_backends_are_those_that_exist():
-    from gluon_wgan.config.resize_names import NAMES
+    from gluon_wgan.config.resize_names import NAMES, canonical_name
     from gluon_wgan.data.resize import BACKENDS
 
     assert tuple(BACKENDS) == NAMES
     for name in (*NAMES, "pil", "cv2"):
-        assert TrainConfig(resize=name).resize == name
+        assert TrainConfig(resize=name).resize == canonical_name(name)

@@ -42,7 +42,7 @@ def test_what_the_store_says_need_not_be_said(store: Store) -> None:
     [
         ({"image_size": 64}, "--image-size is 64"),
         ({"nc": 3}, "--nc is 3"),
-        ({"resize": "pil"}, "--resize pil contradicts"),
+        ({"resize": "pil"}, "--resize pil-bilinear contradicts"),
         ({"crop": (0, 0, 9, 9)}, "--crop 0,0,9,9 contradicts"),
         ({"batch_size": 13}, "12 usable images"),
         ({"data_root": ("in",)}, "--data-root has no meaning beside --data"),

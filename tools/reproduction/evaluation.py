@@ -14,7 +14,6 @@ from tqdm import tqdm
 
 from gluon_wgan import compat
 from gluon_wgan.config.train_config import TrainConfig
-from gluon_wgan.data.resize import canonical_name
 from gluon_wgan.data.store import open_store
 from gluon_wgan.generators.latents import draw_groups
 from gluon_wgan.generators.load import open_generator
@@ -35,7 +34,7 @@ from tools.reproduction.split import HELD_OUT, TRAIN, store_path
 from tools.reproduction.training import Task
 from tools.reproduction.weights import critic_weights
 
-BASELINE_RESIZE = canonical_name(TrainConfig.resize)
+BASELINE_RESIZE = TrainConfig.resize
 """The backend of the held-out images by which every run is evaluated: Pillow's bilinear, as the authors'."""
 NOISE_SEED = 0
 """Of the latents of the evaluated samples, the same for all runs."""
