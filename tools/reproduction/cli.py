@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import shlex
 import signal
 from collections.abc import Iterator, Sequence
@@ -84,7 +85,7 @@ def reproduce(arguments: argparse.Namespace) -> None:
     """
     compat.check_mxnet_loads()
     # Imported here because NumPy and MXNet read their settings when they are loaded.
-    from tools.reproduction.measure import BASELINE_RESIZE, RowWriter, measure
+    from tools.reproduction.measure import BASELINE_RESIZE, RowWriter, measure, rows_of, rows_only
     from tools.reproduction.plan import read_plan
     from tools.reproduction.provenance import surroundings
     from tools.reproduction.report.write import write_report, write_results
@@ -104,12 +105,17 @@ def reproduce(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         print("\n".join(shlex.join(command(task)) for task in tasks))
         return
+    kept = [task for task in tasks if rows_only(task, out)]
+    if kept:
+        tasks = [task for task in tasks if task not in kept]
+        print(f"{len(kept)} runs were measured before and are not trained again: their rows are in {out / 'rows'}.")
     with _alone(out):
         prepare_images(plan, source, sorted({BASELINE_RESIZE, *(task.run.resize for task in (*tasks, *watched))}), out)
         resizes = sorted({task.run.resize for task in tasks} | ({BASELINE_RESIZE} if tasks else set()))
         writer = RowWriter(plan, out, resizes)
         train_all(tasks, arguments.jobs or (1 if gpus else compat.usable_cores()), writer.write)
         measured = measure(plan, tasks, watched, out)
+        measured = dataclasses.replace(measured, rows=sorted([*measured.rows, *rows_of(kept, out)]))
         if arguments.only is None and not plan.report:
             folder = out / plan.name
             write_results(folder, tasks, measured, surroundings(plan_file, source.label, len(source)))

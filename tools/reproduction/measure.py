@@ -16,7 +16,7 @@ from tools.reproduction.evaluation import BASELINE_RESIZE, Evaluator, evaluate_a
 from tools.reproduction.measures import end_measures
 from tools.reproduction.pace import measure_paces
 from tools.reproduction.plan import Plan
-from tools.reproduction.results import Row, write_rows
+from tools.reproduction.results import Row, read_rows, write_rows
 from tools.reproduction.training import Task
 
 _POINTS = 250
@@ -61,7 +61,21 @@ class RowWriter:
     def write(self, task: Task) -> None:
         """Measure a trained run and write its rows."""
         rows = [*evaluate_task(self._evaluator, task), *end_measures(self._evaluator, task)]
-        write_rows(self._folder / f"{task.path.name}.csv", rows)
+        write_rows(_rows_file(task, self._folder.parent), rows)
+
+
+def rows_only(task: Task, out: Path) -> bool:
+    """Whether a run was trained and measured elsewhere: its rows are here, and its run directory is not."""
+    return not task.path.exists() and _rows_file(task, out).is_file()
+
+
+def rows_of(tasks: Sequence[Task], out: Path) -> list[Row]:
+    """Return the rows that were kept of some runs."""
+    return [row for task in tasks for row in read_rows(_rows_file(task, out))]
+
+
+def _rows_file(task: Task, out: Path) -> Path:
+    return out / "rows" / f"{task.path.name}.csv"
 
 
 def measure(plan: Plan, tasks: Sequence[Task], watched: Sequence[Task], out: Path) -> Measured:
