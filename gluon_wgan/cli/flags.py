@@ -41,7 +41,7 @@ REFERENCE_SWITCHES: dict[str, tuple[str, Any]] = {
 EXAMPLES = """examples:
   python train_wgan.py --gpus 0 --resize pil                  drawn faces, on GPU 0 if there is one
   python train_wgan.py --preset demo                          faces within minutes on two CPU cores
-  python train_wgan.py --data-root PICTURES                   your own pictures
+  python train_wgan.py --data-root IMAGES                   your own images
   python train_wgan.py --resume runs/0001                        go on where a run stopped
 
 exit status: 0 done; 1 a loss is not finite; 2 bad input; 3 a GPU fails; 130 Ctrl-C; 143 SIGTERM;

@@ -39,7 +39,7 @@ _SHARED_WITH_TRAINING = (
     ),
 )
 EXAMPLES = """examples:
-  python tools/prepare_data.py PICTURES --out STORE --image-size 64 --resize pil
+  python tools/prepare_data.py IMAGES --out STORE --image-size 64 --resize pil
   python tools/prepare_data.py LSUN/bedroom_train_lmdb --out STORE --fraction 0.1 --resume
   python tools/prepare_data.py --verify STORE
   python train_wgan.py --data STORE
@@ -137,5 +137,5 @@ def _described(store: Store) -> str:
     images, channels, size, _ = store.images.shape
     shards, in_bytes = len(store.meta["shards"]), sum(length for _, length, _ in recorded_files(store.meta))
     files = f"{shards} shards" if shards > 1 else "1 shard"
-    depth = "grey" if channels == 1 else f"{channels} channels"
+    depth = "gray" if channels == 1 else f"{channels} channels"
     return f"{images:,} images of {size}x{size}, {depth}, {in_bytes / 1e6:,.1f} MB in {files}"

@@ -12,7 +12,7 @@ from gluon_wgan.errors import remedy
 from gluon_wgan.reports.run_page import RunPage
 from gluon_wgan.runs.directory import RunDirectory
 
-DESCRIPTION = """Write RUN_DIR/report.html, which training writes at every sample: curves, pictures, options, data.
+DESCRIPTION = """Write RUN_DIR/report.html, which training writes at every sample: curves, images, options, data.
 
     python tools/run_report.py runs/0001
 """

@@ -92,7 +92,7 @@ def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:
     if resume is None:
         return preset_config(options.pop("preset", TrainConfig.preset), **options)
     if "out" in options:
-        raise UserError(f"--out has no meaning beside --resume {resume}: the run stays where it is.")
+        raise UserError(f"--out cannot be combined with --resume {resume}: the run stays where it is.")
     return read_config(resume / "config.json").replace(**{"accept_other_device": False, **options})
 
 

@@ -72,7 +72,7 @@ def check_together(config: TrainConfig) -> None:
             "256, 512 or 1024."
         )
     if config.nc not in (1, 3):
-        raise UserError(f"--nc {config.nc} is neither 1 (grey) nor 3 (colour).")
+        raise UserError(f"--nc {config.nc} is neither 1 (gray) nor 3 (colour).")
     if config.gen_iters is None and config.epochs is None:
         raise UserError("Nothing says when to stop: give --gen-iters or --epochs.")
     if config.gen_iters is not None and config.epochs is not None:
@@ -125,7 +125,7 @@ def _check_store(config: TrainConfig) -> None:
     given |= {name: getattr(config, name) is not None for name in ("max_pixels", "limit", "fraction")}
     for name in (name for name, is_given in given.items() if is_given):
         raise UserError(
-            f"{flag_of(name)} has no meaning beside --data {config.data}, which holds the images: leave it out."
+            f"{flag_of(name)} cannot be combined with --data {config.data}, which holds the images: leave it out."
         )
 
 

@@ -70,7 +70,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "warmup_iters": 0,
         "boost_every": 0,
     },
-    # Faces within minutes on two CPU cores: small nets, small pictures, steps as large as stay stable.
+    # Faces within minutes on two CPU cores: small nets, small images, steps as large as stay stable.
     "demo": {
         "image_size": 32,
         "ngf": 32,

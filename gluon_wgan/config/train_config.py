@@ -180,7 +180,7 @@ class TrainConfig:
     )
 
     image_size: int = _option(64, "height and width of the images: 16 * 2^k", MODEL, low=16, high=1024)
-    nc: int = _option(3, "colour channels: 1 (grey) or 3", MODEL, low=1, high=3)
+    nc: int = _option(3, "colour channels: 1 (gray) or 3", MODEL, low=1, high=3)
     nz: int = _option(100, "length of the latent vector", MODEL, low=1, high=65536)
     arch: str = _option(
         "dcgan",
@@ -344,7 +344,7 @@ class TrainConfig:
 
     gen_iters: Optional[int] = _option(
         30_000,
-        "stop after so many generator iterations (30,000: where the 2018 write-up judged its samples)",
+        "stop after so many generator iterations (30,000: where the 2018 write-up evaluated its samples)",
         LENGTH_GROUP,
         kind=LENGTH,
         low=1,

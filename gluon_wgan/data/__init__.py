@@ -1,1 +1,1 @@
-"""From encoded pictures to batches: sources, decoding, resizing, the packed store, batch order."""
+"""From encoded images to batches: sources, decoding, resizing, the packed store, batch order."""

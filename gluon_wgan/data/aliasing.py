@@ -19,14 +19,14 @@ from scipy.fft import dctn, idctn
 from gluon_wgan.data.resize import BACKENDS
 
 _LARGEST_SIDE = 2048
-"""Larger pictures are judged by their middle, at the same ratio, to bound memory and time."""
+"""Larger images are measured by their middle, at the same ratio, to bound memory and time."""
 _LEAST_POWER = 4.0
 """Levels squared: with less than this to fold, rounding to whole levels would be mistaken for aliasing."""
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """The middle square of a picture's luma and its cosine transform, made once for all uses."""
+    """The middle square of an image's luma and its cosine transform, made once for all uses."""
 
     luma: Image.Image
     coefficients: np.ndarray
@@ -34,7 +34,7 @@ class Spectrum:
 
 @dataclass(frozen=True)
 class Folded:
-    """What each backend, in the order given, made of one picture.
+    """What each backend, in the order given, made of one image.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Folded:
 
 
 def to_spectrum(image: Image.Image) -> Spectrum:
-    """Take the luma (ITU-R 601) of a picture's middle square and transform it.
+    """Take the luma (ITU-R 601) of an image's middle square and transform it.
 
     Parameters
     ----------
@@ -70,12 +70,12 @@ def to_spectrum(image: Image.Image) -> Spectrum:
 
 
 def fold(spectrum: Spectrum, ratio: float, backends: Sequence[str]) -> Optional[Folded]:
-    """Shrink a picture with every backend, with and without what lies above the target's Nyquist frequency.
+    """Shrink an image with every backend, with and without what lies above the target's Nyquist frequency.
 
     Parameters
     ----------
     spectrum
-        The picture.
+        The image.
     ratio
         Source pixels by target pixels along a side.
     backends
@@ -83,7 +83,7 @@ def fold(spectrum: Spectrum, ratio: float, backends: Sequence[str]) -> Optional[
 
     Returns
     -------
-    Folded, or None if the picture is not shrunk, so that there is nothing to fold.
+    Folded, or None if the image is not shrunk, so that there is nothing to fold.
     """
     side = spectrum.luma.width
     size = max(1, round(side / ratio))
@@ -103,7 +103,7 @@ def fold(spectrum: Spectrum, ratio: float, backends: Sequence[str]) -> Optional[
 
 
 def radial_power(pictures: np.ndarray) -> np.ndarray:
-    """Return the power of square pictures by spatial frequency.
+    """Return the power of square images by spatial frequency.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def radial_power(pictures: np.ndarray) -> np.ndarray:
     -------
     float (..., size // 2 + 1)
         The mean power, in levels squared, of the frequencies 0, 1/size, ... 0.5 cycles a pixel in any
-        direction; a Hann window keeps the pictures' edges out of it.
+        direction; a Hann window keeps the images' edges out of it.
     """
     size = pictures.shape[-1]
     window = np.outer(np.hanning(size), np.hanning(size))

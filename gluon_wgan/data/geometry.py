@@ -12,7 +12,7 @@ from gluon_wgan.data.resize import Backend
 
 Box = tuple[int, int, int, int]
 
-# Far beyond any photograph, but a 1x60000 picture would be blown up to gigabytes.
+# Far beyond any photograph, but a 1x60000 image would be blown up to gigabytes.
 _MOST_RESIZED_PIXELS = 1 << 27
 
 
@@ -29,7 +29,7 @@ def fit(
     Parameters
     ----------
     image
-        The picture, in mode RGB or L.
+        The image, in mode RGB or L.
     size
         Side of the square, in pixels.
     crop
@@ -50,7 +50,7 @@ def fit(
     Raises
     ------
     BadImage
-        If the box reaches outside the picture, or the picture is too elongated.
+        If the box reaches outside the image, or the image is too elongated.
     """
     if crop is not None:
         image = cut(image, crop)

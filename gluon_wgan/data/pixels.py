@@ -16,7 +16,7 @@ def to_network(batch: np.ndarray, context: Context, dtype: str = "float32") -> n
     The bytes travel and the device converts, in the reference's order: ``ToTensor`` divides by 255 and
     ``Normalize`` subtracts 0.5 and divides by 0.5.
     """
-    # Imported here because the reference draws its pictures where there may be no MXNet.
+    # Imported here because the reference draws its images where there may be no MXNet.
     from mxnet import nd
 
     pixels = nd.array(batch, ctx=context, dtype=np.uint8).astype(dtype)

@@ -54,7 +54,7 @@ class Preparation:
     crop
         Box (left, top, right, bottom) to cut out before resizing, in pixels, or None.
     nc
-        Channels: 1 (grey) or 3 (RGB).
+        Channels: 1 (gray) or 3 (RGB).
     strict
         Whether one unusable image is an error; otherwise it is skipped and listed in the store.
     jobs
@@ -324,4 +324,4 @@ def _report(store: Store, strict: bool) -> None:
 
 def _refusal(skipped: list[tuple[str, str]]) -> UserError:
     name, reason = skipped[0]
-    return UserError(f"{name} cannot be used ({reason}): mend it, remove it, or let bad images be skipped.")
+    return UserError(f"{name} cannot be used ({reason}): fix it, remove it, or let bad images be skipped.")

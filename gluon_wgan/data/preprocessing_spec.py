@@ -14,7 +14,7 @@ from gluon_wgan.data.store import FORMAT_VERSION
 from gluon_wgan.errors import UserError
 
 # What of a recipe is no matter of where the images are. The version counts too: it is raised when the way from
-# a decoded picture to a square changes.
+# a decoded image to a square changes.
 _HOW = {
     "format_version": "format",
     "resize": "--resize",
@@ -57,7 +57,7 @@ def way(
     if size < 1:
         raise UserError(f"Images cannot be {size} pixels wide: use a size of 1 or more.")
     if nc not in (1, 3):
-        raise UserError(f"Images cannot have {nc} channels: use 1 (grey) or 3 (colour).")
+        raise UserError(f"Images cannot have {nc} channels: use 1 (gray) or 3 (colour).")
     if crop is not None and not (0 <= crop[0] < crop[2] and 0 <= crop[1] < crop[3]):
         raise UserError(f"The crop box {crop} is empty or negative: give left, top, right, bottom in pixels.")
     if fit not in FITS:

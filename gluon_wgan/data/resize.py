@@ -1,6 +1,6 @@
-"""Resize backends by name: who resizes a picture, and with which filter.
+"""Resize backends by name: who resizes an image, and with which filter.
 
-A name is `library-filter`. Pillow widens its filter when it shrinks a picture, so every
+A name is `library-filter`. Pillow widens its filter when it shrinks an image, so every
 source pixel counts; OpenCV and MXNet (which calls OpenCV) do so only for `area`, and sample
 a few pixels otherwise. `Backend.antialiases` says which.
 """
@@ -33,7 +33,7 @@ class Backend:
     filter
         The filter's name in that library.
     antialiases
-        Whether every source pixel has a say when a picture is shrunk.
+        Whether every source pixel has a say when an image is shrunk.
     function
         Takes a Pillow image in mode RGB or L and the new (height, width), and returns uint8 of
         that size, with 3 channels or none.
@@ -47,7 +47,7 @@ class Backend:
 
 
 def resize(image: np.ndarray, size: tuple[int, int], backend: str) -> np.ndarray:
-    """Resize a picture exactly as a direct call of the named library does.
+    """Resize an image exactly as a direct call of the named library does.
 
     Parameters
     ----------

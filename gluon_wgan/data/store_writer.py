@@ -44,7 +44,7 @@ is_store_file = named_as(
 
 
 class StoreWriter:
-    """A store in the making, which goes on with what is in its folder if that was begun with the same key.
+    """A store in the making, which continues with what is in its folder if that was begun with the same key.
 
     Parameters
     ----------

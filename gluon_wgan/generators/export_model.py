@@ -157,7 +157,7 @@ def _statistics(kind: str, trained: LoadedGenerator) -> str:
         return "In inference mode (`eval()`) batch norm uses the running statistics that training gathered."
     own = "these" if trained.config.sample_bn == "running" else "each batch's own"
     return (
-        "Batch norm is in inference mode: it uses the running statistics that training gathered. The pictures of "
+        "Batch norm is in inference mode: it uses the running statistics that training gathered. The images of "
         f"the run itself use {own}."
     )
 

@@ -1,4 +1,4 @@
-"""Picture files: single images, strips, animations, and rows of a sample with its neighbours."""
+"""Image files: single images, strips, animations, and rows of a sample with its neighbours."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _NARROWEST = 560
 
 
 def as_image(image: np.ndarray, magnification: int = 1) -> Image.Image:
-    """Turn uint8 (C, H, W) into a picture, each pixel into a square of so many."""
+    """Turn uint8 (C, H, W) into an image, each pixel into a square of so many."""
     pixels = image.transpose(1, 2, 0)
     pixels = pixels.repeat(magnification, axis=0).repeat(magnification, axis=1)
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
 def save_png(path: Path, picture: Image.Image) -> None:
-    """Write a picture; OSError when the disk does not take it."""
+    """Write an image; OSError when the disk does not take it."""
     content = io.BytesIO()
     picture.save(content, "png")
     path.write_bytes(content.getvalue())
@@ -53,7 +53,7 @@ def save_strip(path: Path, frames: np.ndarray, steps: int) -> None:
 
 
 def save_gif(path: Path, frames: np.ndarray) -> None:
-    """Write an animated GIF that runs for ever, each frame with the 256 colours that suit it best."""
+    """Write an animated GIF that runs indefinitely, each frame with the 256 colours that suit it best."""
     magnification = max(1, _FILM_PIXELS // frames.shape[-1])
     pictures = []
     for frame in frames:
@@ -108,14 +108,14 @@ def save_neighbours(path: Path, samples: np.ndarray, neighbours: np.ndarray, cap
     width = max(4 * _MARGIN + (each + 1) * (side + GAP), _NARROWEST)
     height = 2 * _MARGIN + _LINE + count * (side + _LINE + GAP)
     if max(width, height) > 1 << 16:
-        raise UserError(f"A picture of {each} neighbours is {width} pixels wide: ask for fewer.")
+        raise UserError(f"An image of {each} neighbours is {width} pixels wide: ask for fewer.")
     picture = Image.new("RGB", (width, height), "white")
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(_TEXT)
     second = 3 * _MARGIN + side
     pen.text((_MARGIN, _MARGIN), "sample", "black", font)
     heading = "nearest training images, and the root mean square difference in levels"
     pen.text((second + _MARGIN, _MARGIN), heading, "black", font)
-    pen.line([(second, _MARGIN), (second, height - _MARGIN)], "grey")
+    pen.line([(second, _MARGIN), (second, height - _MARGIN)], "gray")
     for row, (sample, found) in enumerate(zip(samples, neighbours)):
         top = _MARGIN + _LINE + row * (side + _LINE + GAP)
         for column, image in enumerate([sample, *found]):

@@ -80,7 +80,7 @@ def _latents(kind: str) -> str:
 
 
 def _channels(nc: int) -> str:
-    return "one channel (grey)" if nc == 1 else "three channels (RGB)"
+    return "one channel (gray)" if nc == 1 else "three channels (RGB)"
 
 
 def _data(run: Optional[Path]) -> str:

@@ -59,7 +59,7 @@ def _mlp_options(role: str, weights: list[tuple[int, ...]]) -> Optional[dict[str
 
 
 def _picture_of(values: int) -> Optional[dict[str, Any]]:
-    """Return size and channels of a picture with so many values; 3 * 4^k and 4^k never meet."""
+    """Return size and channels of an image with so many values; 3 * 4^k and 4^k never meet."""
     for channels in (1, 3):
         size = math.isqrt(values // channels)
         if size > 0 and channels * size**2 == values and size & (size - 1) == 0:

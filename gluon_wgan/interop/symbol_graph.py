@@ -30,7 +30,7 @@ def graph_of(generator: HybridBlock, *, standard_layers: bool = False) -> tuple[
     generator
         A generator of this package with weights on the CPU.
     standard_layers
-        Put MXNet's own transposed convolution in place of this package's for grey images, whose operators
+        Put MXNet's own transposed convolution in place of this package's for gray images, whose operators
         ONNX does not have. It computes the same but cannot be trained on the CPU.
 
     Returns
@@ -40,8 +40,8 @@ def graph_of(generator: HybridBlock, *, standard_layers: bool = False) -> tuple[
     """
     output = mx.sym.var(INPUT)
     for layer in generator.main._children.values():
-        grey = standard_layers and isinstance(layer, GrayDeconvolution)
-        output = _standard(layer, output) if grey else layer(output)
+        gray = standard_layers and isinstance(layer, GrayDeconvolution)
+        output = _standard(layer, output) if gray else layer(output)
     graph = json.loads(output.tojson())
     for node in graph["nodes"]:
         node["name"] = _renamed(generator, node["name"])

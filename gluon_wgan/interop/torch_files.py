@@ -33,7 +33,7 @@ def import_torch() -> ModuleType:
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < OLDEST_SAFE:
         oldest = ".".join(map(str, OLDEST_SAFE))
         raise UserError(
-            f"PyTorch {torch.__version__} can be made to run code that a .pth file carries, which {oldest} mends: "
+            f"PyTorch {torch.__version__} can be made to run code that a .pth file carries, which {oldest} fixes: "
             f"{install}."
         )
     return torch

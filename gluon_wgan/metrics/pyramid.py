@@ -33,7 +33,7 @@ def laplacian_level(images: np.ndarray, level: int, levels: int) -> np.ndarray:
 
     Returns
     -------
-    float32 (images, side, side, channels), in grey levels of 0 to 255
+    float32 (images, side, side, channels), in gray levels of 0 to 255
     """
     return np.stack([_level(image.transpose(1, 2, 0).astype(np.float32), level, levels) for image in images])
 

@@ -1,4 +1,4 @@
-// The pictures of several runs after the same number of iterations.
+// The samples of several runs after the same number of iterations.
 
 if (data.moments.length) {
   const figures = [...document.querySelectorAll("[data-pictures-of]")];
@@ -9,7 +9,7 @@ if (data.moments.length) {
       image.hidden = at === null;
       if (at !== null) image.src = data.images[run][at];
       image.alt = at === null ? "" : `samples after ${at} iterations`;
-      words.textContent = at === null ? "no picture so early" : `iteration ${at.toLocaleString("en")}`;
+      words.textContent = at === null ? "no sample so early" : `iteration ${at.toLocaleString("en")}`;
       figure.classList.toggle("other", at !== data.moments[place]);
     });
   });

@@ -95,13 +95,13 @@ def write_comparison(sides: Sequence[Side], out: Path, *, redraw: bool, noise_se
 
 
 def saved(sides: Sequence[Side]) -> Shown:
-    """Return the pictures that the runs saved while they trained."""
+    """Return the images that the runs saved while they trained."""
     available = [[iteration for iteration, _ in side.record.samples()] for side in sides]
     chosen = moments(available)
     wanted = frames(available, chosen)
     caution = same_noise(sides)
     if not chosen:
-        return Shown([], [], [{} for _ in sides], "None of the runs has saved pictures yet.", None)
+        return Shown([], [], [{} for _ in sides], "None of the runs has saved images yet.", None)
     return Shown(
         chosen,
         wanted,
@@ -112,7 +112,7 @@ def saved(sides: Sequence[Side]) -> Shown:
 
 
 def redrawn(sides: Sequence[Side], seed: int) -> Shown:
-    """Return pictures that the checkpoints' generators make of one set of latents.
+    """Return images that the checkpoints' generators make of one set of latents.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The runs' pictures at the same iterations, small enough to lie inside one page."""
+"""The runs' images at the same iterations, small enough to lie inside one page."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from gluon_wgan.runs.figures import GAP, make_grid
 from gluon_wgan.utils.progress_bars import redraw_seconds
 
 MOMENTS = 12
-"""The most iterations of which pictures are shown."""
+"""The most iterations of which images are shown."""
 
 COLUMNS = 4
-"""Pictures in a row and in a column."""
+"""Images in a row and in a column."""
 
 # Of a run's own grid, which has twice as many columns: so that the same latents stand in the same place.
 _CORNER = [2 * COLUMNS * row + column for row in range(COLUMNS) for column in range(COLUMNS)]
 
 Pictures = list[dict[int, str]]
-"""For each run: iteration -> picture as a data URI."""
+"""For each run: iteration -> image as a data URI."""
 
 
 def moments(available: Sequence[Sequence[int]], most: int = MOMENTS) -> list[int]:
@@ -36,7 +36,7 @@ def moments(available: Sequence[Sequence[int]], most: int = MOMENTS) -> list[int
     Parameters
     ----------
     available
-        The iterations of which each run has pictures.
+        The iterations of which each run has images.
     most
         How many to choose at most.
     """
@@ -59,7 +59,7 @@ def moments(available: Sequence[Sequence[int]], most: int = MOMENTS) -> list[int
 
 
 def frames(available: Sequence[Sequence[int]], chosen: Sequence[int]) -> list[list[Optional[int]]]:
-    """Return, for each chosen iteration and each run, the iteration of its newest picture by then, if any."""
+    """Return, for each chosen iteration and each run, the iteration of its newest image by then, if any."""
     return [
         [max((one for one in iterations if one <= moment), default=None) for iterations in available]
         for moment in chosen
@@ -83,7 +83,7 @@ def saved_pictures(sides: Sequence[Side], wanted: Sequence[set[int]]) -> Picture
 def drawn_pictures(
     sides: Sequence[Side], wanted: Sequence[set[int]], latents: np.ndarray, draw: Callable[..., np.ndarray]
 ) -> Pictures:
-    """Return pictures drawn anew from checkpoints, all from the same latents.
+    """Return images drawn anew from checkpoints, all from the same latents.
 
     Parameters
     ----------

@@ -29,16 +29,16 @@ _OVERLAID = ("w_estimate", "loss_d", "loss_g", "penalty", "images_per_second")
 
 @dataclass(frozen=True)
 class Shown:
-    """The pictures on the page.
+    """The images on the page.
 
     Attributes
     ----------
     moments
         The iterations that the slider stops at.
     frames
-        For each of them and each run, of which iteration the picture is; None for none.
+        For each of them and each run, of which iteration the image is; None for none.
     pictures
-        For each run, the pictures by their iteration.
+        For each run, the images by their iteration.
     words
         Where they come from.
     caution

@@ -96,7 +96,7 @@ def resize_warning(record: RunRecord) -> Optional[str]:
         return None
     if backend not in BACKENDS or BACKENDS[backend].antialiases:
         return None
-    return f"--resize {backend} does not antialias: where it shrinks pictures, they hold false detail."
+    return f"--resize {backend} does not antialias: where it shrinks images, they hold false detail."
 
 
 def _skipped(data: dict[str, Any]) -> Optional[int]:

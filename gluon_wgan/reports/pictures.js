@@ -1,9 +1,9 @@
-// A slider through pictures, with keys and a button that plays them.
+// A slider through images, with keys and a button that plays them.
 
 const FRAME_MS = 350;
 
 class Player {
-  // `frames` are the iterations; `show` puts the pictures of one of them on the page.
+  // `frames` are the iterations; `show` puts the images of one of them on the page.
   constructor(frames, show) {
     Object.assign(this, { frames, show, timer: null });
     this.slider = document.getElementById("when");

@@ -1,4 +1,4 @@
-"""Pictures from a checkpoint, for a page that shows several runs' side by side."""
+"""Images from a checkpoint, for a page that shows several runs' side by side."""
 
 from __future__ import annotations
 

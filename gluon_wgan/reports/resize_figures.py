@@ -74,7 +74,7 @@ def _bars(
 
 
 def spectrum(found: CaseReport, name: str) -> str:
-    """Draw the radial power of a backend's pictures, the false detail in it, and that of an ideal filter."""
+    """Draw the radial power of a backend's images, the false detail in it, and that of an ideal filter."""
     assert found.ideal_power is not None
     power = [found.ideal_power, found.power[name], found.false_power[name]]
     highest = math.ceil(math.log10(max(found.ideal_power[1:].max(), found.power[name][1:].max())))

@@ -62,7 +62,7 @@ def _panels(panels: Sequence[str], title: str) -> str:
 
 
 def _sheet(report: Report, found: CaseReport) -> str:
-    """Draw the image on which backends disagree most: a column for each, of picture, difference and piece."""
+    """Draw the image on which backends disagree most: a column for each, of image, difference and piece."""
     shown = exhibit(report, found, found.specimens[0])
     columns: list[tuple[str, str, list[Optional[str]]]] = [("the source", "", [shown.source, None, shown.source_piece])]
     columns += [(card.title.split(" = ")[0], _under(card), _pictures(card)) for card in (shown.reference, *shown.cards)]
@@ -77,7 +77,7 @@ def _sheet(report: Report, found: CaseReport) -> str:
             if uri is not None:
                 body.append(svg.image(x, y + _HEAD + 14 + row * step, _TILE, uri))
     rows = -(-len(columns) // per_row)
-    title = f"{shown.name} at {found.case.label}: picture, difference, the piece that differs most"
+    title = f"{shown.name} at {found.case.label}: image, difference, the piece that differs most"
     return svg.figure(step * per_row - _GAP, row_height * rows, body, title)
 
 

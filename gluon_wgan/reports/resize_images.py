@@ -1,4 +1,4 @@
-"""Pictures for the page: PNG in data URIs, difference heat maps, the piece that differs most."""
+"""Images for the page: PNG in data URIs, difference heat maps, the piece that differs most."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEAT_FULL = 128
 """Differences of so many levels or more have the map's last colour."""
 _HEAT, _HEAT_STEPS = "magma", 64
 _ZOOMED_TO = 96
-# A quarter of the picture shows single pixels and still something to recognise.
+# A quarter of the image shows single pixels and still something to recognise.
 _PIECES = 4
 
 
@@ -76,14 +76,14 @@ def exhibit(report: Report, found: CaseReport, specimen: Specimen) -> Exhibit:
 
 
 def png_uri(picture: np.ndarray) -> str:
-    """Return uint8 RGB (height, width, 3) or grey (height, width) as a data URI."""
+    """Return uint8 RGB (height, width, 3) or gray (height, width) as a data URI."""
     return _uri(Image.fromarray(np.ascontiguousarray(picture)), "PNG", optimize=True)
 
 
 def heat_map(difference: np.ndarray) -> Image.Image:
     """Colour differences in levels: black for none, through red to pale yellow for `HEAT_FULL` and more.
 
-    The scale is that of the square root, so that small differences show. The picture has a palette.
+    The scale is that of the square root, so that small differences show. The image has a palette.
     """
     steps = np.arange(_HEAT_STEPS) / (_HEAT_STEPS - 1)
     colours = np.rint(matplotlib.colormaps[_HEAT](steps)[:, :3] * 255).astype(np.uint8)
@@ -124,7 +124,7 @@ def _busiest(difference: np.ndarray, side: int) -> tuple[int, int]:
 
 
 def _same_piece(specimen: Specimen, top: int, left: int, side: int) -> np.ndarray:
-    """Return what the source shows where the resized pictures have a piece."""
+    """Return what the source shows where the resized images have a piece."""
     scale = len(specimen.source) / specimen.pictures.shape[1]
     edges = [round(place * scale) for place in (top, top + side, left, left + side)]
     piece = specimen.source[edges[0] : max(edges[1], edges[0] + 1), edges[2] : max(edges[3], edges[2] + 1)]

@@ -1,4 +1,4 @@
-// The pictures of one run.
+// The samples of one run.
 
 if (data.pictures && data.pictures.length) {
   const image = document.getElementById("picture");

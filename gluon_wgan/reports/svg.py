@@ -55,7 +55,7 @@ def area(points: Sequence[tuple[float, float]], floor: float, classes: str) -> s
 
 
 def image(x: float, y: float, side: float, uri: str) -> str:
-    """Return a square picture from a data URI, its pixels kept sharp."""
+    """Return a square image from a data URI, its pixels kept sharp."""
     return f'<image x="{x:.1f}" y="{y:.1f}" width="{side}" height="{side}" class="pixels" href="{uri}"/>'
 
 

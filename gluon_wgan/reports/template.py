@@ -37,7 +37,7 @@ def render(template: str, scripts: Sequence[str], drawn: Any, **values: Any) -> 
         What the template shows; every string is escaped.
     """
     style, script = _style(), _script(tuple(scripts))
-    # Nothing runs and nothing is styled but what these hashes name, and nothing loads but pictures beside the page.
+    # Nothing runs and nothing is styled but what these hashes name, and nothing loads but images beside the page.
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         "img-src 'self' data: file:; base-uri 'none'; form-action 'none'"

@@ -122,7 +122,7 @@ def _compare(plan: Plan, case: Case, tally: Tally, index: int, image: Image.Imag
 
 
 def _pair_rows(pictures: np.ndarray, reference: int) -> list[list[float]]:
-    """Measure every picture against the reference, and equal ones only once."""
+    """Measure every image against the reference, and equal ones only once."""
     known: dict[bytes, list[float]] = {}
     for picture in pictures:
         if picture.tobytes() not in known:

@@ -53,9 +53,9 @@ class CaseReport:
     histogram
         By backend: share of the values that are off by 0, 1, ... 255 levels.
     power, false_power
-        By backend: radial power of the resized pictures, and of the false detail in them, in levels squared.
+        By backend: radial power of the resized images, and of the false detail in them, in levels squared.
     ideal_power
-        Radial power of ideally resized pictures; None if no image was shrunk.
+        Radial power of ideally resized images; None if no image was shrunk.
     specimens
         The images on which the backends disagree most.
     """

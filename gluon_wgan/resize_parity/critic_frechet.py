@@ -2,7 +2,7 @@
 
 The features need no download: two 4x4 convolutions of stride 2 with fixed random weights and leaky ReLUs
 of slope 0.2, the beginning of a DCGAN critic before its first step. Every place of the second layer's
-output is one sample, so that a few pictures are enough for the covariances.
+output is one sample, so that a few images are enough for the covariances.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Moments:
 
 
 def critic_features(picture: np.ndarray) -> np.ndarray:
-    """Return what an untrained critic makes of a picture.
+    """Return what an untrained critic makes of an image.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ _ORIENTATION, _QUARTER_TURN = 0x0112, 6
 
 
 def probe_files() -> dict[str, bytes]:
-    """Return encoded pictures by what is special about them."""
+    """Return encoded images by what is special about them."""
     rng = np.random.default_rng(16)
     colour = np.asarray(Image.fromarray(rng.integers(256, size=(4, 6, 3), dtype=np.uint8)).resize((_WIDTH, _HEIGHT)))
     picture = Image.fromarray(colour)
@@ -28,12 +28,12 @@ def probe_files() -> dict[str, bytes]:
     see_through.putalpha(Image.fromarray((wide >> 8).astype(np.uint8)))
     return {
         "JPEG, colour": _encoded(picture, "JPEG"),
-        "JPEG, grey": _encoded(picture.convert("L"), "JPEG"),
+        "JPEG, gray": _encoded(picture.convert("L"), "JPEG"),
         "JPEG, CMYK": _encoded(picture.convert("CMYK"), "JPEG"),
         "JPEG, EXIF says a quarter turn": _encoded(picture, "JPEG", exif=rotated),
         "PNG, colour": _encoded(picture, "PNG"),
-        "PNG, grey": _encoded(picture.convert("L"), "PNG"),
-        "PNG, 16-bit grey": _encoded(Image.fromarray(wide), "PNG"),
+        "PNG, gray": _encoded(picture.convert("L"), "PNG"),
+        "PNG, 16-bit gray": _encoded(Image.fromarray(wide), "PNG"),
         "PNG, 16-bit colour": cv2.imencode(".png", np.dstack([wide, wide[::-1], wide[:, ::-1]]))[1].tobytes(),
         "PNG, palette": _encoded(picture.quantize(16), "PNG"),
         "PNG, palette with a transparent colour": _encoded(picture.quantize(16), "PNG", transparency=0),

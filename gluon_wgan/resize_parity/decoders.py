@@ -1,7 +1,7 @@
 """What decoders make of the same file, before any resizing.
 
 `pil` is how this project decodes (gluon_wgan/data/decode.py), `pil-plain` is what most PyTorch code does,
-`cv2` and `mxnet` are those libraries' own readers, with their defaults for colour pictures.
+`cv2` and `mxnet` are those libraries' own readers, with their defaults for colour images.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ UNREADABLE = "unreadable"
 SECONDS = 30.0
 """How long a decoder may take over one image."""
 DECODERS = {
-    "pil": "Pillow with this project's rules: EXIF applied, laid over white, 16-bit grey divided by 257",
+    "pil": "Pillow with this project's rules: EXIF applied, laid over white, 16-bit gray divided by 257",
     "pil-plain": 'Image.open(...).convert("RGB")',
     "cv2": "cv2.imdecode(..., IMREAD_COLOR), as cv2.imread does",
     "mxnet": "mx.image.imdecode(...), as mx.image.imread does",

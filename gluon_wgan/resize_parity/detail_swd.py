@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance between data sets, on the finest detail of their pictures.
+"""The sliced Wasserstein distance between data sets, on the finest detail of their images.
 
 As in Karras et al. 2018 (progressive GAN): 7x7 patches of the finest level of a Laplacian pyramid, projected
 on random directions, along each of which the Wasserstein-1 distance is that of two sorted lists. Unlike
@@ -28,7 +28,7 @@ def patches_of(index: int, count: int) -> int:
 
 
 def project(picture: np.ndarray, index: int, patches: int) -> np.ndarray:
-    """Project patches of a picture's finest detail on the random directions.
+    """Project patches of an image's finest detail on the random directions.
 
     Parameters
     ----------

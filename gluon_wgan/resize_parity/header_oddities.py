@@ -62,9 +62,9 @@ def _pixels_of(image: Image.Image) -> list[str]:
     """Return what is unusual about how the pixels are stored."""
     found = []
     if image.mode in _WIDE:
-        found.append("16-bit grey")
+        found.append("16-bit gray")
     elif image.mode in _GREY:
-        found.append("grey")
+        found.append("gray")
     elif image.mode in ("P", "PA"):
         found.append("palette")
     elif image.mode not in ("RGB", "RGBA"):

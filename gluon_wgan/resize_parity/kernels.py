@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from gluon_wgan.resize_parity.probes import RATIO, SOURCE, TARGET, resize_grey
+from gluon_wgan.resize_parity.probes import RATIO, SOURCE, TARGET, resize_gray
 
 _SPACING = 36
 # Room below the background shows negative weights.
@@ -33,7 +33,7 @@ class Kernel:
     width
         How many source pixels in a row have a say (at least one level of 191), the median over target pixels.
     shift_x, shift_y
-        How far the picture moves right and down, in target pixels.
+        How far the image moves right and down, in target pixels.
     """
 
     offsets: np.ndarray
@@ -72,11 +72,11 @@ def _weights(backend: str, across_rows: bool) -> np.ndarray:
         lines = np.full((_ACROSS, SOURCE), _BACKGROUND, np.uint8)
         lines[:, first::_SPACING] = _LINE
         if across_rows:
-            shrunk = resize_grey(
+            shrunk = resize_gray(
                 Image.fromarray(np.ascontiguousarray(lines.T)), (TARGET, int(_ACROSS / RATIO)), backend
             ).T
         else:
-            shrunk = resize_grey(Image.fromarray(lines), (int(_ACROSS / RATIO), TARGET), backend)
+            shrunk = resize_gray(Image.fromarray(lines), (int(_ACROSS / RATIO), TARGET), backend)
         response = (shrunk[1].astype(float) - _BACKGROUND) / (_LINE - _BACKGROUND)
         places = np.arange(first, SOURCE, _SPACING)
         nearest = places[offsets[:, places].argmin(axis=1)]
@@ -85,7 +85,7 @@ def _weights(backend: str, across_rows: bool) -> np.ndarray:
 
 
 def _shift(weights: np.ndarray) -> float:
-    """Return how far the picture moves along an axis, in target pixels: against where the backend looks."""
+    """Return how far the image moves along an axis, in target pixels: against where the backend looks."""
     inside = weights[_INSIDE]
     looks = (inside * _offsets()[_INSIDE]).sum() / inside.sum()
     return float(-looks)

@@ -1,4 +1,4 @@
-"""How far two pictures of the same size are from each other, in numbers with units.
+"""How far two images of the same size are from each other, in numbers with units.
 
 Every function takes uint8 RGB of shape (height, width, 3). `MEASURES` says what each is called, its unit,
 where its definition comes from, and which end of its range is the bad one.
@@ -66,7 +66,7 @@ def off_by_more_than(levels: int, picture: np.ndarray, reference: np.ndarray) ->
 
 
 def psnr(picture: np.ndarray, reference: np.ndarray) -> float:
-    """Return the peak signal-to-noise ratio in dB; infinity for equal pictures."""
+    """Return the peak signal-to-noise ratio in dB; infinity for equal images."""
     with np.errstate(divide="ignore"):
         return float(peak_signal_noise_ratio(reference, picture, data_range=PEAK))
 
@@ -77,7 +77,7 @@ def ssim(picture: np.ndarray, reference: np.ndarray) -> float:
 
 
 def laplacian_ratio(picture: np.ndarray, reference: np.ndarray) -> float:
-    """Return how many times as much fine detail the picture has: 1 is as much as the reference."""
+    """Return how many times as much fine detail the image has: 1 is as much as the reference."""
     ours, theirs = _laplacian_energy(picture), _laplacian_energy(reference)
     if theirs == 0:
         return 1.0 if ours == 0 else math.inf
@@ -96,7 +96,7 @@ def _laplacian_energy(picture: np.ndarray) -> float:
 
 
 def measure_pair(picture: np.ndarray, reference: np.ndarray) -> list[float]:
-    """Return every measure of two pictures, in the order of `PAIR_MEASURES`."""
+    """Return every measure of two images, in the order of `PAIR_MEASURES`."""
     return [
         l1_sum(picture, reference),
         mean_abs(picture, reference),
@@ -129,7 +129,7 @@ PAIR_MEASURES = (
     Measure(
         "psnr",
         "PSNR",
-        "dB, infinite for equal pictures (null in JSON)",
+        "dB, infinite for equal images (null in JSON)",
         "scikit-image peak_signal_noise_ratio",
         "The mean squared difference on a logarithmic scale.",
         "low",

@@ -17,7 +17,7 @@ class Case:
     Attributes
     ----------
     size
-        Height and width of the compared pictures, in pixels.
+        Height and width of the compared images, in pixels.
     enlarged_from
         None, or the size that every image is first shrunk to, with the backend compared against.
     """

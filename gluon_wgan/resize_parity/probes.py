@@ -1,4 +1,4 @@
-"""Pictures with known answers: what a backend must do with them is certain, whatever the data.
+"""Images with known answers: what a backend must do with them is certain, whatever the data.
 
 Each is shrunk by 4.5, so that every target pixel falls on another place between the source's pixels.
 """
@@ -34,9 +34,9 @@ class ProbeResult:
     ramp_steps_back
         Largest step downwards along a rising ramp, in levels; must be 0.
     checkerboard_contrast
-        Contrast left of a one-pixel checkerboard: 0 is grey, as it must be, 1 is as before.
+        Contrast left of a one-pixel checkerboard: 0 is gray, as it must be, 1 is as before.
     zone_plate_rings
-        Contrast left, outside of the target's Nyquist frequency, of a zone plate: 0 is grey, 1 is as before.
+        Contrast left, outside of the target's Nyquist frequency, of a zone plate: 0 is gray, 1 is as before.
     pictures
         uint8 (TARGET, TARGET) of each probe by name.
     """
@@ -102,13 +102,13 @@ def probe(backends: Sequence[str]) -> dict[str, ProbeResult]:
     return {backend: _probe_one(backend, sources) for backend in backends}
 
 
-def resize_grey(picture: Image.Image, size: tuple[int, int], backend: str) -> np.ndarray:
-    """Resize a picture in mode L to uint8 of the size (height, width)."""
+def resize_gray(picture: Image.Image, size: tuple[int, int], backend: str) -> np.ndarray:
+    """Resize an image in mode L to uint8 of the size (height, width)."""
     return BACKENDS[backend].function(picture, size).reshape(size)
 
 
 def _probe_one(backend: str, sources: dict[str, Image.Image]) -> ProbeResult:
-    pictures = {name: resize_grey(source, (TARGET, TARGET), backend) for name, source in sources.items()}
+    pictures = {name: resize_gray(source, (TARGET, TARGET), backend) for name, source in sources.items()}
     rings = pictures["zone plate"][_radius(TARGET) > 1.5 * TARGET / 2 / RATIO]
     return ProbeResult(
         constant_error=float(np.abs(pictures["constant"].astype(int) - _LEVEL).max()),

@@ -13,7 +13,7 @@ from PIL import Image
 
 from gluon_wgan.data.aliasing import fold, to_spectrum
 from gluon_wgan.data.aliasing_options import ALIASING_SHARE
-from gluon_wgan.resize_parity.probes import resize_grey
+from gluon_wgan.resize_parity.probes import resize_gray
 
 # Every ratio divides the side, so that coincidences at whole ratios show, such as cv2-bilinear's at 2.
 SIDE = 240
@@ -31,7 +31,7 @@ class Sweep:
     aliasing
         By backend: the share of the power above Nyquist that gets through, for each of `SHRINKING`.
     blocky
-        By backend: whether the picture equals pil-nearest's bit for bit, for each of `ENLARGING`.
+        By backend: whether the image equals pil-nearest's bit for bit, for each of `ENLARGING`.
     """
 
     aliasing: dict[str, list[float]]
@@ -55,9 +55,9 @@ def sweep_ratios(backends: Sequence[str]) -> Sweep:
     blocky: dict[str, list[bool]] = {backend: [] for backend in backends}
     for ratio in ENLARGING:
         size = (int(_SMALL * ratio), int(_SMALL * ratio))
-        nearest = resize_grey(small, size, "pil-nearest")
+        nearest = resize_gray(small, size, "pil-nearest")
         for backend in backends:
-            blocky[backend].append(bool((resize_grey(small, size, backend) == nearest).all()))
+            blocky[backend].append(bool((resize_gray(small, size, backend) == nearest).all()))
     by_backend = np.stack(shares, axis=1)
     return Sweep({name: row.tolist() for name, row in zip(backends, by_backend)}, blocky)
 

@@ -25,7 +25,7 @@ FORMAT_VERSION = 1
 
 
 def write_csv(path: Path, plan: Plan, findings: Findings) -> None:
-    """Write one row for each image, size and backend; enlarged pictures are not in it."""
+    """Write one row for each image, size and backend; enlarged images are not in it."""
     with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["image", "size", "backend", *(measure.name for measure in CSV_MEASURES)])

@@ -1,6 +1,6 @@
 """What is kept of the images at one size: a few numbers of each, and sums.
 
-Memory grows by some 2 kB an image; pictures are kept of the few worst only.
+Memory grows by some 2 kB an image; images are kept of the few worst only.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Tally:
     histogram
         int64 (backends, 256): how many values are off by so many levels.
     power, false_power, ideal_power
-        Summed radial power of the pictures (backends, frequencies), of the false detail in them, and of
-        ideally resized pictures (frequencies), over `shrunk` images.
+        Summed radial power of the images (backends, frequencies), of the false detail in them, and of
+        ideally resized images (frequencies), over `shrunk` images.
     moments
         Of each backend, and then of each group of images as the backend compared against has them.
     projections

@@ -118,7 +118,7 @@ def _enlarging(report: Report, found: CaseReport) -> list[Finding]:
     ]
     if close:
         findings.append(Finding(CLEAN, where, ", ".join(close), f"Equal to {against} to within one level."))
-    return findings or [Finding(NOTE, where, "all", "Nothing to alias: no picture is shrunk.")]
+    return findings or [Finding(NOTE, where, "all", "Nothing to alias: no image is shrunk.")]
 
 
 def _distance(found: CaseReport, name: str) -> float:

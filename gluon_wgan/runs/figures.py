@@ -1,4 +1,4 @@
-"""The pictures of a run: grids of samples and the loss curve."""
+"""The images of a run: grids of samples and the loss curve."""
 
 from __future__ import annotations
 

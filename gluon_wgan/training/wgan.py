@@ -110,7 +110,7 @@ class WGAN:
                 layer.plain = plain
         for graph in (self.generator_pass, self.critic_pass, self._penalty):
             if graph is not None:
-                # With static_shape, two CPU contexts of two OpenMP threads each wait for one another for ever.
+                # With static_shape, two CPU contexts of two OpenMP threads each wait for one another forever.
                 graph.hybridize(static_alloc=True, static_shape=len(contexts) == 1)
         self.generator_optimizer = build_optimizer(self.generator.collect_params(), config, config.lr_g, config.eps_g)
         self.critic_optimizer = build_optimizer(self.critic.collect_params(), config, config.lr_d, config.eps_d)

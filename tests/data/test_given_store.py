@@ -45,11 +45,11 @@ def test_what_the_store_says_need_not_be_said(store: Store) -> None:
         ({"resize": "pil"}, "--resize pil-bilinear contradicts"),
         ({"crop": (0, 0, 9, 9)}, "--crop 0,0,9,9 contradicts"),
         ({"batch_size": 13}, "12 usable images"),
-        ({"data_root": ("in",)}, "--data-root has no meaning beside --data"),
-        ({"dataset": "folder"}, "--dataset has no meaning beside --data"),
-        ({"max_pixels": 9}, "--max-pixels has no meaning beside --data"),
-        ({"limit": 9}, "--limit has no meaning beside --data"),
-        ({"fraction": 0.5}, "--fraction has no meaning beside --data"),
+        ({"data_root": ("in",)}, "--data-root cannot be combined with --data"),
+        ({"dataset": "folder"}, "--dataset cannot be combined with --data"),
+        ({"max_pixels": 9}, "--max-pixels cannot be combined with --data"),
+        ({"limit": 9}, "--limit cannot be combined with --data"),
+        ({"fraction": 0.5}, "--fraction cannot be combined with --data"),
     ],
 )
 def test_what_contradicts_the_store_is_refused(options: dict[str, Any], complaint: str, store: Store) -> None:

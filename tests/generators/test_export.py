@@ -190,7 +190,7 @@ def test_the_card_tells_what_the_run_recorded(run, tmp_path):
 def test_the_cards_onnx_code_runs(checkpoint_of, tmp_path, onnxruntime, monkeypatch):
     assert main([str(checkpoint_of(nc=1)), "--format", "onnx", "--out", str(tmp_path / "out")]) == 0
     card = (tmp_path / "out/MODEL_CARD.md").read_text()
-    assert "Nothing is recorded about the training images" in card and "one channel (grey)" in card
+    assert "Nothing is recorded about the training images" in card and "one channel (gray)" in card
     monkeypatch.chdir(tmp_path / "out")
     names: dict = {}
     exec(re.findall(r"```python\n(.*?)```", card, re.DOTALL)[0], names)

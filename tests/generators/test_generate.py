@@ -199,7 +199,7 @@ def test_our_own_pair_of_files_works_too(run, tmp_path):
 
 
 BAD = [
-    (["{run}"], "give --out"),
+    (["-c", "x", "-w", "y"], "give --out"),
     (["--out", "{new}"], "Name what to draw with"),
     (["{run}", "--out", "{new}", "-c", "x", "-w", "y"], "Name what to draw with"),
     (["-c", "x", "--out", "{new}"], "Name what to draw with"),

@@ -116,7 +116,7 @@ def test_metrics_stand_side_by_side_with_what_differs_in_protocol(make_run, comp
 def test_runs_that_have_just_begun(make_run, compare):
     page, said = compare(make_run("a", rows=0, samples=()), make_run("b", rows=0, samples=()))
     check_closed_off(page)
-    assert "0 of 400" in said and "saved pictures yet" in page.text
+    assert "0 of 400" in said and "saved images yet" in page.text
 
 
 def test_hostile_names_do_nothing(make_run, compare):

@@ -252,10 +252,10 @@ def test_odd_images_are_all_reported(odd_folder: Path, tmp_path: Path, capsys: p
     assert skipped == {"broken.jpg", "empty.png", "text.jpg"}
     unusual = {one["image"]: ", ".join(one["what"]) for one in report["images"]["unusual"]}
     for name, what in {
-        "grey.png": "grey",
+        "grey.png": "gray",
         "cmyk.jpg": "CMYK",
         "palette.png": "palette",
-        "wide.png": "16-bit grey",
+        "wide.png": "16-bit gray",
         "wide colour.png": "16-bit colour",
         "animated.gif": "animated",
         "rotated.jpg": "EXIF-rotated (orientation 6)",
@@ -271,7 +271,7 @@ def test_odd_images_are_all_reported(odd_folder: Path, tmp_path: Path, capsys: p
     page = (tmp_path / "out" / "parity.html").read_text()
     assert "&lt;b&gt;name &amp; &#34;quotes&#39;.png" in page and "<b>name" not in page
     shown = capsys.readouterr()
-    assert "huge.png: grey, huge (10000x10000)" in shown.out and "Traceback" not in shown.err
+    assert "huge.png: gray, huge (10000x10000)" in shown.out and "Traceback" not in shown.err
 
 
 def test_decoders_are_told_apart(odd_folder, tmp_path):
@@ -283,8 +283,8 @@ def test_decoders_are_told_apart(odd_folder, tmp_path):
     assert found["PNG, plain", "cv2"]["identical"] == found["PNG, plain", "cv2"]["files"] >= 2
     assert found["JPEG, EXIF-rotated", "mxnet"]["other_shape"] == 1
     assert found["JPEG, EXIF-rotated", "cv2"]["other_shape"] == 0
-    assert found["PNG, 16-bit grey", "pil-plain"]["max_abs"] > 200
-    assert found["PNG, 16-bit grey", "cv2"]["max_abs"] == 1
+    assert found["PNG, 16-bit gray", "pil-plain"]["max_abs"] > 200
+    assert found["PNG, 16-bit gray", "cv2"]["max_abs"] == 1
     made_up = decoders["probes"]
     assert made_up["JPEG, colour"]["cv2"] == "identical"
     assert made_up["JPEG, EXIF says a quarter turn"]["mxnet"] == "48x32 instead of 32x48"

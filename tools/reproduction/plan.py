@@ -157,13 +157,13 @@ def read_plan(path: Path) -> Plan:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"Cannot read the plan {path} ({last_line(error)}): name a plan's file.") from None
     except (tomli.TOMLDecodeError, RecursionError) as error:
-        raise UserError(f"The plan {path} is not TOML ({error}): mend that place.") from None
+        raise UserError(f"The plan {path} is not TOML ({error}): fix that place.") from None
     try:
         return _plan(path.stem, known)
     except KeyError as error:
         raise UserError(f"The plan {path} does not say {error.args[0]}: add it.") from None
     except (TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"The plan {path} cannot be understood ({last_line(error)}): mend it.") from None
+        raise UserError(f"The plan {path} cannot be understood ({last_line(error)}): fix it.") from None
 
 
 def _plan(name: str, known: dict[str, Any]) -> Plan:

@@ -32,7 +32,7 @@ class Canvas:
     """Pixels, the pose of the face on them, and the generator that every noise is drawn from.
 
     `pixels` is float32 (3, height, width): planes blend several times faster than
-    interleaved pixels. `left` and `top` place a window within the whole picture.
+    interleaved pixels. `left` and `top` place a window within the whole image.
     """
 
     pixels: np.ndarray
@@ -156,7 +156,7 @@ def within(corner: tuple[float, float], opposite: tuple[float, float]) -> Callab
 
 
 def floats(values: object) -> np.ndarray:
-    """Return `values` as float32, which keeps whole pictures from becoming float64."""
+    """Return `values` as float32, which keeps whole images from becoming float64."""
     return np.asarray(values, np.float32)
 
 

@@ -186,8 +186,8 @@ def _style(rng: np.random.Generator, feminine: bool, age: float) -> HairStyle:
 def _hair_colour(rng: np.random.Generator, skin: np.ndarray, age: float) -> np.ndarray:
     fair = skin[0] > 210 and rng.random() < 0.65
     colour = _between(rng, FAIR_HAIRS if fair else DARK_HAIRS)
-    grey = np.clip(1.4 * (age - 0.6) + rng.normal(0, 0.15), 0, 0.9)
-    return colour + np.float32(grey) * (np.float32(rng.uniform(140, 205)) - colour)
+    gray = np.clip(1.4 * (age - 0.6) + rng.normal(0, 0.15), 0, 0.9)
+    return colour + np.float32(gray) * (np.float32(rng.uniform(140, 205)) - colour)
 
 
 def _pick(rng: np.random.Generator, weights: dict[Choice, float]) -> Choice:

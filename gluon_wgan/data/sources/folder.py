@@ -43,7 +43,7 @@ class FileSource(EncodedSource):
     def encoded(self, index: int) -> str:
         """Return the path of image number `index`."""
         path = os.path.join(self.root, self.names[index])
-        if not os.path.isfile(path) and os.path.exists(path):  # opening a pipe would wait for ever
+        if not os.path.isfile(path) and os.path.exists(path):  # opening a pipe would wait indefinitely
             raise BadImage("not a file")
         return path
 

@@ -1,4 +1,4 @@
-"""Images in the IDX format of MNIST: grey bytes behind a header of 16."""
+"""Images in the IDX format of MNIST: gray bytes behind a header of 16."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ class IdxSource:
         return {"kind": "idx", "shape": [len(self), self.height, self.width], **self.facts, **limits}
 
     def open(self, index: int, nc: int) -> Image.Image:
-        """Return image number `index` in mode L (`nc` 1), or with the grey repeated in RGB (`nc` 3)."""
+        """Return image number `index` in mode L (`nc` 1), or with the gray repeated in RGB (`nc` 3)."""
         size = self.height * self.width
         if self.max_pixels is not None and size > self.max_pixels:
             raise BadImage(f"{self.width}x{self.height} pixels, more than the limit of {self.max_pixels}")
-        grey = np.frombuffer(self.reader.read(_HEADER.size + index * size, size), np.uint8)
-        return to_channels(Image.fromarray(grey.reshape(self.height, self.width)), nc)
+        gray = np.frombuffer(self.reader.read(_HEADER.size + index * size, size), np.uint8)
+        return to_channels(Image.fromarray(gray.reshape(self.height, self.width)), nc)
 
     def read(self, index: int, nc: int) -> np.ndarray:
         """Return image number `index` as uint8 (height, width, nc)."""

@@ -53,7 +53,7 @@ def serve(role: str, kind: str, timeout: int, start_timeout: int) -> int:
     no heartbeat for ``timeout`` seconds, and a server as soon as it cannot reach the scheduler.
     """
     os.environ["PS_HEARTBEAT_INTERVAL"] = "1"
-    del os.environ[ROLE]  # under which MXNet would serve inside the import, for ever
+    del os.environ[ROLE]  # under which MXNet would serve inside the import and never return
     import mxnet as mx
 
     from gluon_wgan.training.distributed.kvstore import EVERYONE, SCHEDULER, dead_nodes
