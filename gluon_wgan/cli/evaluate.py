@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan import compat
-from gluon_wgan.cli.flags import add_flags
+from gluon_wgan.cli.flags import add_flags, whole_number
 from gluon_wgan.cli.runner import SentenceParser, run_tool
 from gluon_wgan.commands import program
 from gluon_wgan.devices import choose_contexts, parse_gpus
@@ -68,14 +68,14 @@ def build_parser() -> argparse.ArgumentParser:
     add("--metrics", metavar="LIST", help="some of swd,fid,kid,prdc,is,faces (default: all that the features allow)")
     add(
         "--num",
-        type=int,
+        type=whole_number,
         default=default.num,
         metavar="N",
         help=f"images of each kind, at most (default: {default.num:,})",
     )
     add(
         "--seed",
-        type=int,
+        type=whole_number,
         default=default.seed,
         metavar="N",
         help="of latents, choices, patches and directions (default: %(default)s)",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 from gluon_wgan import compat
+from gluon_wgan.cli.flags import whole_number
 from gluon_wgan.cli.runner import SentenceParser, run_tool
 from gluon_wgan.commands import program
 from gluon_wgan.config.train_config import TrainConfig
@@ -80,27 +81,34 @@ def build_parser() -> argparse.ArgumentParser:
     )
     what = parser.add_argument_group("what to draw (default: --grid)")
     add = what.add_argument
-    add("-n", "--num", "--nimages", type=int, metavar="N", help="single PNG files, this many")
+    add("-n", "--num", "--nimages", type=whole_number, metavar="N", help="single PNG files, this many")
     add("--grid", nargs="?", const=GRID, metavar="ROWSxCOLS", help=f"many images in one file (default: {GRID})")
     add(
         "--interpolate",
         nargs="?",
-        type=int,
+        type=whole_number,
         const=KEYFRAMES,
         metavar="N",
         help=f"a walk through N images and back, as a strip, a GIF and a video (default: {KEYFRAMES})",
     )
-    add("--steps", type=int, metavar="N", help=f"steps of the walk from one image to the next (default: {STEPS})")
+    add(
+        "--steps",
+        type=whole_number,
+        metavar="N",
+        help=f"steps of the walk from one image to the next (default: {STEPS})",
+    )
     add(
         "--neighbours",
-        type=int,
+        type=whole_number,
         metavar="K",
         help=f"the K nearest training images of the samples (default: of {SAMPLES}; at most {MOST_SAMPLES})",
     )
     add("--data", type=Path, metavar="STORE", help="the training images, if the run's own store has moved")
     how = parser.add_argument_group("how")
     add = how.add_argument
-    add("--seed", type=int, default=TrainConfig.seed, metavar="N", help="of the latents (default: %(default)s)")
+    add(
+        "--seed", type=whole_number, default=TrainConfig.seed, metavar="N", help="of the latents (default: %(default)s)"
+    )
     add("--truncate", type=float, metavar="X", help="draw numbers of the latents beyond +-X again")
     add("--bn", choices=("batch", "running"), help="batch norm's statistics (default: those of the run's samples)")
     add("--ema", action="store_true", help="draw with the averaged generator of a run trained with --ema")

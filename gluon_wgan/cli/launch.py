@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Optional
 
+from gluon_wgan.cli.flags import whole_number
 from gluon_wgan.cli.runner import SentenceParser, run_tool
 from gluon_wgan.commands import program
 from gluon_wgan.errors import UserError, shell_word
@@ -40,11 +41,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         The words after the program's name; None takes them from ``sys.argv``.
     """
     parser = SentenceParser(prog=program("launch"), description=DESCRIPTION)
-    parser.add_argument("-n", "--workers", type=int, required=True, metavar="N", help="how many workers")
-    parser.add_argument("-s", "--servers", type=int, metavar="N", help="how many servers (default: as many as workers)")
+    parser.add_argument("-n", "--workers", type=whole_number, required=True, metavar="N", help="how many workers")
+    parser.add_argument(
+        "-s", "--servers", type=whole_number, metavar="N", help="how many servers (default: as many as workers)"
+    )
     parser.add_argument("-H", "--hosts", metavar="FILE", help="hosts to start on over ssh, one a line (default: here)")
     parser.add_argument("--address", help="this machine's address for the others (default: found out)")
-    parser.add_argument("--port", type=int, help="the scheduler's port (default: a free one)")
+    parser.add_argument("--port", type=whole_number, help="the scheduler's port (default: a free one)")
     parser.add_argument("--grace", type=float, default=60, metavar="S", help="seconds to save in (default: 60)")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="the command after --")
     arguments = parser.parse_args(argv)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
-from gluon_wgan.cli.flags import add_flags
+from gluon_wgan.cli.flags import add_flags, whole_number
 from gluon_wgan.cli.runner import SentenceParser, run_tool
 from gluon_wgan.commands import program
 from gluon_wgan.config.train_config import TrainConfig
@@ -76,7 +76,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", default=None, metavar="STORE", help="the store's folder, which must not exist yet")
     parser.add_argument("--resume", action="store_true", default=False, help="go on where an earlier process stopped")
     parser.add_argument(
-        "--shards", type=int, default=None, metavar="N", help="cut the pixels into N files (default: files of 1 GiB)"
+        "--shards",
+        type=whole_number,
+        default=None,
+        metavar="N",
+        help="cut the pixels into N files (default: files of 1 GiB)",
     )
     parser.add_argument(
         "--verify", default=None, metavar="STORE", help="only read a store again, and name the first damaged file"

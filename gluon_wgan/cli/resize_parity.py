@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan import __version__, compat
-from gluon_wgan.cli.flags import add_flags
+from gluon_wgan.cli.flags import add_flags, whole_number
 from gluon_wgan.cli.runner import SentenceParser, run_tool
 from gluon_wgan.commands import program
 from gluon_wgan.config.train_config import TrainConfig
@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"a new folder for the report (default: {aliasing_options.OUT}, or {aliasing_options.OUT}-2 and so on)",
     )
     add("--figures", action="store_true", help="also write every figure and table as a file of its own")
-    add("--jobs", type=int, default=compat.usable_cores(), metavar="N", help="processes (default: one a core)")
+    add("--jobs", type=whole_number, default=compat.usable_cores(), metavar="N", help="processes (default: one a core)")
     add("--quiet", action="store_true", help="no progress bar and no table")
     add("--version", action="version", version=f"gluon_wgan {__version__}")
     return parser

@@ -429,10 +429,10 @@ class TrainConfig:
     kvstore: Optional[str] = _option(
         None,
         "train on several machines over MXNet's KVStore: dist_sync, as one of the processes that tools/launch.py "
-        "starts (docs/several_machines.md); --batch-size is that of all workers together",
+        "starts (docs/several_machines.md); --batch-size is that of all workers together. none: in this process alone",
         DEVICES,
         kind=MACHINE,
-        choices=("dist_sync",),
+        choices=("dist_sync", "none"),
     )
     worker_timeout: int = _option(
         10,
@@ -481,6 +481,8 @@ class TrainConfig:
         for field in dataclasses.fields(self):
             check_range(field, getattr(self, field.name))
         object.__setattr__(self, "resize", canonical_name(self.resize))
+        if self.kvstore == "none":
+            object.__setattr__(self, "kvstore", None)
         check_together(self)
 
     def to_json(self) -> dict[str, Any]:

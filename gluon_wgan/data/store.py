@@ -88,10 +88,13 @@ class Store:
         if not dark:
             return None
         others = f" and {dark['images'] - 1:,} more images" if dark["images"] > 1 else ""
+        has, become, their, are = (
+            ("have", "they become", "their", "they are") if others else ("has", "it becomes", "its", "it is")
+        )
         bits = max(8, dark["peak"].bit_length())
         return (
-            f"{dark['first']}{others} have no 16-bit value above {dark['peak']}, so they become nearly black: if their "
-            f"values have {bits} bits, add --bit-depth {bits}; if they are meant to be dark, --bit-depth 16."
+            f"{dark['first']}{others} {has} no 16-bit value above {dark['peak']}, so {become} nearly black: if {their} "
+            f"values have {bits} bits, add --bit-depth {bits}; if {are} meant to be dark, --bit-depth 16."
         )
 
     @cached_property

@@ -95,6 +95,7 @@ def _data(run: Optional[Path]) -> str:
         ("kind of source", _source(source)),
         ("resized with", made.get("resize")),
         ("cut out before", made.get("crop") or "nothing"),
+        *[(words, made[name]) for name, words in (("fit", "fit"), ("bit_depth", "bit depth")) if made.get(name)],
         ("SHA-256 of the pixels", f"`{data.get('content_sha256')}`"),
     ]
     if _source(source).startswith("drawn-faces"):

@@ -74,6 +74,8 @@ def data_of(record: RunRecord) -> list[tuple[str, str]]:
         ("libraries", plain(made.get("libraries"))),
         ("size", f"{plain(made.get('size'))} px, {plain(made.get('nc'))} channels"),
         ("crop", plain(made.get("crop"))),
+        ("fit", plain(made.get("fit"))),
+        ("bit depth", plain(made.get("bit_depth"))),
         ("colour", plain(made.get("colour"))),
         ("source", plain(made.get("source"))),
         ("SHA-256 of the pixels", plain(data.get("content_sha256"))),

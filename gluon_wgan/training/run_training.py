@@ -170,7 +170,7 @@ def nothing_left(run: RunDirectory, config: TrainConfig) -> Optional[str]:
         return None
     return (
         f"{run.path} stands at generator iteration {done}, and {end} ends {'there' if not left else 'before that'}: "
-        f"nothing was changed. To train on, give --resume {run.path} {more}."
+        f"nothing was changed. To train on, give --resume {shell_word(run.path)} {more}."
     )
 
 

@@ -237,3 +237,8 @@ def test_the_names_of_resize_backends_are_those_that_exist():
     assert tuple(BACKENDS) == NAMES
     for name in (*NAMES, "pil", "cv2"):
         assert TrainConfig(resize=name).resize == canonical_name(name)
+
+
+def test_a_run_on_several_machines_can_be_continued_in_one_process():
+    config = TrainConfig(kvstore="dist_sync")
+    assert config.replace(kvstore="none").kvstore is None and TrainConfig(kvstore="none") == TrainConfig()

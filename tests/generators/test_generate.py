@@ -209,7 +209,7 @@ BAD = [
     (["{run}", "--out", "{run}"], "would be overwritten"),
     (["{run}", "--out", "{run}/metrics.csv/x"], "cannot be written"),
     (["{run}", "--out", "{new}", "--num", "0"], "--num 0 is out of range"),
-    (["{run}", "--out", "{new}", "--num", "x"], "invalid int value"),
+    (["{run}", "--out", "{new}", "--num", "x"], "'x' is not a whole number"),
     (["{run}", "--out", "{new}", "--grid", "8"], "--grid 8 is no size"),
     (["{run}", "--out", "{new}", "--grid", "0x4"], "--grid 0x4 is no size"),
     (["{run}", "--out", "{new}", "--interpolate", "1"], "--interpolate 1 is out of range"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan import compat
+from gluon_wgan.cli.flags import whole_number
 from gluon_wgan.cli.runner import SentenceParser, run_tool
 from gluon_wgan.devices import choose_contexts, parse_gpus
 from gluon_wgan.errors import UserError
@@ -70,7 +71,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="LIST",
         help="GPUs to train on, one run after the other: 0, or 0,1 (default: the CPU)",
     )
-    add("--jobs", type=int, metavar="N", help="runs trained at once, on one thread each (default: one for each core)")
+    add(
+        "--jobs",
+        type=whole_number,
+        metavar="N",
+        help="runs trained at once, on one thread each (default: one for each core)",
+    )
     add("--dry-run", action="store_true", help="print the command of every run, and stop")
     return parser
 

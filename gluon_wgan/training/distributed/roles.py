@@ -38,7 +38,8 @@ def check_role(config: TrainConfig) -> Optional[str]:
         raise UserError(
             f"--kvstore {config.kvstore} needs {ROLE}=worker, server or scheduler in the environment"
             f"{'' if role is None else f', not {role}'}: start the run with python tools/launch.py -n 2 -s 2 -- "
-            "python train_wgan.py --kvstore dist_sync."
+            "python train_wgan.py --kvstore dist_sync, or continue it in one process with as many devices and "
+            "--kvstore none."
         )
     missing = [name for name in NEEDED if not os.environ.get(name)]
     if missing:
