@@ -145,7 +145,7 @@ def test_a_longer_run_is_a_resumed_shorter_one(straight, tiny, first):
 @pytest.mark.parametrize("step", [1, 4, 9, 12])
 def test_an_interruption_amid_the_critic_steps_changes_nothing(straight, tiny, step, monkeypatch):
     steps = 0
-    note = loop.Session.note
+    note = loop.Session.record_critic_step
 
     def note_and_interrupt(self, scores):
         nonlocal steps
@@ -154,7 +154,7 @@ def test_an_interruption_amid_the_critic_steps_changes_nothing(straight, tiny, s
         if steps == step:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(loop.Session, "note", note_and_interrupt)
+    monkeypatch.setattr(loop.Session, "record_critic_step", note_and_interrupt)
     with pytest.raises(Interrupted, match="--resume") as stopped:
         run(tiny())
     assert stopped.value.signum == signal.SIGTERM

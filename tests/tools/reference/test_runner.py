@@ -229,7 +229,7 @@ OPTIMIZERS: list[dict[str, Any]] = [
 @pytest.mark.parametrize(("step", "fields"), list(enumerate(OPTIMIZERS, 1)), ids=str)
 def test_an_interruption_amid_the_critic_steps_changes_nothing(step, fields, small, monkeypatch):
     straight = result(train(small("straight", **fields)))
-    note, steps = loop.Session.note, 0
+    note, steps = loop.Session.record_critic_step, 0
 
     def note_and_interrupt(self, scores):
         nonlocal steps
@@ -238,7 +238,7 @@ def test_an_interruption_amid_the_critic_steps_changes_nothing(step, fields, sma
         if steps == step:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(loop.Session, "note", note_and_interrupt)
+    monkeypatch.setattr(loop.Session, "record_critic_step", note_and_interrupt)
     with pytest.raises(Interrupted, match=r"python tools/train_reference\.py --resume"):
         train(small(**fields))
     path = Path(small().out or "")
