@@ -1,4 +1,4 @@
-"""What decides the pixels of a store: the images, who resizes them, how, and to what."""
+"""What decides the pixels of a store: the images, the resize backend, the crop and the size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resize backends by name: who resizes an image, and with which filter.
+"""Resize backends by name: the library that resizes an image, and its filter.
 
 A name is `library-filter`. Pillow widens its filter when it shrinks an image, so every
 source pixel counts; OpenCV and MXNet (which calls OpenCV) do so only for `area`, and sample
@@ -33,7 +33,7 @@ class Backend:
     filter
         The filter's name in that library.
     antialiases
-        Whether every source pixel has a say when an image is shrunk.
+        Whether every source pixel counts when an image is shrunk.
     function
         Takes a Pillow image in mode RGB or L and the new (height, width), and returns uint8 of
         that size, with 3 channels or none.

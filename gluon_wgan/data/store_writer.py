@@ -44,7 +44,7 @@ is_store_file = named_as(
 
 
 class StoreWriter:
-    """A store in the making, which continues with what is in its folder if that was begun with the same key.
+    """An unfinished store, which continues with what is in its folder if that was begun with the same key.
 
     Parameters
     ----------
@@ -275,7 +275,7 @@ def was_begun(partial: Path) -> bool:
 
 
 def read_journal(folder: Path) -> Optional[dict[str, Any]]:
-    """Return the journal of a store in the making, or None if there is none that can be read."""
+    """Return the journal of an unfinished store, or None if there is none that can be read."""
     try:
         journal = read_json_object(folder / JOURNAL)
     except (OSError, ValueError):
