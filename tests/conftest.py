@@ -22,8 +22,11 @@ settings.load_profile("any_speed")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-# A shell ignores Ctrl-C in the jobs that it starts in the background, and so would every program that a test starts.
+# A shell ignores Ctrl-C in the jobs that it starts in the background, and nohup ignores the loss of the terminal;
+# every program that a test starts would inherit both.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+for ignored_by_nohup in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(ignored_by_nohup, signal.SIG_DFL)
 
 
 # The fixture that a test needs says what it needs.

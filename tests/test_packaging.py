@@ -128,7 +128,7 @@ def test_pip_is_told_nothing_but_the_python_range_where_numpy_would_not_build(
     monkeypatch.setattr(sys, "version_info", (3, 13, 0))
     arguments = request.getfixturevalue("setup_arguments")
     assert arguments["install_requires"] == []
-    extras = ("cpu", "cu112", "docs", "lsun", "onnx", "parquet", "test", "torch", "zstd")
+    extras = ("cpu", "cu112", "docs", "lsun", "onnx", "parquet", "safetensors", "test", "torch", "zstd")
     assert arguments["extras_require"] == {name: [] for name in extras}
 
 

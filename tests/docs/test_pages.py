@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import runpy
+import signal
 import sys
 from pathlib import Path
 from urllib.parse import unquote
@@ -107,8 +108,13 @@ def parse(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
         monkeypatch.setattr(sys, "argv", [command.script, *command.words])
         monkeypatch.setattr(sys, "path", list(sys.path))
-        with pytest.raises(Parsed) as parsed:
-            runpy.run_path(str(REPOSITORY / command.script), run_name="__main__")
+        # A script lets Ctrl-C end Python while its modules are imported.
+        before = signal.getsignal(signal.SIGINT)
+        try:
+            with pytest.raises(Parsed) as parsed:
+                runpy.run_path(str(REPOSITORY / command.script), run_name="__main__")
+        finally:
+            signal.signal(signal.SIGINT, before)
         return parsed.value.args[0]
 
     return run

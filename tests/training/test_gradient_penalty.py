@@ -198,9 +198,11 @@ def test_the_critic_step_penalises_between_real_and_fake(count, require_torch, m
     torch = require_torch()
     wgan = WGAN(gp_config(batch_size=6, gp_lambda=7.0, init="pytorch"), [cpu()])
     seen = {}
-    monkeypatch.setattr(
-        "gluon_wgan.training.wgan.step", lambda optimizer: seen.update(grads=_grads(wgan.critic), params=True)
-    )
+
+    def remember(*arguments: object) -> None:
+        seen.update(grads=_grads(wgan.critic), params=True)
+
+    monkeypatch.setattr("gluon_wgan.training.wgan.step", remember)
     real = np.random.default_rng(4).integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
     with autograd.train_mode():
         latents = seeding.draw_latents(seeding.make_rng(0, seeding.NOISE), 6, 100)

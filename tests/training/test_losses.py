@@ -45,7 +45,7 @@ def test_a_dcgan_step_has_torchs_losses_and_gradients(require_torch, monkeypatch
     for theirs, ours in ((generator, wgan.generator), (critic, wgan.critic)):
         for yours, mine in zip(theirs.parameters(), learnt(ours)):
             yours.data = torch.from_numpy(mine.data().asnumpy())
-    monkeypatch.setattr("gluon_wgan.training.wgan.step", lambda optimizer: None)
+    monkeypatch.setattr("gluon_wgan.training.wgan.step", lambda *arguments: None)
     noise = np.random.default_rng([0, 2])
     latents = [torch.from_numpy(noise.standard_normal((6, 100, 1, 1), dtype=np.float32)) for _ in range(2)]
     real = np.random.default_rng(1).integers(0, 256, (6, 3, 32, 32), dtype=np.uint8)

@@ -11,6 +11,7 @@ import pytest
 from mxnet import autograd, cpu, gluon, nd
 
 from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.training.exchange import Exchange
 from gluon_wgan.training.optimizers import (
     build_optimizer,
     optimizer_arrays,
@@ -60,6 +61,10 @@ def train(net, steps, update) -> None:
         update()
 
 
+def update(trainer, devices: int) -> None:
+    step(trainer, Exchange(devices), "critic", lambda: np.zeros((devices, 1), np.float32))
+
+
 def bits(net) -> list[bytes]:
     return [data.asnumpy().tobytes() for p in net.collect_params().values() for data in p.list_data()]
 
@@ -77,15 +82,15 @@ def test_a_restored_run_goes_on_bit_for_bit(tmp_path, name, dtype, contexts):
     config = replace(CONFIGS[name], dtype=dtype)
     straight, first, second = (dense(contexts, dtype) for _ in range(3))
     trainers = [build_optimizer(net.collect_params(), config, 1e-3, 1e-8) for net in (straight, first, second)]
-    train(straight, range(7), lambda: step(trainers[0]))
-    train(first, range(3), lambda: step(trainers[1]))
+    train(straight, range(7), lambda: update(trainers[0], len(contexts)))
+    train(first, range(3), lambda: update(trainers[1], len(contexts)))
     nd.save(str(tmp_path / "arrays"), optimizer_arrays(trainers[1]))
     (tmp_path / "counts").write_text(json.dumps(optimizer_counts(trainers[1])))
     first.save_parameters(str(tmp_path / "net"))
 
     second.load_parameters(str(tmp_path / "net"), ctx=contexts)
     restore_optimizer(trainers[2], read_params(tmp_path / "arrays"), json.loads((tmp_path / "counts").read_text()))
-    train(second, range(3, 7), lambda: step(trainers[2]))
+    train(second, range(3, 7), lambda: update(trainers[2], len(contexts)))
     assert bits(second) == bits(straight)
     assert bits(second) != bits(first)
     assert len(set(bits(second))) == 2, "the devices must agree"
