@@ -31,6 +31,10 @@ from gluon_wgan.errors import UserError
 _NUMPY_ALIASES = {"bool": bool, "int": int, "float": float}
 # Measured with two threads and images of 16 pixels.
 _ADDRESS_SPACE = 2 * 2**30
+# Rounds of a loop, some microseconds: how long a thread of libgomp looks for work before it sleeps.
+_SPIN_COUNT = "1000"
+# Whether OMP_NUM_THREADS is this module's.
+_chosen_here = False
 
 
 class IncompatibleEnvironment(ImportError):
@@ -55,11 +59,17 @@ def prepare() -> None:
     IncompatibleEnvironment
         If Python, NumPy or the installed MXNet cannot work together.
     """
+    global _chosen_here
     _check_python()
     _provide_home()
-    if not os.environ.get("OMP_NUM_THREADS"):
+    # By default a thread that waits for others keeps its core busy for 300,000 rounds of a loop. Beside other programs
+    # that core is the one the others need, and a step of a small network takes ten times as long (docs/faq.md).
+    if not os.environ.get("GOMP_SPINCOUNT"):
+        os.environ["GOMP_SPINCOUNT"] = _SPIN_COUNT
+    if not threads_were_given():
         # MXNet takes half of the cores it sees for hyper-threads and leaves them idle, unless told.
         os.environ["OMP_NUM_THREADS"] = str(usable_cores())
+        _chosen_here = True
     _check_numpy()
     if find_spec("mxnet") is None:
         return
@@ -93,6 +103,11 @@ def check_mxnet_loads() -> None:
             f"MXNet cannot start here ({reason}): raise this shell's limits of memory and processes "
             "(`ulimit -v`, `ulimit -u`), or set OMP_NUM_THREADS=1."
         ) from error
+
+
+def threads_were_given() -> bool:
+    """Return whether the user has set ``OMP_NUM_THREADS``."""
+    return bool(os.environ.get("OMP_NUM_THREADS")) and not _chosen_here
 
 
 def set_threads(count: int) -> None:

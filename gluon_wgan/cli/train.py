@@ -17,6 +17,7 @@ from gluon_wgan.commands import program
 from gluon_wgan.config.train_config import TrainConfig, one_end, overridden_fields, preset_config, read_config
 from gluon_wgan.errors import DeviceError, UserError
 from gluon_wgan.runs.log import log_to_terminal
+from gluon_wgan.runs.threads import choose_threads
 from gluon_wgan.training.distributed.roles import LOST, ROLE, WORKER, check_role, serve
 from gluon_wgan.utils.text import printable
 
@@ -42,8 +43,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         options = chosen_options(arguments)
         resume = Path(arguments.resume) if arguments.resume is not None else None
         config = resolve(options, resume)
-        if config.threads is not None:
-            compat.set_threads(config.threads)
+        threads = choose_threads(config, resume)
+        if threads is not None:
+            compat.set_threads(threads)
         if cuda.is_installed():
             cuda.set_arithmetic(tf32=config.tf32, fast=config.fast)
         role = check_role(config)

@@ -1,0 +1,42 @@
+"""How many CPU threads a run computes with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+from gluon_wgan import compat
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.runs.directory import RunDirectory
+from gluon_wgan.utils.untrusted import read_json_object
+
+# Image size times width, up to which a second thread gains nothing (docs/faq.md).
+SMALL = 32 * 16
+
+
+def choose_threads(config: TrainConfig, resume: Optional[Path]) -> Optional[int]:
+    """Return the number of threads for a run; None leaves what MXNet takes from ``OMP_NUM_THREADS``.
+
+    In this order: ``--threads``, what the run to resume has used, ``OMP_NUM_THREADS`` as the user set it, one for a
+    small network. The speed of the machine has no say, since sums over another number of threads end in other bits.
+
+    Parameters
+    ----------
+    resume
+        The run directory to continue, if any.
+    """
+    if config.threads is not None:
+        return config.threads
+    recorded = None if resume is None else _recorded(resume)
+    if recorded is not None:
+        return recorded
+    small = config.image_size * max(config.ngf, config.ndf) <= SMALL
+    return 1 if small and not compat.threads_were_given() else None
+
+
+def _recorded(run: Path) -> Optional[int]:
+    try:
+        threads = str(read_json_object(RunDirectory(run).environment_file).get("threads"))
+    except (OSError, ValueError):
+        return None  # opening the run says what is wrong with it
+    return int(threads) if threads.isascii() and threads.isdigit() and 1 <= int(threads) <= 4096 else None
