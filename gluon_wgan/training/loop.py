@@ -26,7 +26,7 @@ from gluon_wgan.config.train_config import (
 from gluon_wgan.data.batches import BatchStream
 from gluon_wgan.data.pixels import to_bytes
 from gluon_wgan.data.store import Store
-from gluon_wgan.errors import UserError, shell_word
+from gluon_wgan.errors import UserError, last_line, shell_word
 from gluon_wgan.runs import checkpoints, figures
 from gluon_wgan.runs.curves import RunCurves
 from gluon_wgan.runs.directory import RunDirectory
@@ -324,9 +324,13 @@ class Session:
         )
 
     def interrupt(self) -> None:
-        """Save, and stop as the signal asks."""
+        """Save, draw what the generator makes now, and stop as the signal asks."""
         assert self.watch.signum is not None
         path = self.save()
+        try:
+            self.draw()
+        except OSError as error:
+            log.warning("The samples of iteration %d could not be drawn: %s", self.state.gen_iter, last_line(error))
         if self.writes:
             saved = (
                 f" and saved {path}. Continue with: python {self.engine.program} --resume {shell_word(self.run.path)}"

@@ -242,7 +242,9 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(tiny):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors and f"--resume {config.out}" in errors
-    assert checkpoints.list_checkpoints(Path(config.out or "") / "checkpoints")
+    (checkpoint,) = checkpoints.list_checkpoints(Path(config.out or "") / "checkpoints")
+    reached = checkpoints.saved_iteration(checkpoint)
+    assert (Path(config.out or "") / "samples" / f"fake_{reached:06d}.png").is_file()
 
 
 def test_a_resume_that_changes_the_mathematics_is_refused(straight):
