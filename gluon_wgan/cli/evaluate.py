@@ -94,7 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--features",
         default=default.features,
         metavar="NAME",
-        help="random, inception, or a classifier of gluoncv's zoo",
+        help="random, inception (fetch its weights once with --download), or a classifier of gluoncv's zoo",
     )
     add("--weights", metavar="FILE", help="the weights of inception or the classifier")
     add("--download", action="store_true", help="fetch inception's weights into the cache folder, once")
