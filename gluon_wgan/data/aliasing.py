@@ -39,7 +39,9 @@ class Folded:
     Attributes
     ----------
     share
-        float (backends,): power of the false detail by power above Nyquist; NaN if there is too little there.
+        float (backends,): power of the false detail by power above Nyquist, at most 1; NaN if there is too little
+        there. A backend that picks single pixels can happen on ones stronger than the average of all, which
+        would give a little more than everything.
     rms
         float (backends,): the false detail in levels, root mean square.
     pictures, false_detail
@@ -97,7 +99,8 @@ def fold(spectrum: Spectrum, ratio: float, backends: Sequence[str]) -> Optional[
     pictures = _resized(spectrum.luma, size, backends)
     false_detail = pictures - _resized(Image.fromarray(low), size, backends)
     power = np.square(false_detail, dtype=np.float64).mean(axis=(1, 2))
-    share = power / power_above if power_above >= _LEAST_POWER else np.full(len(backends), np.nan)
+    enough = power_above >= _LEAST_POWER
+    share = np.minimum(power / power_above, 1) if enough else np.full(len(backends), np.nan)
     ideal = idctn(within, norm="ortho") * (size / side)
     return Folded(share, np.sqrt(power), pictures, false_detail, ideal)
 

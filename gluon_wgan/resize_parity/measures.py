@@ -158,7 +158,7 @@ ALIASING_MEASURES = (
     Measure(
         "aliasing",
         "aliasing",
-        "share of the power above the target's Nyquist frequency, 0 to about 1",
+        "share of the power above the target's Nyquist frequency, 0 to 1",
         "gluon_wgan/data/aliasing.py",
         "How much of the detail that is too fine for the new size comes back as false detail.",
     ),

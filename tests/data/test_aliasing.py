@@ -47,6 +47,17 @@ def test_share_and_strength_scale_as_power_and_amplitude():
     assert other.rms[2] == pytest.approx(one.rms[2] / 2, rel=0.05)
 
 
+def test_share_is_at_most_everything_and_strength_says_the_rest():
+    # White where pixel j of the target looks, black elsewhere: the picked pixels are all white.
+    dots = np.zeros((SIDE, SIDE), np.uint8)
+    dots[::RATIO, ::RATIO] = 255
+    above = dots.var()  # its waves are multiples of 64 cycles, all above the 32 of the target
+    folded = fold(to_spectrum(Image.fromarray(dots).convert("RGB")), RATIO, ["cv2-nearest", "pil-bilinear"])
+    assert folded is not None
+    assert folded.share[0] == 1 and folded.share[1] < 0.1
+    assert folded.rms[0] ** 2 > 2 * above
+
+
 def test_nothing_can_alias_when_nothing_is_shrunk():
     spectrum = to_spectrum(wave(72))
     assert fold(spectrum, 1, BACKENDS) is None
