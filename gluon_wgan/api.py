@@ -112,6 +112,7 @@ def compare_resizes(
     fit: str = TrainConfig.fit,
     exclude: Sequence[str] = (),
     bit_depth: Optional[int] = None,
+    enlarge: bool = False,
     jobs: Optional[int] = None,
     out: Optional[AnyPath] = None,
     progress: bool = False,
@@ -130,6 +131,8 @@ def compare_resizes(
         The backend that the others are compared with.
     crop, fit, exclude, bit_depth
         As the options of training of the same names.
+    enlarge
+        Whether to compare them also when they enlarge.
     jobs
         Processes; default: one a core.
     out
@@ -153,7 +156,7 @@ def compare_resizes(
     config = TrainConfig(exclude=tuple(exclude), bit_depth=bit_depth, fit=fit)
     plan = Plan(
         images=find_images([os.fspath(path) for path in named], config.exclude, config.bit_depth),
-        cases=cases_of(sizes),
+        cases=cases_of(sizes, enlarge=enlarge),
         backends=tuple(name for name in BACKENDS if name in wanted),
         against=canonical_name(against),
         crop=crop,

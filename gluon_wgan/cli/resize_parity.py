@@ -60,7 +60,7 @@ def make_plan(arguments: argparse.Namespace) -> Plan:
         raise UserError(f"{arguments.jobs} processes cannot compare images: use 1 or more.")
     return Plan(
         images=find_images([*arguments.images, *more_images, *still_more], config.exclude, config.bit_depth),
-        cases=cases_of(sizes),
+        cases=cases_of(sizes, enlarge=arguments.enlarge),
         backends=tuple(name for name in BACKENDS if name in wanted),
         against=against,
         crop=_crop(arguments.crop),
@@ -120,6 +120,11 @@ def _parser() -> argparse.ArgumentParser:
         "--decoders",
         metavar="NAMES",
         help=f"compare decoders too, of {','.join(DECODERS)}, the first with the others",
+    )
+    add(
+        "--enlarge",
+        action="store_true",
+        help=f"compare enlarging too, {aliasing_options.ENLARGE_FROM} to {aliasing_options.ENLARGE_TO} pixels",
     )
     add("--check", metavar="NAME", help="exit with status 1 when this backend aliases; compare it alone")
     add(

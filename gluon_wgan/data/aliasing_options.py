@@ -12,6 +12,8 @@ SMALLEST, LARGEST = 8, 1024
 """Sizes in pixels that can be compared: SSIM looks through a window of 7."""
 
 ENLARGE_FROM, ENLARGE_TO = 32, 64
+"""What ``--enlarge`` compares, in pixels."""
+
 ENLARGED_IMAGES = 64
 """Enlarging is measured on so many images, evenly spread: it tells of the backends, not of the data."""
 

@@ -78,12 +78,14 @@ def spectrum(found: CaseReport, name: str) -> str:
     assert found.ideal_power is not None
     power = [found.ideal_power, found.power[name], found.false_power[name]]
     highest = math.ceil(math.log10(max(found.ideal_power[1:].max(), found.power[name][1:].max())))
-    lowest = highest - 5
+    least = float(found.ideal_power[1:].min())
+    lowest = highest - 5 if least <= 0 else min(highest - 5, max(highest - 8, math.floor(math.log10(least)) - 1))
+    decades = highest - lowest
 
     def points(values: np.ndarray) -> list[tuple[float, float]]:
         logs = np.clip(np.log10(np.maximum(values[1:], 1e-12)), lowest, highest)
         places = np.linspace(0, 1, len(values))[1:]
-        return [(_x(place), _y((value - lowest) / 5)) for place, value in zip(places, logs)]
+        return [(_x(place), _y((value - lowest) / decades)) for place, value in zip(places, logs)]
 
     kind = _kind(found, name)
     body = _panel(name, found.twins[name], kind)
@@ -91,7 +93,7 @@ def spectrum(found: CaseReport, name: str) -> str:
     body.append(svg.curve(points(power[2]), "curve-false"))
     body.append(svg.curve(points(power[1]), f"curve-{kind}"))
     for exponent in range(lowest, highest + 1, 2):
-        body.append(svg.text(_LEFT - 4, _y((exponent - lowest) / 5) + 4, f"1e{exponent}", "small muted", "end"))
+        body.append(svg.text(_LEFT - 4, _y((exponent - lowest) / decades) + 4, f"1e{exponent}", "small muted", "end"))
     body += _below("0", "0.25", "0.5", "cycles a pixel")
     return svg.figure(PANEL_WIDTH, PANEL_HEIGHT, body, f"Power spectrum of {found.title(name)}")
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from gluon_wgan.data.aliasing_options import ALIASING_LEVELS, ALIASING_SHARE
 from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.reports import resize_figures, svg
 from gluon_wgan.reports.resize_images import HEAT_FULL, exhibit, heat_scale, png_uri
 from gluon_wgan.reports.style import BASE
+from gluon_wgan.resize_parity.answer import answer
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
 from gluon_wgan.resize_parity.decoders import DECODERS
 from gluon_wgan.resize_parity.measures import MEASURES, Measure
@@ -36,17 +38,20 @@ def render(report: Report) -> str:
     """Return the page as HTML."""
     loader = FileSystemLoader(_HERE)
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    templates.filters.update(number=number, percent=percent)
+    templates.filters.update(number=number, percent=percent, fixed=fixed, names=_names, capitalized=_capitalized)
     shrinking = [found for found in report.cases if found.case.enlarged_from is None]
     return templates.get_template("resize_page.html").render(
         report=report,
         style=Markup(svg.STYLE + BASE + (_HERE / "resize_page.css").read_text(encoding="utf-8")),
+        answer=answer(report),
         findings=verdict(report),
         advice=advice(report),
         decoder=decoder_words(report),
         decoder_meanings=DECODERS,
         cases=[_case(report, found) for found in report.cases],
         shrinking=shrinking,
+        same_images=report.same_backends(),
+        same_texture=_same_on_texture(report),
         exhibits=[exhibit(report, found, one) for found in report.cases[:1] for one in found.specimens],
         heat_scale=heat_scale(),
         heat_full=HEAT_FULL,
@@ -80,6 +85,22 @@ def percent(value: Optional[float]) -> str:
     if value is None or math.isnan(value):
         return _UNKNOWN
     return "0 %" if value == 0 else f"{value * 100:.1f} %" if value < 0.0995 else f"{value * 100:.0f} %"
+
+
+def fixed(value: Optional[float], places: int) -> str:
+    """Return a number with so many places, as the rows of a column need it."""
+    if value is None or not math.isfinite(value):
+        return number(value)
+    return "0" if abs(value) < 1e-9 else f"{value:,.{places}f}"
+
+
+def _names(words: str) -> Markup:
+    """Keep the backends' names in one piece where lines break."""
+    return Markup(re.sub(r"(?:= )?\b(?:pil|cv2|mxnet)-\w+", r'<span class="nowrap">\g<0></span>', str(escape(words))))
+
+
+def _capitalized(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _case(report: Report, found: CaseReport) -> dict[str, Any]:
@@ -121,6 +142,14 @@ def _probes(report: Report) -> list[dict[str, Any]]:
         }
         for names in report.kernel_groups()
     ]
+
+
+def _same_on_texture(report: Report) -> list[list[str]]:
+    """Return the backends, those in one group that have the same figures at every ratio of the sweep."""
+    groups: dict[str, list[str]] = {}
+    for name in report.plan.backends:
+        groups.setdefault(str((report.sweep.aliasing[name], report.sweep.blocky[name])), []).append(name)
+    return list(groups.values())
 
 
 def _brightened(picture: np.ndarray) -> np.ndarray:

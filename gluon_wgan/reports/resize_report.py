@@ -21,8 +21,15 @@ from gluon_wgan.resize_parity.plan import Case, Plan
 from gluon_wgan.resize_parity.save import write_csv, write_json
 
 
-def cases_of(sizes: Sequence[int]) -> tuple[Case, ...]:
-    """Return what is compared at these sizes, and the enlargement.
+def cases_of(sizes: Sequence[int], *, enlarge: bool) -> tuple[Case, ...]:
+    """Return what is compared.
+
+    Parameters
+    ----------
+    sizes
+        Heights and widths, in pixels.
+    enlarge
+        Whether to add an enlargement, after the sizes.
 
     Raises
     ------
@@ -33,8 +40,8 @@ def cases_of(sizes: Sequence[int]) -> tuple[Case, ...]:
     for size in sizes:
         if not least <= size <= most:
             raise UserError(f"Cannot compare at {size} pixels: use {least} to {most}.")
-    enlarged = Case(aliasing_options.ENLARGE_TO, aliasing_options.ENLARGE_FROM)
-    return (*(Case(size) for size in sizes), enlarged)
+    enlarged = [Case(aliasing_options.ENLARGE_TO, aliasing_options.ENLARGE_FROM)] if enlarge else []
+    return (*map(Case, sizes), *enlarged)
 
 
 def compare_backends(plan: Plan, *, jobs: int, progress: bool, command: str) -> tuple[Findings, Report]:

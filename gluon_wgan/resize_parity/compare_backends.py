@@ -29,6 +29,7 @@ from gluon_wgan.resize_parity.real_vs_real import group_of
 from gluon_wgan.resize_parity.tally import Specimen, Tally
 
 _SHOWN_SIDE = 256
+_NEAREST = "pil-nearest"
 
 
 @dataclass
@@ -98,12 +99,15 @@ def _compare(plan: Plan, case: Case, tally: Tally, index: int, image: Image.Imag
     """Measure one image at one size."""
     ratio = source_pixels_to_one(*image.size, case.size, plan.fit)
     if case.enlarged_from is None:
-        pictures = np.stack([fit(image, case.size, None, BACKENDS[name], how=plan.fit) for name in plan.backends])
+        drawn = {name: fit(image, case.size, None, BACKENDS[name], how=plan.fit) for name in _with_nearest(plan)}
     else:
         small = Image.fromarray(fit(image, case.enlarged_from, None, BACKENDS[plan.against], how=plan.fit))
         target = (case.size, case.size)
         ratio = case.enlarged_from / case.size
-        pictures = np.stack([BACKENDS[name].function(small, target) for name in plan.backends])
+        drawn = {name: BACKENDS[name].function(small, target) for name in _with_nearest(plan)}
+    pictures = np.stack([drawn[name] for name in plan.backends])
+    if ratio < 1:
+        tally.blocky &= (pictures == drawn[_NEAREST]).all(axis=(1, 2, 3))
     aliasing = np.full((len(plan.backends), len(ALIASING_MEASURES)), np.nan)
     folded = fold(spectrum, ratio, plan.backends) if ratio > 1 else None
     if folded is not None:
@@ -119,6 +123,10 @@ def _compare(plan: Plan, case: Case, tally: Tally, index: int, image: Image.Imag
     _tally_pixels(tally, pictures, plan.reference)
     _tally_data_set(tally, pictures, plan, index, plan.step(case))
     _keep_specimen(tally, pictures, plan, index, image)
+
+
+def _with_nearest(plan: Plan) -> set[str]:
+    return {*plan.backends, _NEAREST}
 
 
 def _pair_rows(pictures: np.ndarray, reference: int) -> list[list[float]]:

@@ -44,6 +44,8 @@ class CaseReport:
         By backend: the others that gave the same pixels on every image.
     aliases
         By backend: whether it does, at these ratios, on these images.
+    blocky
+        By backend: whether its enlarged images have the pixels of nearest neighbour.
     frechet, sliced
         By backend: distance of the data set from that of the backend compared against.
     halves_frechet, halves_sliced
@@ -67,6 +69,7 @@ class CaseReport:
     order: list[str]
     twins: dict[str, list[str]]
     aliases: dict[str, bool]
+    blocky: dict[str, bool]
     frechet: dict[str, float]
     sliced: dict[str, float]
     halves_frechet: float
@@ -78,14 +81,23 @@ class CaseReport:
     ideal_power: Optional[np.ndarray]
     specimens: list[Specimen]
 
+    @property
+    def is_shrunk(self) -> bool:
+        """Whether the median image is shrunk."""
+        return self.ratios[1] > 1
+
+    def is_unfit(self, backend: str) -> bool:
+        """Whether a backend should not be used at this size: it aliases, or enlarges by repeating pixels."""
+        return self.aliases[backend] or self.is_blocky(backend)
+
     def leaders(self) -> list[str]:
         """Return the backends in order, of those that gave the same pixels only the plan's first."""
         places = {name: place for place, name in enumerate(self.summaries)}
         return [name for name in self.order if all(places[name] < places[twin] for twin in self.twins[name])]
 
     def is_blocky(self, backend: str) -> bool:
-        """Whether a backend gave the pixels of a nearest-neighbour one."""
-        return any("nearest" in name for name in (backend, *self.twins[backend]))
+        """Whether a backend enlarges by repeating pixels."""
+        return self.ratios[1] < 1 and (self.blocky[backend] or "nearest" in backend)
 
     def title(self, backend: str) -> str:
         """Return a backend's name with those that gave the same pixels."""
@@ -142,6 +154,18 @@ class Report:
             groups.setdefault(b"".join(answer.tobytes() for answer in answers), []).append(name)
         return list(groups.values())
 
+    def same_backends(self) -> list[list[str]]:
+        """Return the backends, those in one group that gave the same pixels for every probe and image."""
+        groups = []
+        for alike in self.kernel_groups():
+            rest = list(alike)
+            while rest:
+                first = rest[0]
+                same = [name for name in rest if all(name in (first, *found.twins[first]) for found in self.cases)]
+                groups.append(same)
+                rest = [name for name in rest if name not in same]
+        return groups
+
 
 def build_report(plan: Plan, findings: Findings, command: str, versions: dict[str, str], when: str) -> Report:
     """Summarise findings and add what does not depend on the images."""
@@ -183,6 +207,7 @@ def summarise_case(plan: Plan, case: Case, tally: Tally) -> CaseReport:
         order=_nearest_first(summaries, plan.against),
         twins=_twins(plan.backends, tally.pairs),
         aliases={name: aliases(measured) for name, measured in summaries.items()},
+        blocky=dict(zip(plan.backends, tally.blocky.tolist())),
         frechet={name: tally.moments.distance(i, reference) for i, name in enumerate(plan.backends)},
         sliced={name: sliced_distance(patches[:, i], patches[:, reference]) for i, name in enumerate(plan.backends)},
         halves_frechet=halves_frechet(tally.moments, len(plan.backends)),

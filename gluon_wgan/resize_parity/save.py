@@ -11,6 +11,7 @@ from typing import Any
 
 from gluon_wgan.data.aliasing_options import ALIASING_LEVELS, ALIASING_SHARE
 from gluon_wgan.data.decode import COLOUR_HANDLING
+from gluon_wgan.resize_parity.answer import answer
 from gluon_wgan.resize_parity.compare_backends import Findings
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
 from gluon_wgan.resize_parity.decoders import DECODERS
@@ -69,6 +70,7 @@ def as_json(report: Report) -> dict[str, Any]:
             "skipped": [{"image": name, "reason": reason} for name, reason in report.skipped],
             "unusual": [{"image": name, "what": what} for name, what in report.odd],
         },
+        "answer": answer(report).sentence(),
         "verdict": [asdict(finding) for finding in verdict(report)],
         "advice": advice(report),
         "aliasing_limits": {"share": ALIASING_SHARE, "levels": ALIASING_LEVELS},

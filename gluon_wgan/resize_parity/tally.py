@@ -57,6 +57,8 @@ class Tally:
     power, false_power, ideal_power
         Summed radial power of the images (backends, frequencies), of the false detail in them, and of
         ideally resized images (frequencies), over `shrunk` images.
+    blocky
+        bool (backends,): whether every enlarged image has the pixels of nearest neighbour; True without any.
     moments
         Of each backend, and then of each group of images as the backend compared against has them.
     projections
@@ -84,6 +86,7 @@ class Tally:
         self.power = np.zeros((self.backends, frequencies))
         self.false_power = np.zeros((self.backends, frequencies))
         self.ideal_power = np.zeros(frequencies)
+        self.blocky = np.ones(self.backends, bool)
         self.moments = Moments.none(self.backends + GROUPS)
 
     def merge(self, other: Tally) -> None:
@@ -99,6 +102,7 @@ class Tally:
         self.power += other.power
         self.false_power += other.false_power
         self.ideal_power += other.ideal_power
+        self.blocky &= other.blocky
         self.moments.merge(other.moments)
         self.keep_worst(other.specimens)
 

@@ -36,7 +36,7 @@ def verdict(report: Report) -> list[Finding]:
     """Return what was found, size by size, the worst first."""
     findings = []
     for found in report.cases:
-        findings += _shrinking(report, found) if found.ratios[1] > 1 else _enlarging(report, found)
+        findings += _shrinking(report, found) if found.is_shrunk else _enlarging(report, found)
     return findings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -13,13 +14,19 @@ from PIL import Image
 
 from gluon_wgan.cli.resize_parity import main
 from gluon_wgan.reports.resize_page import number, percent
+from tests.reports.html import Page
+
+PHONE_HEIGHT = 844
 
 # Written into a copy of the page: what is wider than the window would push it sideways.
 PROBE = """<script>addEventListener("load", () => {
 const root = document.documentElement, images = [...document.images];
 document.title = JSON.stringify({window: innerWidth, content: root.scrollWidth, images: images.length,
 broken: images.filter((one) => !one.naturalWidth).length,
-sections: document.querySelectorAll("section").length});
+sections: document.querySelectorAll("section, details").length,
+answer: document.querySelector(".answer").getBoundingClientRect().bottom,
+wide: [...document.querySelectorAll("table.main")].filter((one) => one.scrollWidth > one.parentNode.clientWidth).length,
+open: document.querySelectorAll("details[open]").length});
 });</script>"""
 
 
@@ -27,7 +34,7 @@ sections: document.querySelectorAll("section").length});
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the page of a report on drawn faces, with every section."""
     out = tmp_path_factory.mktemp("report")
-    words = ["--size", "32", "16", "--decoders", "pil,cv2", "--quiet", "--jobs", "1", "--out", str(out)]
+    words = ["--size", "32", "16", "--enlarge", "--decoders", "pil,cv2", "--quiet", "--jobs", "1", "--out", str(out)]
     names = "pil-nearest,pil-bilinear,pil-box,cv2-bilinear,cv2-bicubic,cv2-area,mxnet-area"
     assert main([*words, "--backends", names]) == 0
     return out / "parity.html"
@@ -76,6 +83,26 @@ def test_page_says_everything_in_words(page):
     assert "cv2-area = mxnet-area" in text
 
 
+def test_answer_comes_first_and_then_one_table_the_worst_image_and_the_spectra(page):
+    text = page.read_text()
+    body = text[text.index("<body") : text.index('<section id="more"')]
+    order = ["<h1>Yes, it matters for the drawn faces</h1>", 'class="main"', "disagree most", ">Spectra<"]
+    places = [body.index(words) for words in order]
+    assert places == sorted(places) and body.count("<table") == 1 and "<details" not in body
+
+
+def test_backends_with_the_same_pixels_share_a_row(page):
+    parsed = Page(page)
+    heads = [re.sub(r"\s+", " ", row[0]).strip() for row in parsed.rows if row and "cv2-area" in row[0]]
+    assert heads and not any(head.startswith("mxnet-area") for head in heads)
+    assert any("cv2-area = mxnet-area" in head for head in heads)
+
+
+def test_no_share_is_above_everything(page):
+    shares = [float(share) for share in re.findall(r"([\d.]+) ?%", Page(page).text)]
+    assert len(shares) > 100 and max(shares) == 100
+
+
 def test_page_fits_a_phone_and_shows_every_picture(page, browse: Callable[..., str], tmp_path):
     probed = tmp_path / "probed.html"
     frame = tmp_path / "phone.html"
@@ -86,11 +113,12 @@ def test_page_fits_a_phone_and_shows_every_picture(page, browse: Callable[..., s
         'document.title = this.contentDocument.title, 300)"></iframe>'
     )
     shown = browse(frame, "--allow-file-access-from-files", "--virtual-time-budget=5000", "--dump-dom")
-    found = re.search(r'"window":(\d+),"content":(\d+),"images":(\d+),"broken":(\d+),"sections":(\d+)', shown)
+    found = re.search(r"<title>(\{.*?\})</title>", shown)
     assert found, shown[:500]
-    window, content, images, broken, sections = map(int, found.groups())
-    assert window == 390 and content <= window
-    assert images > 30 and broken == 0 and sections >= 9
+    told = json.loads(found[1])
+    assert told["window"] == 390 and told["content"] <= 390 and told["wide"] == 0
+    assert told["images"] > 30 and told["broken"] == 0 and told["sections"] >= 20 and told["open"] == 0
+    assert told["answer"] <= PHONE_HEIGHT
 
 
 @pytest.mark.parametrize(("size", "scheme"), [((390, 2400), "light"), ((1200, 2400), "light"), ((1200, 2400), "dark")])

@@ -57,7 +57,18 @@ def test_files_of_a_report(photos, tmp_path, capsys):
     report = json.loads((out / "parity.json").read_text())
     assert report["backends"] == list(BACKENDS) and report["against"] == "pil-bilinear"
     assert set(report["versions"]) >= {"pillow", "cv2", "mxnet", "numpy", "scikit-image"}
-    assert [found["label"] for found in report["cases"]] == ["32 px", "16 px", "32 to 64 px"]
+    assert [found["label"] for found in report["cases"]] == ["32 px", "16 px"]
+    assert report["answer"].startswith("Yes, it matters for your images: do not use cv2-")
+    assert report["answer"] in " ".join(shown.split())
+
+
+def test_enlarging_is_compared_when_asked_for(photos, tmp_path):
+    words = [str(photos), "--size", "32", "--backends", "cv2-area,pil-nearest", "--jobs", "1", "--quiet", "--enlarge"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    report = json.loads((tmp_path / "out" / "parity.json").read_text())
+    assert [found["label"] for found in report["cases"]] == ["32 px", "32 to 64 px"]
+    assert "do not use cv2-area or pil-nearest when enlarging 32 to 64 px" in report["answer"]
+    assert {row["size"] for row in rows_of(tmp_path / "out" / "parity.csv")} == {"32"}
 
 
 def test_rows_are_measures_of_training_pictures(photos, tmp_path):
