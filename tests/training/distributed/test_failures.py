@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.training.distributed.test_equality import OPTIONS, ROOT, content, train
+from tests.training.distributed.test_equality import ROOT, WORKER, content, job, train
 
 # Long enough that no run is over before its process is hit.
-LONG = {"gen_iters": 4000, "checkpoint_every": 100_000, "sample_every": 100_000, "keep_checkpoints": 0}
+LONG: dict[str, Any] = {"gen_iters": 4000, "checkpoint_every": 100_000, "sample_every": 100_000, "keep_checkpoints": 0}
 LIMIT = 30
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as tcp:
         tcp.bind(("127.0.0.1", 0))
         return int(tcp.getsockname()[1])
@@ -29,7 +28,6 @@ def free_port() -> int:
 
 def start(out: Path, log: Path) -> dict[str, subprocess.Popen[bytes]]:
     """Start a scheduler, a server and two workers, each by itself, as any launcher would."""
-    options = {**OPTIONS, **LONG, "kvstore": "dist_sync", "worker_timeout": 4, "cache_dir": str(out.parent / "cache")}
     common = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
@@ -39,7 +37,7 @@ def start(out: Path, log: Path) -> dict[str, subprocess.Popen[bytes]]:
         "DMLC_NUM_WORKER": "2",
         "DMLC_NUM_SERVER": "1",
     }
-    command = [sys.executable, "-m", "tests.training.distributed.worker", str(out), "1", "0", json.dumps(options)]
+    command = [*WORKER, json.dumps([job(out, 1, kvstore="dist_sync", worker_timeout=4, **LONG)])]
     processes = {}
     for name in ("scheduler", "server", "worker 0", "worker 1"):
         role, _, number = name.partition(" ")
@@ -49,13 +47,19 @@ def start(out: Path, log: Path) -> dict[str, subprocess.Popen[bytes]]:
     return processes
 
 
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the runs that a lost process has ended."""
+    return tmp_path_factory.mktemp("ended")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("victim", "signum"),
     [("worker 1", signal.SIGKILL), ("server", signal.SIGSTOP), ("scheduler", signal.SIGKILL)],
 )
-def test_a_lost_process_ends_the_others(tmp_path: Path, victim: str, signum: signal.Signals) -> None:
-    out, log = tmp_path / "run", tmp_path / "log"
+def test_a_lost_process_ends_the_others(tmp_path: Path, ended: Path, victim: str, signum: signal.Signals) -> None:
+    out, log = ended / victim, tmp_path / "log"
     log.mkdir()
     processes = start(out, log)
     try:
@@ -76,7 +80,18 @@ def test_a_lost_process_ends_the_others(tmp_path: Path, victim: str, signum: sig
             process.kill()
             process.wait()
     (saved,) = [path for path in (out / "checkpoints").iterdir() if path.name.startswith("iter_")]
-    end = json.loads((saved / "state.json").read_text())["gen_iter"] + 2
-    train(out, 2, 1, resume=True, gen_iters=end)
-    train(tmp_path / "alone", 0, 2, gen_iters=end)
-    assert content(out) == content(tmp_path / "alone")
+    assert saved.name > "iter_000003"
+
+
+@pytest.mark.slow
+def test_what_they_saved_continues_to_the_bit(ended: Path, tmp_path: Path) -> None:
+    ends = {}
+    for run in ended.iterdir():
+        (state,) = (run / "checkpoints").glob("iter_*/state.json")
+        ends[run] = json.loads(state.read_text())["gen_iter"] + 2
+    # One run stops where each of them is to end.
+    stops = [{"resume": number > 0, "gen_iters": end} for number, end in enumerate(sorted(set(ends.values())))]
+    alone = [job(tmp_path / "alone", 2, checkpoint_every=100_000, keep_checkpoints=0, **stop) for stop in stops]
+    train(*alone, *(job(run, 2, resume=True, gen_iters=end) for run, end in ends.items()))
+    for run, end in ends.items():
+        assert content(run) == content(tmp_path / "alone", end)

@@ -1,32 +1,44 @@
-"""One process of a run of several workers: ``python worker.py RUN_DIR CONTEXTS RESUME OPTIONS_JSON``."""
+"""One process that trains, alone or as one of several: ``python worker.py JOBS_JSON``.
+
+A job has ``out``, ``contexts``, ``resume`` and ``options``, and in ``by_worker`` what is different for a worker; a
+process of several workers takes one job.
+"""
 
 import json
 import os
 import sys
+from typing import Any
 
 from gluon_wgan.config.train_config import TrainConfig, preset_config
 from gluon_wgan.training.distributed.roles import LOST, ROLE, WORKER, serve
 
 
+def config_of(job: dict[str, Any]) -> TrainConfig:
+    own = job.get("by_worker", {}).get(os.environ.get("DMLC_WORKER_ID"), {})
+    return preset_config(**{**job["options"], **({} if job["resume"] else {"out": job["out"]}), **own})
+
+
 def main() -> int:
-    out, contexts, resume, options = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "1", json.loads(sys.argv[4])
-    preset = options.pop("preset")
-    config: TrainConfig = preset_config(preset, **options, **({} if resume else {"out": out}))
+    jobs = json.loads(sys.argv[1])
     role = os.environ.get(ROLE)
     if role is not None and role != WORKER:
+        config = config_of(jobs[0])
         return serve(role, "dist_sync", config.worker_timeout, config.start_timeout)
     import mxnet as mx
 
     import gluon_wgan
-
-    devices = [mx.cpu(number) for number in range(contexts)]
+    from gluon_wgan.errors import UserError
     from gluon_wgan.training.exchange import PartnerLost
 
-    try:
-        gluon_wgan.train(config, resume=out if resume else None, contexts=devices, progress=False)
-    except PartnerLost as lost:
-        print(lost, file=sys.stderr, flush=True)
-        os._exit(LOST)
+    for job in jobs:
+        devices = [mx.cpu(number) for number in range(job["contexts"])]
+        try:
+            gluon_wgan.train(
+                config_of(job), resume=job["out"] if job["resume"] else None, contexts=devices, progress=False
+            )
+        except (PartnerLost, UserError) as error:
+            print(error, file=sys.stderr, flush=True)
+            os._exit(LOST if isinstance(error, PartnerLost) else error.exit_status)
     return 0
 
 
