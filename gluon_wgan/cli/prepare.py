@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +13,11 @@ from typing import Optional
 from gluon_wgan.cli.flags import add_flags, whole_number
 from gluon_wgan.cli.runner import SentenceParser, run_tool
 from gluon_wgan.commands import program
+from gluon_wgan.config.checks import flag_of
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.aliasing_warning import aliasing_warning
+from gluon_wgan.data.join_parts import join_parts
+from gluon_wgan.data.part import Part
 from gluon_wgan.data.preparation import prepare_at
 from gluon_wgan.data.prepared_data import find_source, preparation_of, recognisable_roots
 from gluon_wgan.data.store import SKIPPED, Store, open_store, recorded_files
@@ -41,6 +45,8 @@ _SHARED_WITH_TRAINING = (
 EXAMPLES = """examples:
   python tools/prepare_data.py IMAGES --out STORE --image-size 64 --resize pil
   python tools/prepare_data.py LSUN/bedroom_train_lmdb --out STORE --fraction 0.1 --resume
+  python tools/prepare_data.py IMAGES --out PARTS/3 --image-size 64 --part 3/8
+  python tools/prepare_data.py --join PARTS/* --out STORE
   python tools/prepare_data.py --verify STORE
   python train_wgan.py --data STORE
 
@@ -52,7 +58,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prepare or verify a store as the command line says, and return the exit status."""
     arguments = build_parser().parse_args(argv)
     log_to_terminal()
-    work = make if arguments.verify is None else verify
+    work = verify if arguments.verify is not None else make if arguments.join is None else join
     return run_tool(
         program("prepare"), lambda: work(arguments), stopped="Stopped; the same command with --resume goes on."
     )
@@ -85,6 +91,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--verify", default=None, metavar="STORE", help="only read a store again, and name the first damaged file"
     )
+    parser.add_argument(
+        "--part",
+        default=None,
+        metavar="K/N",
+        help="prepare the K-th of N parts of the images, to be joined later (docs/several_machines.md)",
+    )
+    parser.add_argument(
+        "--join", nargs="+", default=None, metavar="PART", help="join all parts into one store, named with --out"
+    )
     add_flags(parser, _SHARED_WITH_TRAINING)
     return parser
 
@@ -97,13 +112,36 @@ def verify(arguments: argparse.Namespace) -> None:
     UserError
         Naming the first file that is not as it was made.
     """
-    store = open_store(arguments.verify)
+    store = open_store(arguments.verify, part=True)
     store.verify(progress=True)
     print(f"{store.path} is whole: {_described(store)}.")
 
 
+def join(arguments: argparse.Namespace) -> None:
+    """Join the parts of a store.
+
+    Raises
+    ------
+    UserError
+        For parts that do not belong together, a full disk, or something else in the store's place.
+    """
+    if arguments.out is None:
+        raise UserError("Nothing says where to put the store: give --out STORE.")
+    others = [flag_of(name) for name in vars(arguments) if name in _SHARED_WITH_TRAINING]
+    others += [flag for flag, given in (("--part", arguments.part), ("--resume", arguments.resume)) if given]
+    if arguments.source or others:
+        raise UserError(
+            f"--join cannot be combined with {', '.join(others) or 'images'}: the parts hold all that is needed."
+        )
+    started = time.perf_counter()
+    store = join_parts(
+        [Path(part) for part in arguments.join], Path(arguments.out), shards=arguments.shards, progress=True
+    )
+    _describe(store, started)
+
+
 def make(arguments: argparse.Namespace) -> None:
-    """Prepare a store.
+    """Prepare a store, or a part of one.
 
     Raises
     ------
@@ -124,14 +162,25 @@ def make(arguments: argparse.Namespace) -> None:
         crop=config.crop,
         roots=recognisable_roots(config),
         fit=config.fit,
+        seconds=math.inf,  # so that every part of a store says the same on any machine
     )
     if warning is not None:
         log.warning("%s", warning)
     started = time.perf_counter()
     how = preparation_of(config, progress=True)
     store = prepare_at(
-        Path(arguments.out), source, how, shards=arguments.shards, resume=arguments.resume, warning=warning
+        Path(arguments.out),
+        source,
+        how,
+        shards=arguments.shards,
+        resume=arguments.resume,
+        warning=warning,
+        part=None if arguments.part is None else Part.parse(arguments.part),
     )
+    _describe(store, started)
+
+
+def _describe(store: Store, started: float) -> None:
     print(f"{store.path}: {_described(store)}, after {time.perf_counter() - started:.1f} s.")
     if store.skipped:
         print(f"Skipped {len(store.skipped)} images, listed in {store.path / SKIPPED}.")

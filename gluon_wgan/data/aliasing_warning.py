@@ -24,7 +24,14 @@ _SECONDS = 0.5
 
 
 def aliasing_warning(
-    source: Source, *, size: int, resize: str, crop: Optional[Box], roots: Sequence[str], fit: str = CROP
+    source: Source,
+    *,
+    size: int,
+    resize: str,
+    crop: Optional[Box],
+    roots: Sequence[str],
+    fit: str = CROP,
+    seconds: float = _SECONDS,
 ) -> Optional[str]:
     """Say in one line that a backend aliases on a few of the images, or return None if it does not.
 
@@ -42,11 +49,13 @@ def aliasing_warning(
         What the command that shows the report is to name; nothing for drawn faces.
     fit
         How the images become squares.
+    seconds
+        When to stop measuring further images.
     """
     backend = canonical_name(resize)
     if BACKENDS[backend].antialiases:
         return None
-    measured = _measure(source, size, backend, crop, fit)
+    measured = _measure(source, size, backend, crop, fit, seconds)
     if not len(measured):
         return None
     share, levels, ratio = np.median(measured, axis=0)
@@ -64,10 +73,10 @@ def aliasing_warning(
     )
 
 
-def _measure(source: Source, size: int, backend: str, crop: Optional[Box], fit: str) -> np.ndarray:
+def _measure(source: Source, size: int, backend: str, crop: Optional[Box], fit: str, seconds: float) -> np.ndarray:
     """Return share, levels and ratio of a few evenly spread images that are shrunk: float (images, 3)."""
     measured = []
-    until = time.perf_counter() + _SECONDS
+    until = time.perf_counter() + seconds
     for index in range(0, len(source), -(-len(source) // _IMAGES)):
         try:
             image = source.open(index, 3)

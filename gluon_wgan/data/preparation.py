@@ -20,11 +20,12 @@ import numpy as np
 from tqdm import tqdm
 
 from gluon_wgan.data.geometry import CROP, Box
+from gluon_wgan.data.part import Part
 from gluon_wgan.data.preprocessing_spec import differences, recipe, recipe_key
 from gluon_wgan.data.sources import Source
 from gluon_wgan.data.sources.base import set_bit_depth
 from gluon_wgan.data.sources.left_out import left_out_rows
-from gluon_wgan.data.store import META, RESIZE_WARNING, SKIPPED, Store, open_store
+from gluon_wgan.data.store import META, PART, RESIZE_WARNING, SKIPPED, Store, open_store
 from gluon_wgan.data.store_writer import StoreWriter, is_store_file, read_journal, was_begun
 from gluon_wgan.data.workers import Findings, Task, run_task
 from gluon_wgan.errors import UserError, remedy
@@ -109,7 +110,7 @@ def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str
                 store = _usable_store(final)  # the process that had the lock may have made it
                 if store is None:
                     _remove_unusable(final)
-                    store = work.build(final, _default_shard(len(source), work.row))
+                    store = work.build(final, images_per_shard(len(source), work.row))
     except OSError as error:
         raise UserError(
             f"Cannot keep prepared images in {cache_dir} ({error.strerror or error}): "
@@ -121,7 +122,14 @@ def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str
 
 
 def prepare_at(
-    final: Path, source: Source, how: Preparation, *, shards: Optional[int], resume: bool, warning: Optional[str] = None
+    final: Path,
+    source: Source,
+    how: Preparation,
+    *,
+    shards: Optional[int],
+    resume: bool,
+    warning: Optional[str] = None,
+    part: Optional[Part] = None,
 ) -> Store:
     """Return the store of a source's prepared images at a place of the user's choice.
 
@@ -138,6 +146,8 @@ def prepare_at(
         Whether to go on with what an earlier process left.
     warning
         What is to be kept in the store for who trains on it, as of a backend that aliases on these images.
+    part
+        Which part of the images to prepare; None for all.
 
     Raises
     ------
@@ -145,10 +155,8 @@ def prepare_at(
         As for `prepare`; if something else is at `final`, or if an earlier process left something and
         `resume` is not set, or what it left was begun otherwise.
     """
-    if shards is not None and not 1 <= shards <= MOST_SHARDS:
-        raise UserError(f"Cannot cut a store into {shards} shards: use 1 to {MOST_SHARDS}.")
-    work = _Work(source, how, warning)
-    per_shard = _default_shard(len(source), work.row) if shards is None else -(-len(source) // shards)
+    work = _Work(source, how, warning, part)
+    per_shard = images_per_shard(len(work.task.source), work.row, shards)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         with locked(final):
@@ -169,12 +177,17 @@ def prepare_at(
 class _Work:
     """What is to be prepared, and how."""
 
-    def __init__(self, source: Source, how: Preparation, warning: Optional[str] = None) -> None:
+    def __init__(
+        self, source: Source, how: Preparation, warning: Optional[str] = None, part: Optional[Part] = None
+    ) -> None:
         if how.jobs < 1:
             raise UserError(f"{how.jobs} processes cannot prepare images: use 1 or more.")
         self.how, self.notes = how, {} if warning is None else {RESIZE_WARNING: warning}
         set_bit_depth(source, how.bit_depth)
         self.made_from = recipe(source, **how.options())
+        self.part = part
+        if part is not None:
+            self.made_from[PART], source = str(part), part.take(source)
         self.key = recipe_key(self.made_from)
         self.task = Task(source, how.size, how.crop, how.nc, self.made_from["resize"], how.center_crop, how.fit)
         self.row = self.task.row
@@ -183,7 +196,7 @@ class _Work:
         """Return the store at `final`, or refuse anything else there."""
         if not (final / "store.json").exists():
             raise UserError(f"{final} exists and is no image store: choose another --out.")
-        store = open_store(final)
+        store = open_store(final, part=True)
         other = differences(store.made_from, self.made_from)
         if other:
             raise UserError(f"{final} holds another store ({'; '.join(other)}): choose another --out.")
@@ -218,12 +231,12 @@ class _Work:
         with completing(final) as partial:
             if not self._is_whole(partial):
                 self._write(partial, per_shard)
-        return open_store(final)
+        return open_store(final, part=True)
 
     def _is_whole(self, partial: Path) -> bool:
         """Say whether only the renaming of the finished store is left to do."""
         try:
-            store = open_store(partial)
+            store = open_store(partial, part=True)
             store.verify()
         except UserError:
             return False
@@ -242,7 +255,7 @@ class _Work:
 
     def _fill(self, writer: StoreWriter) -> None:
         source, names = self.task.source, self.task.source.names
-        _refuse_small_disk(writer.folder, (len(source) - writer.consumed) * prod(self.row))
+        refuse_small_disk(writer.folder, (len(source) - writer.consumed) * prod(self.row))
         if writer.consumed:
             log.info("Going on after %d of %d images.", writer.consumed, len(source))
         first: list[tuple[str, str]] = []
@@ -270,19 +283,29 @@ class _Work:
             mininterval=redraw_seconds(),
         ) as bar:
             run_task(self.task, writer.consumed, self.how.jobs, deliver)
-        if not writer.kept:
+        if not writer.kept and self.part is None:
             writer.discard()
             name, reason = first[0]
             raise UserError(f"No image can be used, {name} because: {reason}; check the data.")
         writer.finish(left_out_rows(source))
 
 
-def _default_shard(count: int, row: tuple[int, int, int]) -> int:
-    """Return how many images of a shape go into a shard."""
-    return max(1, SHARD_BYTES // prod(row), -(-count // MOST_SHARDS))
+def images_per_shard(count: int, row: tuple[int, int, int], shards: Optional[int] = None) -> int:
+    """Return how many images of a shape go into each of so many files, or into one of the usual size.
+
+    Raises
+    ------
+    UserError
+        If the number of files is out of range.
+    """
+    if shards is None:
+        return max(1, SHARD_BYTES // prod(row), -(-count // MOST_SHARDS))
+    if not 1 <= shards <= MOST_SHARDS:
+        raise UserError(f"Cannot cut a store into {shards} shards: use 1 to {MOST_SHARDS}.")
+    return -(-count // shards)
 
 
-def _refuse_small_disk(folder: Path, needed: int) -> None:
+def refuse_small_disk(folder: Path, needed: int) -> None:
     """Refuse to begin what cannot end: on a large store the disk would fill up hours later."""
     free = shutil.disk_usage(folder).free
     if needed > free:

@@ -10,7 +10,7 @@ from gluon_wgan.data.decode import COLOUR_HANDLING
 from gluon_wgan.data.geometry import CROP, FITS, Box
 from gluon_wgan.data.resize import BACKENDS, canonical_name, library_versions
 from gluon_wgan.data.sources import Source
-from gluon_wgan.data.store import FORMAT_VERSION
+from gluon_wgan.data.store import FORMAT_VERSION, PART
 from gluon_wgan.errors import UserError
 
 # What of a recipe is no matter of where the images are. The version counts too: it is raised when the way from
@@ -27,6 +27,7 @@ _HOW = {
     "nc": "--nc",
     "bit_depth": "--bit-depth",
     "colour": "colour handling",
+    PART: "--part",
 }
 
 

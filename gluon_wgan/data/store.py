@@ -37,6 +37,8 @@ NAMES, NAME_ENDS, SKIPPED, META = "names.bin", "names.i64", "skipped.csv", "stor
 RESIZE_WARNING = "resize_warning"
 LEFT_OUT = "left_out"
 """In ``store.json``: names, and why, of what was left out of the source without being looked at."""
+PART = "part"
+"""In what a store was made from: which part of the images it holds, as in ``3/8``; a whole store has no such entry."""
 DARK = "dark_images"
 """In ``store.json``: how many 16-bit images leave the upper bits unused, their largest value, and the first's name."""
 
@@ -136,13 +138,20 @@ def shard_name(number: int) -> str:
     return f"pixels-{number:05d}.u8"
 
 
-def open_store(path: Union[str, PathLike[str]]) -> Store:
+def open_store(path: Union[str, PathLike[str]], *, part: bool = False) -> Store:
     """Open a store after checking its description and the size of every file; no pixel is read.
+
+    Parameters
+    ----------
+    path
+        Its folder.
+    part
+        Whether it may be a part, which has no images if all of them are broken.
 
     Raises
     ------
     UserError
-        If the folder holds no store, or one that is incomplete or of another format.
+        If the folder holds no store, or one that is incomplete or of another format, or a part of one.
     """
     folder = Path(path)
     if not folder.exists():
@@ -160,7 +169,10 @@ def open_store(path: Union[str, PathLike[str]]) -> Store:
         files, (count, *row), each = recorded_files(meta), meta["shape"], meta["images_per_shard"]
         if not all(type(number) is int and number >= 0 for number in (count, *row, each)):
             raise ValueError("a length is no whole number")
-        images = ShardedImages([folder / name for name, _, _ in files[: len(meta["shards"])]], count, each, row)
+        images: Union[np.ndarray, ShardedImages] = np.empty((0, *row), np.uint8)
+        if count or meta["shards"] or PART not in meta["made_from"]:  # all images of a part may be broken
+            paths = [folder / name for name, _, _ in files[: len(meta["shards"])]]
+            images = ShardedImages(paths, count, each, row)
         whole = isinstance(meta["content_sha256"], str) and isinstance(meta["made_from"], dict) and len(row) == 3
         whole &= all(isinstance(name + why, str) for name, why in meta.get(LEFT_OUT, []))
         if DARK in meta:
@@ -173,7 +185,11 @@ def open_store(path: Union[str, PathLike[str]]) -> Store:
         found = _size(folder / name)
         if found != size:
             raise _unusable(folder, f"{name} is missing" if found is None else f"{name} has {found} bytes, not {size}")
-    return Store(folder, meta, images.joined())
+    if PART in meta["made_from"] and not part:
+        raise UserError(
+            f"{folder} is part {meta['made_from'][PART]} of a store: join all parts with tools/prepare_data.py --join."
+        )
+    return Store(folder, meta, images.joined() if isinstance(images, ShardedImages) else images)
 
 
 def recorded_files(meta: dict[str, Any]) -> list[tuple[str, int, str]]:
