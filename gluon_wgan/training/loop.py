@@ -83,7 +83,7 @@ class Start:
         return cls(progress, lineage, point.run.metrics_file)
 
 
-def facts(config: TrainConfig, store: Store, state: checkpoints.Progress) -> dict[str, Any]:
+def facts(config: TrainConfig, store: Store) -> dict[str, Any]:
     """Return what must be the same for all workers of a run, by the words that name it."""
     environment = describe_environment([])
     found = {
@@ -91,7 +91,6 @@ def facts(config: TrainConfig, store: Store, state: checkpoints.Progress) -> dic
         "the versions of libraries": environment["libraries"],
     }
     found["the pixels of the store"] = store.content_sha256
-    found["the checkpoint"] = [state.gen_iter, state.critic_steps, state.data]
     compared = (MATHS, LENGTH, CADENCE)
     found |= {
         flag_of(field.name): getattr(config, field.name)
@@ -178,7 +177,7 @@ class Session:
             smoothing=0.05,
             mininterval=redraw_seconds(),
         )
-        engine.exchange.agree(facts(config, store, self.state))
+        engine.exchange.agree({"the checkpoint": [self.state.gen_iter, self.state.critic_steps, self.state.data]})
 
     def loop(self) -> None:
         """Train until the configured end: critic steps, a generator step, and again."""

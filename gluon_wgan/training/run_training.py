@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,9 +25,10 @@ from gluon_wgan.runs.tensorboard import check_tensorboard
 from gluon_wgan.training.branching import find_branch_point, refuse_finished
 from gluon_wgan.training.engine import Engine
 from gluon_wgan.training.exchange import PartnerLost
-from gluon_wgan.training.loop import Diverged, PageFactory, Session, Start
+from gluon_wgan.training.loop import Diverged, PageFactory, Session, Start, facts
 from gluon_wgan.training.signals import Interrupted, InterruptWatch
 from gluon_wgan.utils import atomic_files
+from gluon_wgan.utils.new_folder import scratch_folder
 from gluon_wgan.utils.untrusted import read_json_object
 
 log = logging.getLogger("gluon_wgan")
@@ -114,11 +114,11 @@ def train_in(
         refuse_other_machine(run, {"devices": list(engine.devices), **engine.about}, engine.program)
     if config.branch is not None and (run is None or not list_checkpoints(run.checkpoints)):
         start = Start.from_branch(engine, config, store)
+    engine.exchange.agree(facts(config, store))
     # Whatever can be refused has been refused by now: a start that is refused leaves no directory behind.
     with InterruptWatch() as watch, ExitStack() as cleanup:
         if engine.exchange.rank > 0:
-            scratch = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="gluon_wgan-worker-"))
-            run = follower_directory(Path(scratch), run, config)
+            run = follower_directory(cleanup.enter_context(scratch_folder("gluon_wgan-worker")), run, config)
         elif run is None:
             run = RunDirectory.create(config, {**describe_store(store), "resize_warning": warning})
         try:

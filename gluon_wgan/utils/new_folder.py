@@ -6,6 +6,7 @@ import fcntl
 import glob
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,7 +46,7 @@ def new_folder(out: Path) -> Iterator[Path]:
     temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(final)
+        remove_stale_folders(final.parent, glob.escape(final.name))
         temporary.mkdir()
         descriptor = os.open(temporary, os.O_RDONLY)
         try:
@@ -65,19 +66,32 @@ def new_folder(out: Path) -> Iterator[Path]:
         raise _unwritable(out, error) from None
 
 
-def _remove_stale(final: Path) -> None:
-    """Delete the folders beside `final` in which killed processes were making it."""
-    for path in final.parent.glob(f".{glob.escape(final.name)}.*.tmp"):
-        if path.is_symlink() or not path.is_dir() or not is_stale(path):
-            continue
-        descriptor = os.open(path, os.O_RDONLY)
+@contextmanager
+def scratch_folder(name: str) -> Iterator[Path]:
+    """Lend a folder for temporary files that vanishes in the end; those that killed processes left vanish first."""
+    remove_stale_folders(Path(tempfile.gettempdir()), f"{glob.escape(name)}-*")
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", suffix=f".{os.getpid()}.tmp") as folder:
+        descriptor = os.open(folder, os.O_RDONLY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path, ignore_errors=True)
-        except OSError:
-            pass  # a process elsewhere holds it
+            with suppress(OSError):  # as above
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield Path(folder)
         finally:
             os.close(descriptor)
+
+
+def remove_stale_folders(parent: Path, pattern: str) -> None:
+    """Delete the folders ``.NAME.PID.tmp``, their names matching a shell pattern, whose processes were killed."""
+    for path in parent.glob(f".{pattern}.*.tmp"):
+        if path.is_symlink() or not path.is_dir() or not is_stale(path):
+            continue
+        with suppress(OSError):  # another user's, or held by a process elsewhere
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(descriptor)
 
 
 def _unwritable(out: Path, error: OSError) -> UserError:

@@ -113,7 +113,7 @@ class KVStoreExchange(Exchange):
             Naming the worker and the fact.
         """
         digests = [hashlib.sha256(json.dumps(fact).encode()).digest()[:_FACT] for fact in facts.values()]
-        rows = self._bytes("facts", b"".join(digests)).reshape(self.workers, len(facts), _FACT)
+        rows = self._bytes(f"facts {len(facts)}", b"".join(digests)).reshape(self.workers, len(facts), _FACT)
         for rank in range(1, self.workers):
             for name, first, other in zip(facts, rows[0], rows[rank]):
                 if (first != other).any():
