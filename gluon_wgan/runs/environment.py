@@ -20,6 +20,7 @@ LIBRARIES = (
     "numpy",
     "opencv-python",
     "pillow",
+    "simplejpeg",
     "scipy",
     "matplotlib",
 )
