@@ -28,7 +28,8 @@ sys.path.insert(0, str(ROOT))
 from gluon_wgan.data.drawn_faces import draw_face  # noqa: E402
 
 DRAWN_FACES, MANY = 2000, 50_000
-PLAIN, OURS, GLUON, TORCH = "plain", "pil-bilinear:2", "gluon", "torch"
+PLAIN, OURS, GLUON, TORCH, BATCHES = "plain", "pil-bilinear:2", "gluon", "torch", "batches"
+LOADERS = {GLUON: "gluon", "gluon-1": "gluon one-thread", TORCH: "torch"}
 WORDS = {
     PLAIN: "plain Pillow loop, 1 process",
     "pil-bilinear:1": "prepare, pil-bilinear, 1 process",
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, metavar="FOLDER", help="images to prepare (default: drawn faces)")
     parser.add_argument("--rounds", type=int, default=8, help="how often everything is timed (default: 8)")
     parser.add_argument("--backends", default="pil-bicubic,cv2-bicubic,cv2-area", help="more backends to prepare with")
+    parser.add_argument("--skip", default="", help="contenders to leave out, such as gluon,gluon-1,torch,batches")
     parser.add_argument("--memory", action="store_true", help="measure memory for 1,000 and 50,000 images instead")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
@@ -58,7 +60,8 @@ def main() -> None:
         if options.memory:
             compare_memory(classes)
         else:
-            compare_speed(classes, options.rounds, [name for name in options.backends.split(",") if name])
+            backends = [name for name in options.backends.split(",") if name]
+            compare_speed(classes, options.rounds, backends, options.skip.split(","))
 
 
 def draw_faces(folder: Path) -> None:
@@ -68,29 +71,31 @@ def draw_faces(folder: Path) -> None:
         Image.fromarray(draw_face(0, index)).save(folder / f"{index:06d}.jpg", quality=90)
 
 
-def compare_speed(classes: Path, rounds: int, backends: list[str]) -> None:
+def compare_speed(classes: Path, rounds: int, backends: list[str], skip: list[str]) -> None:
     """Print how long preparing takes, and how fast batches come."""
     words = dict(WORDS)
     for backend in backends:
         words |= {f"{backend}:{jobs}": f"prepare, {backend}, {jobs} process{'es' * (jobs > 1)}" for jobs in (1, 2)}
+    words = {name: title for name, title in words.items() if name not in skip or name == PLAIN}
     run(PLAIN, classes)  # so that every round finds the files in memory
-    runs: dict[str, list[Run]] = {name: [] for name in [*words, "batches"]}
-    store = make_store(classes)
+    runs: dict[str, list[Run]] = {name: [] for name in [*words, *({BATCHES} - {*skip})]}
+    folders = dict.fromkeys(runs, classes) | ({} if BATCHES in skip else {BATCHES: make_store(classes)})
     for turn in range(rounds):
-        for name in words:
-            runs[name].append(run(name, classes, turn))
-        runs["batches"].append(run("batches", store, turn))
+        for name in runs:
+            runs[name].append(run(name, folders[name], turn))
     print(f"{int(runs[PLAIN][0]['images']):,} images to 64x64, {rounds} rounds: median (lowest to highest)")
-    print(f"  {'':36}  {'seconds':>22} {'cpu s':>7} {'images/s':>10}   {'x the plain loop':>20}")
+    print(f"  {'':36}  {'seconds':>22} {'cpu s':>7} {'images/s':>10}   {'x the plain loop':>20}   {'in cpu time':>20}")
     for name, title in words.items():
-        print(f"  {title:36}  {times(runs[name])}   {ratio(runs[PLAIN], runs[name])}")
-    print(f"  prepare with 2 processes against the gluon loader {ratio(runs[GLUON], runs[OURS])}")
-    print(f"  prepare with 2 processes against the gluon one-thread loader {ratio(runs['gluon-1'], runs[OURS])}")
-    print(f"  prepare with 2 processes against the torch loader {ratio(runs[TORCH], runs[OURS])}")
-    print("batches of 64 from a warm store")
-    print(f"  {'batch stream':36}  {times(runs['batches'])}")
-    for name, title in ((GLUON, "gluon"), ("gluon-1", "gluon one-thread"), (TORCH, "torch")):
-        print(f"  against the {title} loader {ratio(runs[name], runs['batches'], digits=0)}")
+        ratios = "   ".join(f"{ratio(runs[PLAIN], runs[name], clock):>20}" for clock in ("seconds", "cpu"))
+        print(f"  {title:36}  {times(runs[name])}   {ratios}")
+    loaders = {name: title for name, title in LOADERS.items() if name in words}
+    for name, title in loaders.items() if OURS in words else ():
+        print(f"  prepare with 2 processes against the {title} loader {ratio(runs[name], runs[OURS])}")
+    if BATCHES in runs:
+        print("batches of 64 from a warm store")
+        print(f"  {'batch stream':36}  {times(runs[BATCHES])}")
+        for name, title in loaders.items():
+            print(f"  against the {title} loader {ratio(runs[name], runs[BATCHES], digits=0)}")
 
 
 def make_store(classes: Path) -> Path:
@@ -133,11 +138,9 @@ def times(runs: list[Run]) -> str:
     return f"{median(seconds):7.2f} {spread:>15} {median(one['cpu'] for one in runs):7.2f} {rate:10,.0f}"
 
 
-def ratio(base: list[Run], other: list[Run], digits: int = 2) -> str:
-    """Return how many times as fast the other is, in images a second, round by round."""
-    rates = [
-        (theirs["images"] / theirs["seconds"]) / (ours["images"] / ours["seconds"]) for ours, theirs in zip(base, other)
-    ]
+def ratio(base: list[Run], other: list[Run], clock: str = "seconds", digits: int = 2) -> str:
+    """Return how many times as fast the other is, in images a second of a clock, round by round."""
+    rates = [(theirs["images"] / theirs[clock]) / (ours["images"] / ours[clock]) for ours, theirs in zip(base, other)]
     return f"{median(rates):.{digits}f} ({min(rates):.{digits}f} to {max(rates):.{digits}f})"
 
 

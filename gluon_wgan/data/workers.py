@@ -77,17 +77,22 @@ class Task:
 
     def run(self, chunk: range, rows: np.ndarray) -> Findings:
         """Fill uint8 rows with the images in `chunk`; the rows of those that failed are left alone."""
-        backend = BACKENDS[self.backend]
         findings = Findings([], [])
         for index, row in zip(chunk, rows):
             try:
-                image = self.source.open(index, self.nc)
-                row[...] = fit(image, self.size, self.crop, backend, self.center_crop, self.fit).transpose(2, 0, 1)
-                if PEAK in image.info:
-                    findings.dark.append((index, image.info[PEAK]))
+                peak = self._fill(index, row)
+                if peak is not None:
+                    findings.dark.append((index, peak))
             except BadImage as error:
                 findings.failures.append((index, str(error)))
         return findings
+
+    def _fill(self, index: int, row: np.ndarray) -> Optional[int]:
+        """Fill one row, and return the peak of a dark image; a function, so that the image is gone before the next."""
+        image = self.source.open(index, self.nc)
+        square = fit(image, self.size, self.crop, BACKENDS[self.backend], self.center_crop, self.fit)
+        row[...] = square.transpose(2, 0, 1)
+        return image.info.get(PEAK)
 
 
 @dataclass(frozen=True)
