@@ -1,344 +1,289 @@
-// Line charts on canvases that share one stretch of iterations or of training time.
+// Line charts by uPlot that share one stretch of iterations or of training time.
 
-const COLOURS = ["--line-1", "--line-2", "--line-3", "--line-4", "--line-5", "--line-6", "--line-7", "--line-8"];
-const PAD = { left: 58, right: 12, top: 10, bottom: 26 };
-
+const LINES = 8;
+const NOTHING = { left: 0, top: 0, width: 0, height: 0 };
 const view = { by: "iterations", log: false, raw: true, range: null, at: null, mark: null, hidden: new Set() };
 const charts = [];
 
-function drawAll() {
-  for (const chart of charts) chart.draw();
+function colourOf(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function rebuildAll() {
+  for (const chart of charts) chart.build();
 }
 
 class Chart {
-  constructor(parent, spec, axes, filter, onPick) {
-    Object.assign(this, { spec, axes, filter, onPick });
-    this.root = document.createElement("figure");
-    this.root.className = "card chart";
-    const head = document.createElement("figcaption");
-    const title = document.createElement("b");
-    title.textContent = spec.title;
-    const note = document.createElement("span");
-    note.className = "muted";
-    note.textContent = spec.note;
-    head.append(title, note);
-    this.canvas = document.createElement("canvas");
-    this.canvas.tabIndex = 0;
-    this.canvas.setAttribute("role", "img");
-    this.canvas.setAttribute("aria-label", `${spec.title}: ${spec.note}`);
-    this.words = document.createElement("output");
-    this.words.className = "values";
-    this.root.append(head, this.canvas, this.words);
-    parent.append(this.root);
-    this.listen();
-    new ResizeObserver(() => this.draw()).observe(this.canvas);
+  // `spec` has title, note, unit and series; a series lies along `axes[series.axis]` or has points of its own.
+  constructor(parent, spec, axes, onPick) {
+    Object.assign(this, { spec, axes, onPick, plot: null });
+    const add = (tag, to, className, text = "") => {
+      const made = to.appendChild(document.createElement(tag));
+      Object.assign(made, { className, textContent: text });
+      return made;
+    };
+    const root = add("figure", parent, "card chart"), head = add("figcaption", root, "");
+    add("b", head, "", spec.title);
+    add("span", head, "muted", spec.note);
+    this.box = add("div", root, "plot");
+    this.words = add("output", root, "values");
+    this.build();
+    new ResizeObserver(() => this.plot.setSize(this.size())).observe(this.box);
   }
 
-  xs(series) {
-    const axis = this.axes[series.axis];
-    return view.by === "time" ? axis.seconds : axis.last;
+  size() {
+    return { width: Math.max(120, this.box.clientWidth), height: this.box.clientHeight };
   }
 
   shown() {
     return this.spec.series.filter((one) => !view.hidden.has(one.axis) || this.axes.length === 1);
   }
 
+  xs(series) {
+    const axis = this.axes[series.axis];
+    if (series.at) return series.at.map((iteration) => xOf(axis, iteration));
+    return view.by === "time" ? axis.seconds : axis.last;
+  }
+
+  // The tables that uPlot joins, each [x, values ...], and the uPlot series of those values.
+  tables() {
+    const tables = [], lines = [{}], bands = [];
+    const put = (xs, columns, options) => {
+      tables.push([xs, ...columns.map((column) => column.map((value) => (view.log && value <= 0 ? null : value)))]);
+      for (const _ of columns) lines.push({ points: { show: false }, ...options });
+      if (columns.length === 2) bands.push({ series: [lines.length - 1, lines.length - 2], fill: options.fill });
+    };
+    for (const series of this.shown()) {
+      const xs = this.xs(series), name = `--line-${(series.colour % LINES) + 1}`;
+      const stroke = () => colourOf(name), faint = () => `${colourOf(name)}55`;
+      if (series.at) {
+        put(xs, [series.values], { stroke, width: 2, points: { show: true, size: 8, fill: stroke }, bars: series });
+        // No lines of their own: they make room for the bars, which `drawBars` draws.
+        for (const end of [series.low, series.high]) put(xs, [end], { width: 0 });
+        if (series.baseline !== null) put(this.extent(), [[series.baseline, series.baseline]], { stroke, width: 1.5, dash: [2, 5] });
+        continue;
+      }
+      const pair = (kind) => [series[`${kind}Low`], series[`${kind}High`]].filter(Boolean);
+      if (!series.medianLow) put(xs, pair("raw"), { stroke, width: 1.6, fill: faint });
+      else {
+        if (view.raw) put(xs, pair("raw"), { stroke: faint, width: series.rawHigh ? 0 : 1, fill: faint });
+        put(xs, pair("median"), { stroke, width: 2, fill: stroke });
+      }
+    }
+    return { tables, lines: lines.map(({ fill, ...one }) => one), bands };
+  }
+
   // All that there is to see along x, in every run.
   extent() {
     let low = Infinity, high = -Infinity;
     for (const axis of this.axes) {
-      const xs = view.by === "time" ? axis.seconds : axis.last;
-      if (!xs.length) continue;
-      low = Math.min(low, view.by === "time" ? 0 : axis.first ? axis.first[0] : xs[0]);
-      high = Math.max(high, xs[xs.length - 1]);
+      if (!axis.last.length) continue;
+      low = Math.min(low, view.by === "time" ? 0 : (axis.first || axis.last)[0]);
+      high = Math.max(high, (view.by === "time" ? axis.seconds : axis.last).at(-1));
     }
-    return low < high ? [low, high] : [low - 1, low + 1];
+    for (const { at = [] } of view.by === "time" ? [] : this.spec.series) [low, high] = [Math.min(low, ...at), Math.max(high, ...at)];
+    return low < high ? [low, high] : Number.isFinite(low) ? [low - 1, low + 1] : [0, 1];
   }
 
-  // The curves to draw: each with the arrays of its lowest and highest values.
-  bands() {
-    const found = [];
-    for (const series of this.shown()) {
-      const median = series.medianLow;
-      if (series.rawLow && (view.raw || !median)) {
-        found.push({ series, faint: Boolean(median), low: series.rawLow, high: series.rawHigh || series.rawLow });
-      }
-      if (median) found.push({ series, faint: false, low: median, high: series.medianHigh || median });
-    }
-    return found;
-  }
-
-  yRange(bands, [from, to]) {
-    let low = Infinity, high = -Infinity;
-    for (const band of bands) {
-      const xs = this.xs(band.series);
-      const end = Math.min(xs.length, firstFrom(xs, to) + 1);
-      for (let i = firstFrom(xs, from); i < end; i += 1) {
-        for (const value of [band.low[i], band.high[i]]) {
-          if (value === null || (view.log && value <= 0)) continue;
-          low = Math.min(low, value);
-          high = Math.max(high, value);
-        }
-      }
-    }
-    if (low > high) return null;
-    if (view.log) return low === high ? [low / 2, high * 2] : [low / 1.05, high * 1.05];
-    const slack = (high - low) * 0.05 || Math.abs(high) * 0.1 || 1;
-    return [low - slack, high + slack];
-  }
-
-  layout() {
-    const box = this.canvas.getBoundingClientRect();
-    const [from, to] = view.range || this.extent();
-    const bands = this.bands();
-    const y = this.yRange(bands, [from, to]);
-    const width = box.width - PAD.left - PAD.right, height = box.height - PAD.top - PAD.bottom;
-    const scale = view.log ? Math.log : (value) => value;
-    const x = (value) => PAD.left + ((value - from) / (to - from)) * width;
-    const back = (pixel) => from + ((pixel - PAD.left) / width) * (to - from);
-    const up = y && ((value) => PAD.top + (1 - (scale(value) - scale(y[0])) / (scale(y[1]) - scale(y[0]))) * height);
-    return { box, from, to, bands, y, x, back, up, width, height };
-  }
-
-  draw() {
-    const place = this.layout();
-    if (place.width < 20) return;
-    const ratio = window.devicePixelRatio || 1;
-    this.canvas.width = Math.round(place.box.width * ratio);
-    this.canvas.height = Math.round(place.box.height * ratio);
-    const pen = this.canvas.getContext("2d");
-    pen.scale(ratio, ratio);
-    const style = getComputedStyle(this.root);
-    const colour = (name) => style.getPropertyValue(name).trim();
-    pen.font = `11px ${style.fontFamily}`;
-    this.drawGrid(pen, place, colour);
-    if (place.up) {
-      pen.save();
-      pen.beginPath();
-      pen.rect(PAD.left, PAD.top - 4, place.width, place.height + 8);
-      pen.clip();
-      for (const band of place.bands) this.drawBand(pen, place, band, colour(COLOURS[band.series.colour % COLOURS.length]));
-      this.drawCursor(pen, place, colour);
-      pen.restore();
-    }
-    this.canvas.dataset.from = place.from;
-    this.canvas.dataset.to = place.to;
+  build() {
+    const { tables, lines, bands } = this.tables();
+    const data = tables.length ? uPlot.join(tables) : [[]];
+    if (this.plot) this.plot.destroy();
+    this.plot = new uPlot({ ...this.size(), series: lines, bands, ...this.options() }, data, this.box);
+    this.listen(this.plot.over);
+    this.noteRange();
     this.say();
   }
 
-  drawGrid(pen, { from, to, y, x, up, width, height }, colour) {
-    pen.lineWidth = 1;
-    pen.strokeStyle = colour("--rule");
-    pen.fillStyle = colour("--muted");
-    pen.textBaseline = "middle";
-    pen.textAlign = "right";
-    const rows = !y ? [] : view.log ? logTicks(...y) : linearTicks(...y, niceStep(y[1] - y[0], height / 42));
-    const alike = view.log ? shortNumber : tickWords(rows);
-    for (const value of rows) {
-      const level = Math.round(up(value)) + 0.5;
-      pen.beginPath();
-      pen.moveTo(PAD.left, level);
-      pen.lineTo(PAD.left + width, level);
-      pen.stroke();
-      pen.fillText(alike(value), PAD.left - 8, level);
-    }
-    pen.textBaseline = "top";
-    const most = Math.max(2, width / 90);
-    const step = view.by === "time" ? timeStep(to - from, most) : Math.max(1, niceStep(to - from, most));
-    for (const value of linearTicks(from, to, step)) {
-      const words = view.by === "time" ? shortTime(value) : Math.round(value).toLocaleString("en");
-      const half = pen.measureText(words).width / 2;
-      const right = PAD.left + width + PAD.right - half;
-      pen.textAlign = "center";
-      pen.fillText(words, Math.min(x(value), right), PAD.top + height + 9);
-    }
-    if (!y) pen.fillText(view.log ? "nothing above 0" : "no values", PAD.left + width / 2, PAD.top + height / 2);
-  }
-
-  drawBand(pen, { from, to, x, up }, { series, faint, low, high }, colour) {
-    const xs = this.xs(series);
-    const begin = Math.max(0, firstFrom(xs, from) - 1), end = Math.min(xs.length, firstFrom(xs, to) + 2);
-    pen.strokeStyle = pen.fillStyle = colour;
-    pen.lineJoin = "round";
-    pen.globalAlpha = faint ? 0.32 : 1;
-    if (faint && low !== high) {
-      this.fillBand(pen, xs, low, high, begin, end, x, up);
-      return;
-    }
-    pen.lineWidth = faint ? 1 : 1.9;
-    pen.beginPath();
-    let drawing = false;
-    const usable = (value) => value !== null && (!view.log || value > 0);
-    for (let i = begin; i < end; i += 1) {
-      if (!usable(high[i])) {
-        drawing = false;
-        continue;
-      }
-      const bottom = usable(low[i]) ? low[i] : high[i], pixel = x(xs[i]);
-      if (drawing) pen.lineTo(pixel, up(bottom));
-      else pen.moveTo(pixel, up(bottom));
-      if (high[i] !== bottom) pen.lineTo(pixel, up(high[i]));
-      else if (!drawing && (i + 1 >= end || !usable(high[i + 1]))) pen.lineTo(pixel + 0.5, up(bottom));
-      drawing = true;
-    }
-    pen.stroke();
-    pen.globalAlpha = 1;
-  }
-
-  // The surface between lowest and highest: lines as dense as pixels would hide how faint they are.
-  fillBand(pen, xs, low, high, begin, end, x, up) {
-    const floor = Math.min(...low.filter((value) => value !== null && (!view.log || value > 0)));
-    const usable = (i) => i < end && high[i] !== null && (!view.log || high[i] > 0);
-    const bottom = (i) => up(view.log && !(low[i] > 0) ? floor : low[i]);
-    for (let first = begin; first < end; first += 1) {
-      if (!usable(first)) continue;
-      let last = first;
-      while (usable(last + 1)) last += 1;
-      pen.beginPath();
-      for (let i = first; i <= last; i += 1) pen.lineTo(x(xs[i]), up(high[i]));
-      for (let i = last; i >= first; i -= 1) pen.lineTo(x(xs[i]), bottom(i));
-      pen.fill();
-      first = last;
-    }
-    pen.globalAlpha = 1;
-  }
-
-  drawCursor(pen, { x, up, back, height }, colour) {
-    const line = (pixel, name, dash) => {
-      pen.strokeStyle = colour(name);
-      pen.lineWidth = 1;
-      pen.setLineDash(dash);
-      pen.beginPath();
-      pen.moveTo(Math.round(pixel) + 0.5, PAD.top - 4);
-      pen.lineTo(Math.round(pixel) + 0.5, PAD.top + height + 4);
-      pen.stroke();
-      pen.setLineDash([]);
+  options() {
+    const paint = { stroke: () => colourOf("--muted"), font: "11px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif", labelSize: 18, labelGap: 2, grid: { stroke: () => colourOf("--rule"), width: 1 }, ticks: { show: false } };
+    const whole = (value) => (Number.isInteger(value) ? value.toLocaleString("en") : "");
+    const time = { label: "training time, h:min:s", incrs: SECOND_STEPS, space: 80, values: (_, ticks) => ticks.map(shortTime) };
+    const count = { label: "generator iterations", space: 52, values: (_, ticks) => ticks.map(whole) };
+    const logValues = (_, ticks) => ticks.map((tick) => (tick === null ? "" : shortNumber(tick)));
+    const values = (_, ticks, axis, space, step) => ticks.map(tickText(step));
+    const levels = (plot, low, high) => {
+      if (low === null) return view.log ? [1, 10] : [0, 1];
+      return view.log ? uPlot.rangeLog(low, high, 10, false) : uPlot.rangeNum(low, high, { min: { pad: 0.06 }, max: { pad: 0.06 } });
     };
-    if (view.mark !== null && (view.by === "iterations" || this.axes.length === 1)) line(x(this.xOf(view.mark)), "--muted", [3, 4]);
-    if (view.at !== null) {
-      line(x(view.at), "--ink", []);
-      for (const series of this.shown()) {
-        const i = this.indexAt(series);
-        const values = series.medianLow || series.rawLow;
-        if (i === null || values[i] === null || (view.log && values[i] <= 0)) continue;
-        pen.fillStyle = colour(COLOURS[series.colour % COLOURS.length]);
-        pen.beginPath();
-        pen.arc(x(this.xs(series)[i]), up(values[i]), 3.5, 0, 7);
-        pen.fill();
-      }
+    return {
+      legend: { show: false },
+      padding: [10, 14, 0, 0],
+      scales: { x: { time: false, range: () => view.range || this.extent() }, y: { distr: view.log ? 3 : 1, range: levels } },
+      axes: [{ ...paint, size: 28, ...(view.by === "time" ? time : count) }, { ...paint, size: 58, label: this.spec.unit, values: view.log ? logValues : values }],
+      cursor: {
+        y: false,
+        drag: { x: true, y: false, setScale: false, dist: 8 },
+        sync: { key: "page", filters: { pub: (type) => type === "mousemove" || type === "mouseleave" } },
+        bind: { dblclick: () => () => zoom("all") },
+        points: { size: 7 },
+      },
+      hooks: {
+        setCursor: [(plot) => this.point(plot)],
+        setSelect: [(plot) => this.select(plot)],
+        draw: [(plot) => this.drawMark(plot), (plot) => this.drawBars(plot)],
+      },
+    };
+  }
+
+  point(plot) {
+    view.at = plot.cursor.left >= 0 ? plot.posToVal(plot.cursor.left, "x") : null;
+    this.say();
+  }
+
+  select(plot) {
+    const { left, width } = plot.select;
+    if (!width) return;
+    const range = [plot.posToVal(left, "x"), plot.posToVal(left + width, "x")];
+    plot.setSelect(NOTHING, false);
+    setRange(range);
+  }
+
+  noteRange() {
+    [this.box.dataset.from, this.box.dataset.to] = view.range || this.extent();
+  }
+
+  // Where the images shown beside the slider come from.
+  drawMark({ ctx, bbox, valToPos }) {
+    if (view.mark === null || (view.by === "time" && this.axes.length > 1)) return;
+    const x = Math.round(valToPos(xOf(this.axes[0], view.mark), "x", true));
+    if (x < bbox.left || x > bbox.left + bbox.width) return;
+    ctx.save();
+    ctx.strokeStyle = colourOf("--muted");
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([3 * devicePixelRatio, 4 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.restore();
+  }
+
+  // The intervals of metric values.
+  drawBars(plot) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    for (const { bars, stroke } of plot.series.filter((one) => one.bars)) {
+      ctx.strokeStyle = stroke();
+      ctx.setLineDash([]);
+      ctx.lineWidth = 1.5 * devicePixelRatio;
+      const xs = this.xs(bars);
+      bars.low.forEach((low, i) => {
+        if (low === null || bars.high[i] === null || (view.log && low <= 0)) return;
+        const x = plot.valToPos(xs[i], "x", true);
+        ctx.beginPath();
+        ctx.moveTo(x, plot.valToPos(low, "y", true));
+        ctx.lineTo(x, plot.valToPos(bars.high[i], "y", true));
+        ctx.stroke();
+      });
     }
-    if (this.dragged) {
-      const [a, b] = [this.dragged.from, this.dragged.to];
-      pen.globalAlpha = 0.12;
-      pen.fillStyle = colour("--ink");
-      pen.fillRect(Math.min(x(a), x(b)), PAD.top - 4, Math.abs(x(a) - x(b)), height + 8);
-      pen.globalAlpha = 1;
-    }
+    ctx.restore();
   }
 
-  // Where an iteration lies on the x axis that is shown.
-  xOf(iteration) {
-    if (view.by === "iterations") return iteration;
-    const axis = this.axes[0];
-    return iteration <= 0 ? 0 : axis.seconds[nearest(axis.last, iteration)];
-  }
-
-  indexAt(series) {
-    const xs = this.xs(series);
-    if (!xs.length || view.at > xs[xs.length - 1] * 1.0001 + 1) return null;
-    return nearest(xs, view.at);
-  }
-
-  // The values under the cursor, or at the end, in words.
+  // The legend: each line with its value under the cursor, or at the end.
   say() {
     this.words.replaceChildren();
-    const at = (series) => (view.at === null ? this.xs(series).length - 1 : this.indexAt(series));
-    const first = this.shown().find((series) => at(series) !== null && at(series) >= 0);
-    if (!first) return;
-    const axis = this.axes[first.axis], i = at(first);
-    const where = axis.first && axis.first[i] !== axis.last[i]
-      ? `iterations ${axis.first[i].toLocaleString("en")}–${axis.last[i].toLocaleString("en")}`
-      : `iteration ${axis.last[i].toLocaleString("en")}`;
-    const together = this.axes.length === 1;
-    if (!together && view.at === null) this.sayPlainly("at the end of each run");
-    else this.sayPlainly(together || view.by === "iterations" ? where : "", together || view.by === "time" ? shortTime(view.at === null || together ? axis.seconds[i] : view.at) : "");
-    for (const series of this.shown()) {
-      const j = at(series);
-      if (j === null || j < 0) continue;
-      const span = (name) => {
-        const low = series[`${name}Low`][j], high = (series[`${name}High`] || series[`${name}Low`])[j];
-        return low === high ? shortNumber(low) : `${shortNumber(low)} … ${shortNumber(high)}`;
-      };
-      const words = document.createElement("span");
-      const key = document.createElement("i");
-      key.className = `key line-${(series.colour % COLOURS.length) + 1}`;
-      const value = document.createElement("b");
-      value.textContent = span(series.medianLow ? "median" : "raw");
-      words.append(key, `${series.label} `, value);
-      if (series.medianLow && series.rawLow && view.raw) words.append(` raw ${span("raw")}`);
-      this.words.append(words);
+    const rows = this.shown().map((series) => [series, this.placeIn(series)]).filter(([, i]) => i !== null);
+    if (rows.length) this.sayWhere(...rows[0]);
+    for (const [series, i] of rows) {
+      const span = (low, high = low) => (low === high ? shortNumber(low) : `${shortNumber(low)} … ${shortNumber(high)}`);
+      const value = (kind) => span(series[`${kind}Low`][i], series[`${kind}High`]?.[i]);
+      const wide = series.rawHigh || series.medianHigh ? "lowest … highest" : "each iteration";
+      if (series.at) {
+        const interval = series.low[i] === null ? "" : ` (${shortNumber(series.low[i])} – ${shortNumber(series.high[i])})`;
+        this.sayLine(series, "dot", series.label, shortNumber(series.values[i]) + interval);
+        if (series.baseline !== null) this.sayLine(series, "dots", "real vs real", shortNumber(series.baseline));
+      } else if (!series.medianLow) this.sayLine(series, "", series.label, value("raw"));
+      else {
+        this.sayLine(series, "", `${series.label}, median`, value("median"));
+        if (view.raw) this.sayLine(series, "faint", `raw, ${wide}`, value("raw"));
+      }
     }
   }
 
-  sayPlainly(...parts) {
+  placeIn(series) {
+    const xs = this.xs(series);
+    if (!xs.length) return null;
+    if (view.at === null) return xs.length - 1;
+    return !series.at && view.at > xs.at(-1) * 1.0001 + 1 ? null : nearest(xs, view.at);
+  }
+
+  sayWhere(series, i) {
+    const axis = this.axes[series.axis], words = (n) => n.toLocaleString("en");
+    if (this.axes.length > 1 && view.at === null) return this.sayPlainly("at the end of each run");
+    if (series.at) return this.sayPlainly(`iteration ${words(series.at[i])}`);
+    const where = axis.first && axis.first[i] !== axis.last[i] ? `iterations ${words(axis.first[i])}–${words(axis.last[i])}` : `iteration ${words(axis.last[i])}`;
+    if (this.axes.length === 1) return this.sayPlainly(`${where}, ${shortTime(axis.seconds[i])}`);
+    return this.sayPlainly(view.by === "time" ? shortTime(view.at) : where);
+  }
+
+  sayPlainly(text) {
     const words = document.createElement("span");
-    words.textContent = parts.filter(Boolean).join(", ");
+    words.textContent = text;
     this.words.append(words);
   }
 
-  listen() {
-    const where = (event) => {
-      const { box, back, from, to } = this.layout();
-      return Math.min(to, Math.max(from, back(event.clientX - box.left)));
-    };
-    this.canvas.addEventListener("pointerdown", (event) => {
-      if (event.button) return;
-      this.dragged = { from: where(event), to: where(event), pixel: event.clientX };
-      this.canvas.setPointerCapture(event.pointerId);
+  sayLine(series, style, label, text) {
+    const words = document.createElement("span"), key = document.createElement("i"), value = document.createElement("b");
+    key.className = `key line-${(series.colour % LINES) + 1} ${style}`;
+    value.textContent = text;
+    words.append(key, `${label} `, value);
+    this.words.append(words);
+  }
+
+  listen(over) {
+    over.tabIndex = 0;
+    over.setAttribute("role", "img");
+    over.setAttribute("aria-label", `${this.spec.title}: ${this.spec.note}`);
+    over.addEventListener("keydown", (event) => this.onKey(event));
+    over.addEventListener("click", () => {
+      if (view.at !== null && (view.by === "iterations" || this.axes.length === 1)) this.onPick(iterationAt(this.axes[0], view.at));
     });
-    this.canvas.addEventListener("pointermove", (event) => {
-      view.at = where(event);
-      if (this.dragged) this.dragged.to = view.at;
-      drawAll();
-    });
-    this.canvas.addEventListener("pointerup", (event) => {
-      const drag = this.dragged;
-      this.dragged = null;
-      if (!drag) return;
-      view.at = where(event);
-      if (Math.abs(event.clientX - drag.pixel) > 8) view.range = [drag.from, drag.to].sort((a, b) => a - b);
-      else if (this.onPick && (view.by === "iterations" || this.axes.length === 1)) this.onPick(this.iterationAt(view.at));
-      drawAll();
-    });
-    this.canvas.addEventListener("pointercancel", () => {
-      this.dragged = null;
-      drawAll();
-    });
-    this.canvas.addEventListener("pointerleave", () => {
-      if (this.dragged) return;
-      view.at = null;
-      drawAll();
-    });
-    this.canvas.addEventListener("dblclick", () => zoom("all"));
-    this.canvas.addEventListener("keydown", (event) => this.onKey(event));
+    // uPlot listens to the mouse alone; a finger moves across to zoom too.
+    const fingers = { pointerdown: "mousedown", pointermove: "mousemove", pointerup: "mouseup", pointercancel: "mouseup" };
+    for (const [finger, mouse] of Object.entries(fingers)) {
+      over.addEventListener(finger, ({ pointerType, clientX, clientY }) => {
+        if (pointerType !== "touch") return;
+        // Cancelled, since the finger scrolls the page.
+        if (finger === "pointercancel") this.plot.setSelect(NOTHING, false);
+        over.dispatchEvent(new MouseEvent(mouse, { clientX, clientY, movementX: 1, bubbles: true }));
+      });
+    }
   }
 
   onKey(event) {
     const [from, to] = view.range || this.extent();
     const steps = { ArrowLeft: -1, ArrowRight: 1 };
-    if (event.key in steps) view.at = Math.min(to, Math.max(from, (view.at ?? to) + (steps[event.key] * (to - from)) / 100));
-    else if (event.key === "+") zoom("in");
+    if (event.key in steps) {
+      const at = Math.min(to, Math.max(from, (view.at ?? to) + (steps[event.key] * (to - from)) / 100));
+      this.plot.setCursor({ left: this.plot.valToPos(at, "x"), top: 10 }, true, true);
+    } else if (event.key === "+") zoom("in");
     else if (event.key === "-") zoom("out");
     else if (event.key === "Escape") zoom("all");
     else return;
     event.preventDefault();
     event.stopPropagation();
-    drawAll();
   }
+}
 
-  iterationAt(x) {
-    const axis = this.axes[0];
-    return view.by === "iterations" ? x : axis.last[nearest(axis.seconds, x)];
+// Where an iteration lies on the x axis that is shown, and the other way round.
+function xOf(axis, iteration) {
+  return view.by === "iterations" ? iteration : iteration <= 0 || !axis.last.length ? 0 : axis.seconds[nearest(axis.last, iteration)];
+}
+
+function iterationAt(axis, x) {
+  return view.by === "iterations" ? x : axis.last[nearest(axis.seconds, x)];
+}
+
+function setRange(range) {
+  view.range = range;
+  for (const chart of charts) {
+    const [min, max] = range || chart.extent();
+    chart.plot.setScale("x", { min, max });
+    chart.noteRange();
   }
 }
 
@@ -349,6 +294,5 @@ function zoom(how) {
   const factor = how === "in" ? 0.5 : 2;
   const range = [centre - (centre - from) * factor, centre + (to - centre) * factor];
   const all = how === "all" || (range[0] <= least && range[1] >= most);
-  view.range = all ? null : [Math.max(least, range[0]), Math.min(most, range[1])];
-  drawAll();
+  setRange(all ? null : [Math.max(least, range[0]), Math.min(most, range[1])]);
 }

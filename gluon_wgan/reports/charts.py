@@ -8,19 +8,30 @@ import numpy as np
 
 from gluon_wgan.runs.curves import ELAPSED, FILTERED, RunCurves, Thinned
 
-CHARTS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
+CHARTS: tuple[tuple[str, str, str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Wasserstein estimate",
         "\N{MINUS SIGN}Loss_D: mean D(fake) \N{MINUS SIGN} mean D(real), over the critic steps of an iteration",
+        "estimate",
         (("w_estimate", "estimate"),),
     ),
-    ("Critic's loss", "what the critic minimises, over the critic steps of an iteration", (("loss_d", "loss_d"),)),
-    ("Generator's loss", "what the generator minimises in its step", (("loss_g", "loss_g"),)),
-    ("Critic's scores", "mean over each batch", (("d_real", "D(real)"), ("d_fake", "D(fake)"))),
-    ("Gradient penalty", "mean (norm of the gradient \N{MINUS SIGN} 1)², before its weight", (("penalty", "penalty"),)),
-    ("Speed", "real images a second that the critic saw", (("images_per_second", "images/s"),)),
+    (
+        "Critic's loss",
+        "what the critic minimises, over the critic steps of an iteration",
+        "loss",
+        (("loss_d", "loss_d"),),
+    ),
+    ("Generator's loss", "what the generator minimises in its step", "loss", (("loss_g", "loss_g"),)),
+    ("Critic's scores", "mean over each batch", "score", (("d_real", "D(real)"), ("d_fake", "D(fake)"))),
+    (
+        "Gradient penalty",
+        "mean (norm of the gradient \N{MINUS SIGN} 1)², before its weight",
+        "penalty",
+        (("penalty", "penalty"),),
+    ),
+    ("Speed", "real images a second that the critic saw", "images / s", (("images_per_second", "images/s"),)),
 )
-"""Title, explanation, and columns of ``metrics.csv`` with what a legend calls them."""
+"""Title, explanation, the y axis's title, and columns of ``metrics.csv`` with what a legend calls them."""
 
 DIGITS = 7
 """Significant digits of a value in a page: as many as a float32 carries."""
@@ -28,17 +39,17 @@ DIGITS = 7
 
 def chart_data(curves: RunCurves) -> dict[str, Any]:
     """Return the charts of one run, JSON-able."""
-    filtered = curves.filtered() if curves.width > 1 else None
+    filtered = curves.filtered() if curves.applied > 1 else None
     charts = []
-    for title, note, columns in CHARTS:
+    for title, note, unit, columns in CHARTS:
         if not _worth_showing(title, curves):
             continue
         found = [
             {"label": label, "name": name, "axis": 0, "colour": place, **series(curves, name, filtered)}
             for place, (name, label) in enumerate(columns)
         ]
-        charts.append({"title": title, "note": note, "series": found})
-    return {"filter": curves.width, "axes": [axis(curves)], "charts": charts}
+        charts.append({"title": title, "note": note, "unit": unit, "series": found})
+    return {"axes": [axis(curves)], "charts": charts}
 
 
 def axis(curves: RunCurves) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Optional
 import numpy as np
 
 from gluon_wgan.config.checks import flag_of
+from gluon_wgan.config.effects import without_effect
 from gluon_wgan.config.train_config import MACHINE, TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs.curves import ELAPSED, RAW, RunCurves
@@ -84,8 +85,17 @@ def short_names(paths: Sequence[Path]) -> list[str]:
 
 
 def differing_options(sides: Sequence[Side]) -> list[tuple[str, list[str]]]:
-    """Return the options in which the runs differ: flag, and each run's value as text."""
-    return [(flag_of(name), list(map(plain, values))) for name, values in differing_values(sides).items()]
+    """Return the options in which the runs differ: flag, and each run's value as text.
+
+    A dash stands for a value that had no effect in its run.
+    """
+    idle = [without_effect(side.record.config) if side.record.config is not None else set() for side in sides]
+    found = []
+    for name, values in differing_values(sides).items():
+        used = [UNKNOWN if name in unused else value for unused, value in zip(idle, values)]
+        if len(set(map(exact, used))) > 1:
+            found.append((flag_of(name), list(map(plain, used))))
+    return found
 
 
 def differing_values(sides: Sequence[Side]) -> dict[str, list[Any]]:

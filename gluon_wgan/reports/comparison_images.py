@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -14,6 +12,7 @@ from tqdm import tqdm
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.reports.comparison import Side
+from gluon_wgan.reports.embedded import png_uri
 from gluon_wgan.runs.figures import GAP, make_grid
 from gluon_wgan.utils.progress_bars import redraw_seconds
 
@@ -103,7 +102,7 @@ def drawn_pictures(
             found.append({})
             for iteration in sorted(chosen):
                 images = draw(paths[iteration], latents, statistics)
-                found[-1][iteration] = _uri(make_grid(images[_CORNER], COLUMNS))
+                found[-1][iteration] = png_uri(make_grid(images[_CORNER], COLUMNS))
                 bar.update()
     return found
 
@@ -129,13 +128,6 @@ def _cut_out(path: Path, size: int) -> str:
     try:
         with Image.open(path) as grid:
             piece = grid.crop((0, 0, min(side, grid.width), min(side, grid.height)))
-            return _uri(np.asarray(piece))
+            return png_uri(np.asarray(piece))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"Cannot read {path} ({error}): put it back as the run wrote it, or remove it.") from None
-
-
-def _uri(pixels: np.ndarray) -> str:
-    content = io.BytesIO()
-    image = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
-    image.save(content, "png", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()

@@ -19,7 +19,9 @@ from gluon_wgan.reports.comparison import (
     results,
 )
 from gluon_wgan.reports.comparison_images import COLUMNS, Pictures
+from gluon_wgan.reports.metric_history import history_of_runs
 from gluon_wgan.reports.template import render
+from gluon_wgan.runs.evaluations import common_protocol, metric_of
 
 SCRIPTS = ("scales.js", "charts.js", "pictures.js", "page.js", "compare.js")
 LINES = 8
@@ -56,11 +58,15 @@ def render_comparison(sides: Sequence[Side], shown: Shown) -> str:
     """Return the page as HTML."""
     width = filter_width(sides)
     differing = differing_options(sides)
+    values = [[metric_of(line) for line in side.record.evaluations()[0]] for side in sides]
+    history = history_of_runs([side.name for side in sides], values)
+    unfiltered = [side.name for side in sides if side.curves.applied < width]
     return render(
         "compare.html",
         SCRIPTS,
         {
-            **overlaid(sides, width),
+            **overlaid(sides),
+            "evaluations": history,
             "moments": shown.moments,
             "frames": shown.frames,
             "images": shown.pictures,
@@ -69,6 +75,10 @@ def render_comparison(sides: Sequence[Side], shown: Shown) -> str:
         lines=LINES,
         written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %Z"),
         filter=width,
+        filtered=len(unfiltered) < len(sides) and width > 1,
+        raw_names=unfiltered,
+        history=history,
+        common=common_protocol([one for _, row, _ in evaluations(sides) for one in row if one is not None]),
         curves=any(side.iterations for side in sides),
         results=results(sides, width),
         metrics=evaluations(sides),
@@ -80,12 +90,12 @@ def render_comparison(sides: Sequence[Side], shown: Shown) -> str:
     )
 
 
-def overlaid(sides: Sequence[Side], width: int) -> dict[str, Any]:
+def overlaid(sides: Sequence[Side]) -> dict[str, Any]:
     """Return the charts, JSON-able: one curve for each run, median-filtered, each along its own axis."""
     medians = [side.curves.filtered() for side in sides]
     charts = []
-    for title, note, columns in CHARTS:
-        for name, label in columns:
+    for title, note, unit, columns in CHARTS:
+        for name, _ in columns:
             curves = [
                 {"label": side.name, "name": name, "axis": run, "colour": run % LINES}
                 | filtered_series("raw", name, one)
@@ -93,8 +103,8 @@ def overlaid(sides: Sequence[Side], width: int) -> dict[str, Any]:
                 if name in _OVERLAID and np.isfinite(side.curves.column(name, "low")).any()
             ]
             if curves and _says_something(name, sides):
-                charts.append({"title": title, "note": note, "column": label, "series": curves})
-    return {"filter": width, "axes": [axis(side.curves) for side in sides], "charts": charts}
+                charts.append({"title": title, "note": note, "unit": unit, "series": curves})
+    return {"axes": [axis(side.curves) for side in sides], "charts": charts}
 
 
 def _says_something(name: str, sides: Sequence[Side]) -> bool:

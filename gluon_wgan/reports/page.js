@@ -3,10 +3,10 @@
 const data = JSON.parse(document.getElementById("page-data").textContent);
 let player = null;
 
-const parent = document.getElementById("charts");
-if (parent) {
-  for (const spec of data.charts) {
-    charts.push(new Chart(parent, spec, data.axes, data.filter, (iteration) => player && player.nearest(iteration)));
+for (const name of ["charts", "evaluations"]) {
+  const parent = document.getElementById(name);
+  for (const spec of parent ? data[name] : []) {
+    charts.push(new Chart(parent, spec, data.axes, (iteration) => player && player.nearest(iteration)));
   }
 }
 
@@ -21,7 +21,7 @@ for (const name of ["by", "scale"]) {
       choose(buttons, button);
       if (name === "by" && view.by !== button.dataset.by) Object.assign(view, { by: button.dataset.by, range: null, at: null });
       else if (name === "scale") view.log = button.dataset.scale === "log";
-      drawAll();
+      rebuildAll();
     });
   }
 }
@@ -29,7 +29,7 @@ for (const button of document.querySelectorAll("[data-raw]")) {
   button.addEventListener("click", () => {
     view.raw = !view.raw;
     button.setAttribute("aria-pressed", String(view.raw));
-    drawAll();
+    rebuildAll();
   });
 }
 for (const button of document.querySelectorAll("[data-zoom]")) {
@@ -40,7 +40,7 @@ for (const button of document.querySelectorAll("[data-run]")) {
     const run = Number(button.dataset.run);
     if (!view.hidden.delete(run)) view.hidden.add(run);
     button.setAttribute("aria-pressed", String(!view.hidden.has(run)));
-    drawAll();
+    rebuildAll();
   });
 }
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", rebuildAll);

@@ -23,7 +23,7 @@ class Player {
     this.slider.setAttribute("aria-valuetext", words);
     view.mark = this.frames[this.place];
     this.show(this.place);
-    drawAll();
+    for (const chart of charts) chart.plot.redraw(false);
   }
 
   toggle() {

@@ -12,11 +12,13 @@ import numpy as np
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.reports.charts import chart_data
+from gluon_wgan.reports.embedded import jpeg_uri
 from gluon_wgan.reports.facts import data_of, environment_of, options_of, resize_warning
+from gluon_wgan.reports.metric_history import history_of_run
 from gluon_wgan.reports.template import render, write_page
 from gluon_wgan.runs.curves import CRITIC_STEPS, ELAPSED, FILTERED, RAW, RECENT, RunCurves
 from gluon_wgan.runs.directory import RunDirectory
-from gluon_wgan.runs.evaluations import metric_of
+from gluon_wgan.runs.evaluations import MetricText, common_protocol, differing, metric_of, newest_by_protocol
 from gluon_wgan.runs.run_record import REPORT, RunRecord
 from gluon_wgan.utils.formatting import duration, number
 
@@ -67,25 +69,28 @@ class RunPage:
     def render(self) -> str:
         """Return the page as HTML."""
         record, curves = RunRecord(self._run), self._curves.update()
-        pictures = [{"at": iteration, "src": f"samples/{quote(path.name)}"} for iteration, path in record.samples()]
-        charts = chart_data(curves)
+        pictures, charts = _pictures(record), chart_data(curves)
         lines, unread = record.evaluations()
+        values = [metric_of(line) for line in lines]
+        evaluations = history_of_run(values)
         options = options_of(record)
         return render(
             "run.html",
             SCRIPTS,
-            {**charts, "pictures": pictures},
+            {**charts, "evaluations": evaluations, "pictures": pictures},
             name=record.name,
             summary=_summary(record, curves),
             written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %Z"),
             warning=resize_warning(record),
             charts=charts["charts"],
             bin=charts["axes"][0]["bin"],
-            filter=self._curves.width,
+            filter=curves.applied,
+            width=curves.width,
             milestones=_milestones(curves),
             pictures=pictures,
-            real="samples/real.png" if record.real() else None,
-            figures=[metric_of(line) for line in reversed(lines)],
+            grids=_last_grids(record),
+            evaluations=evaluations,
+            **_metrics(values),
             unread=unread,
             options=options,
             groups=list(dict.fromkeys(option.group for option in options)),
@@ -93,6 +98,49 @@ class RunPage:
             environment=environment_of(record),
             data=data_of(record),
         )
+
+
+def _pictures(record: RunRecord) -> list[dict[str, Any]]:
+    """Return the grids of samples beside the page: of each iteration, those of each kind that there is."""
+    found: dict[int, dict[str, Any]] = {}
+    for kind, prefix in (("samples", "fake"), ("averaged", "ema")):
+        for iteration, path in record.samples(prefix):
+            found.setdefault(iteration, {"at": iteration})[kind] = f"samples/{quote(path.name)}"
+    return [found[iteration] for iteration in sorted(found) if "samples" in found[iteration]]
+
+
+def _last_grids(record: RunRecord) -> list[tuple[str, str, Optional[str]]]:
+    """Return kind, caption and data URI of the last grids, so that a page moved away from them shows something."""
+    decay = record.values.get("ema")
+    kinds = (("samples", "fake", "samples"), ("averaged", "ema", f"samples of the averaged generator, decay {decay}"))
+    last = [(kind, words, record.samples(prefix)[-1:]) for kind, prefix, words in kinds]
+    found = [(kind, words, jpeg_uri(files[0][1])) for kind, words, files in last if files]
+    real = record.real()
+    if real is not None:
+        found.append(("real", "real images, as the critic sees them", jpeg_uri(real)))
+    return found
+
+
+def _metrics(values: list[MetricText]) -> dict[str, Any]:
+    """Return the newest value of each metric and protocol, all values, and what their protocols share and do not."""
+    common = common_protocol(values)
+    metrics = {value.metric: [one for one in values if one.metric == value.metric] for value in values}
+    own = {name: [one for one in common_protocol(mine) if one not in common] for name, mine in metrics.items()}
+    return {
+        "newest": newest_by_protocol(values),
+        "all_values": values[::-1],
+        "differing": {name: differing(mine) for name, mine in metrics.items()},
+        "common": common,
+        "own": _grouped(own),
+    }
+
+
+def _grouped(own: dict[str, list[tuple[str, str]]]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the protocols that some metrics share, under the names of these metrics."""
+    names: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name, fields in own.items():
+        names.setdefault(tuple(fields), []).append(name)
+    return [(", ".join(together), list(fields)) for fields, together in names.items() if fields]
 
 
 def _milestones(curves: RunCurves) -> list[dict[str, str]]:
@@ -114,7 +162,7 @@ def _milestones(curves: RunCurves) -> list[dict[str, str]]:
                 "iteration": f"{row['gen_iter']:,.0f}",
                 "time": duration(row[ELAPSED]),
                 name: number(row[name]),
-                "median": number(float(median) if curves.width > 1 else None),
+                **({"median": number(float(median))} if curves.applied > 1 else {}),
                 "loss_g": number(row["loss_g"]),
                 "D(real)": number(row["d_real"]),
                 "D(fake)": number(row["d_fake"]),
@@ -143,4 +191,21 @@ def _summary(record: RunRecord, curves: RunCurves) -> list[tuple[str, str]]:
             ("training time", duration(row[ELAPSED])),
             ("images a second", number(float(np.nanmedian(speeds)))),
         ]
+    return found + _machines(record)
+
+
+def _machines(record: RunRecord) -> list[tuple[str, str]]:
+    """Return on how many machines a run of several workers last ran, and by what they exchanged gradients."""
+    sessions = record.sessions()
+    values = sessions[-1][1] if sessions else {}
+    hosts, workers = values.get("hosts"), values.get("workers")
+    found = []
+    if isinstance(workers, int):
+        names = list(dict.fromkeys(map(str, hosts))) if isinstance(hosts, list) else []
+        found.append(
+            ("workers", f"{workers} on {', '.join(names[:3])}{', …' if names[3:] else ''}" if names else f"{workers}")
+        )
+    engine = values.get("engine", values.get("kvstore"))
+    if isinstance(engine, str):
+        found.append(("engine", engine))
     return found

@@ -1,36 +1,6 @@
-// From numbers to pixels: ticks, labels, and where the visible part of a curve begins and ends.
+// Numbers and times as text, and the nearest of rising values.
 
-const NICE_SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
-
-function niceStep(span, most) {
-  const rough = span / most;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const found = [1, 2, 5, 10].find((one) => one * power >= rough * 0.999);
-  return found * power;
-}
-
-function timeStep(span, most) {
-  const found = NICE_SECONDS.find((one) => span / one <= most);
-  return found || niceStep(span / 86400, most) * 86400;
-}
-
-function linearTicks(low, high, step) {
-  const ticks = [];
-  for (let n = Math.ceil(low / step - 1e-9); n * step <= high + step * 1e-9; n += 1) ticks.push(n * step);
-  return ticks;
-}
-
-function logTicks(low, high) {
-  const decades = Math.log10(high / low);
-  if (decades < 0.7) return linearTicks(low, high, niceStep(high - low, 5));
-  const wanted = decades > 3 ? [1] : [1, 2, 5];
-  const every = Math.max(1, Math.ceil(decades / 6));
-  const ticks = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += every) {
-    for (const one of wanted) ticks.push(one * 10 ** power);
-  }
-  return ticks.filter((one) => one >= low * 0.999 && one <= high * 1.001);
-}
+const SECOND_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000];
 
 function shortNumber(value) {
   if (value === null || value === undefined) return "–";
@@ -41,12 +11,10 @@ function shortNumber(value) {
   return text.replace("-", "−").replace("e+", "e");
 }
 
-// Writes ticks with as many decimals as the finest of them needs.
-function tickWords(ticks) {
-  const step = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
-  const largest = Math.max(...ticks.map(Math.abs));
-  if (step < 1e-4 || step >= 1 || largest >= 1000) return shortNumber;
-  const decimals = Math.ceil(-Math.log10(step) - 1e-6);
+// Writes ticks with as many decimals as their step has.
+function tickText(step) {
+  if (step < 1e-4 || step >= 1) return shortNumber;
+  const decimals = String(Number(step.toPrecision(3))).split(".")[1].length;
   return (value) => value.toFixed(decimals).replace("-", "−");
 }
 
@@ -59,18 +27,13 @@ function shortTime(seconds) {
   return `${minutes}:${two(whole % 60)}`;
 }
 
-// The number of the first of the rising values that is not below x.
-function firstFrom(values, x) {
-  let low = 0, high = values.length;
+// The place of the first of the rising values that is not below x, or the one before it if that is nearer.
+function nearest(values, x) {
+  let low = 0, high = values.length - 1;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (values[middle] < x) low = middle + 1;
     else high = middle;
   }
-  return low;
-}
-
-function nearest(values, x) {
-  const after = Math.min(firstFrom(values, x), values.length - 1);
-  return after > 0 && x - values[after - 1] < values[after] - x ? after - 1 : after;
+  return low > 0 && x - values[low - 1] < values[low] - x ? low - 1 : low;
 }

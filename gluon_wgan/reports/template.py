@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,11 @@ from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.folders import remove_stale_files
 
 GENERATOR = "gluon_wgan"
+SHORT = 10
+"""Characters of a hash that are shown."""
+_HASH = re.compile(r"\b([0-9a-f]{32,128})\b")
+_VENDOR = ("vendor/uPlot.iife.min.js",)
+_STYLES = ("vendor/uPlot.min.css", "pages.css")
 _MARK = f'<meta name="generator" content="{GENERATOR}">'
 
 
@@ -58,6 +64,15 @@ def json_in_html(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
+def short_hashes(text: str) -> Markup:
+    """Return text in which every hash is its beginning, which unfolds to the whole on a click."""
+    parts = _HASH.split(text)
+    unfolded = Markup('<details class="hash"><summary title="show all of it">{}…</summary>{}</details>')
+    return Markup("").join(
+        unfolded.format(part[:SHORT], part) if place % 2 else part for place, part in enumerate(parts)
+    )
+
+
 def refuse_foreign(path: Path) -> None:
     """Refuse to write over anything but a page of this project or an empty file.
 
@@ -93,17 +108,21 @@ def write_page(path: Path, text: str) -> None:
 def _template(name: str) -> Template:
     loader = FileSystemLoader(HERE)
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    templates.filters["short_hashes"] = short_hashes
     return templates.get_template(name)
 
 
 @cache
 def _style() -> str:
-    return COLOURS + BASE + (HERE / "pages.css").read_text(encoding="utf-8")
+    return COLOURS + BASE + "".join((HERE / name).read_text(encoding="utf-8") for name in _STYLES)
 
 
 @cache
 def _script(names: tuple[str, ...]) -> str:
-    whole = "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
+    licence = (HERE / "vendor/LICENSE").read_text(encoding="utf-8")
+    whole = f"/* uPlot\n{licence}*/\n" + "\n".join(
+        (HERE / name).read_text(encoding="utf-8") for name in (*_VENDOR, *names)
+    )
     return f'(() => {{\n"use strict";\n{whole}}})();\n'
 
 

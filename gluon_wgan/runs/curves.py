@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,33 @@ RECENT = 100
 def median_filtered(curve: np.ndarray, width: int) -> np.ndarray:
     """Filter a curve as the paper's figures are, repeating its ends so that they do not bend to zero."""
     return median_filter(curve, size=width, mode="nearest")
+
+
+def median_of_rows(curve: np.ndarray, width: int) -> np.ndarray:
+    """Return each value's running median over the rows of its window that exist: at the ends, fewer than `width`.
+
+    Repeating the ends, as :func:`median_filtered` does, would make the last value count half a window times, so that
+    the curve's end would be the last raw value.
+    """
+    half, found = min(width // 2, len(curve)), median_filtered(curve, width)
+    if half:
+        found[-half:] = _beginning(curve[::-1], width // 2)[::-1]
+        found[:half] = _beginning(curve, width // 2)
+    return found
+
+
+def _beginning(curve: np.ndarray, half: int) -> np.ndarray:
+    """Return the running medians of the first `half` rows, whose windows begin with the curve itself."""
+    ordered: list[float] = []
+    medians = []
+    for value in curve[: 2 * half].tolist():
+        if value == value:  # NaN has no place in an order
+            bisect.insort(ordered, value)
+        middle = len(ordered) // 2
+        medians.append((ordered[middle] + ordered[~middle]) / 2 if ordered else np.nan)
+    count = min(half, len(curve))
+    ends = np.minimum(np.arange(count) + half, len(curve) - 1)
+    return np.array(medians)[ends]
 
 
 class Thinned:
@@ -77,6 +106,12 @@ class Thinned:
         """Return a copy that has taken more rows."""
         return copy.deepcopy(self).append(values)
 
+    def selected(self, places: Sequence[int]) -> Thinned:
+        """Return some of the columns, as they are."""
+        found = copy.copy(self)
+        found.low, found.high, found.last = (kept[:, places] for kept in (self.low, self.high, self.last))
+        return found
+
     def _halve(self) -> None:
         self.size *= 2
         if len(self.low):
@@ -93,7 +128,7 @@ class RunCurves:
     path
         The file.
     width
-        Width of the median filter in iterations, odd; 1 for none.
+        Width of the median filter in iterations, odd; 1 for none. At the ends it takes the rows that there are.
     most
         The most bins.
 
@@ -135,17 +170,28 @@ class RunCurves:
         """Rows so far."""
         return self.raw.rows
 
+    @property
+    def applied(self) -> int:
+        """Width of the filter that is applied: 1 while a curve has fewer rows than two windows.
+
+        Most of so short a curve would be medians of parts of windows.
+        """
+        return self.width if self.rows >= 2 * self.width else 1
+
     def column(self, name: str, kind: str = "last") -> np.ndarray:
         """Return ``"low"``, ``"high"`` or ``"last"`` of each bin of a column of :data:`RAW`."""
         return getattr(self.raw, kind)[:, RAW.index(name)]
 
     def filtered(self) -> Thinned:
-        """Return the columns :data:`FILTERED`, median-filtered as a whole; with width 1 as they are."""
+        """Return the columns :data:`FILTERED`, median-filtered as a whole; with an applied width of 1 as they are."""
+        if self.applied == 1:
+            return self.raw.selected([RAW.index(name) for name in FILTERED])
         return self._final.extended(self._pending)
 
     def first_filtered(self, name: str) -> float:
         """Return the filtered value of the first row."""
-        return float(self._first_filtered[FILTERED.index(name)])
+        first = self._first_filtered[FILTERED.index(name)] if self.applied > 1 else self.first[0, RAW.index(name)]
+        return float(first)
 
     def _begin(self) -> None:
         self.raw, self._final = Thinned(len(RAW), self._most), Thinned(len(FILTERED), self._most)
@@ -170,7 +216,7 @@ class RunCurves:
         # Half a window of rows before the first value that is not final yet is enough.
         start = self.raw.rows - len(window)
         skipped = max(0, self._final.rows - half - start)
-        found = [median_filtered(column[skipped:], self.width) if half else column[skipped:] for column in columns]
+        found = [median_of_rows(column[skipped:], self.width) if half else column[skipped:] for column in columns]
         fresh = np.stack(found, axis=1)[self._final.rows - start - skipped :]
         # The last values' windows reach beyond the curve's end, so those will change.
         final = max(0, len(fresh) - half)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import sys
+from dataclasses import dataclass, field
+from typing import Any, Optional
 
+from gluon_wgan.runs.checkpoints import numbers_in
 from gluon_wgan.utils.formatting import exact, number, plain
+
+MAX_FLOAT = sys.float_info.max
 
 # Shown in columns of their own, or no part of the protocol: what was evaluated, and when.
 _SHOWN = ("metric", "value", "low", "high", "baseline", "evaluated")
@@ -29,6 +33,10 @@ class MetricText:
         Which one was evaluated; a dash where that is not known.
     protocol
         How it was made: every other field of the line, as (name, text), nested fields joined by a dot.
+    iteration
+        The generator iteration of the checkpoint; None where its name tells none.
+    numbers
+        ``value``, ``low``, ``high`` and ``baseline``; None where there is none.
     """
 
     metric: str
@@ -37,6 +45,8 @@ class MetricText:
     baseline: str
     checkpoint: str
     protocol: tuple[tuple[str, str], ...]
+    iteration: Optional[int] = None
+    numbers: dict[str, Optional[float]] = field(default_factory=dict)
 
 
 def metric_of(line: dict[str, Any]) -> MetricText:
@@ -53,7 +63,22 @@ def metric_of(line: dict[str, Any]) -> MetricText:
         baseline=number(_inside(line, "baseline", "value")),
         checkpoint=plain(_inside(line, "evaluated", "checkpoint")),
         protocol=tuple(_flat(fields)),
+        iteration=_iteration(_inside(line, "evaluated", "checkpoint")),
+        numbers={
+            **{name: _finite(line.get(name)) for name in ("value", "low", "high")},
+            "baseline": _finite(_inside(line, "baseline", "value")),
+        },
     )
+
+
+def _iteration(checkpoint: Any) -> Optional[int]:
+    numbers = numbers_in(checkpoint) if isinstance(checkpoint, str) else []
+    return numbers[0] if numbers and checkpoint.startswith("iter_") else None
+
+
+def _finite(value: Any) -> Optional[float]:
+    real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if real and abs(value) <= MAX_FLOAT else None
 
 
 def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +98,19 @@ def newest(lines: list[dict[str, Any]]) -> dict[str, MetricText]:
         found.pop(value.metric, None)
         found[value.metric] = value
     return found
+
+
+def newest_by_protocol(values: list[MetricText]) -> list[MetricText]:
+    """Return the newest value of each metric and protocol, in the order in which the metrics appeared first."""
+    found = {(value.metric, value.protocol): value for value in values}
+    order = list(dict.fromkeys(metric for metric, _ in found))
+    return sorted(found.values(), key=lambda value: order.index(value.metric))
+
+
+def common_protocol(values: list[MetricText]) -> list[tuple[str, str]]:
+    """Return the protocol fields that all values have alike."""
+    unlike = differing(values)
+    return [one for one in values[0].protocol if one[0] not in unlike] if values else []
 
 
 def differing(values: list[MetricText]) -> set[str]:

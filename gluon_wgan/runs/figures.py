@@ -89,7 +89,7 @@ def save_curves(path: Path, curves: RunCurves) -> None:
 
 
 def _draw(axes: Axes, curves: RunCurves, name: str, label: str, colour: str) -> None:
-    filtered = curves.width > 1 and curves.rows > 0
+    filtered = curves.applied > 1
     alpha = 0.35 if filtered else 1.0
     low, high = curves.column(name, "low"), curves.column(name, "high")
     axes.plot(*_line(curves, low, high), color=colour, alpha=alpha, linewidth=0.8, label=f"{label}, raw")

@@ -16,7 +16,7 @@ from gluon_wgan.utils.untrusted import read_json_lines, read_json_object
 
 EVALUATIONS = "evaluation.jsonl"
 REPORT = "report.html"
-_SAMPLE = re.compile(r"fake_(\d+)\.png")
+_SAMPLE = re.compile(r"(?:fake|ema)_(\d+)\.png")
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class RunRecord:
         found += [(f"from {path.stem.replace('environment_', '', 1)}", _object(path)) for path in later]
         return [(words, values) for words, values in found if values]
 
-    def samples(self) -> list[tuple[int, Path]]:
-        """Return iteration and file of each grid of samples, in order."""
-        found = ((_SAMPLE.fullmatch(path.name), path) for path in self.run.samples.glob("fake_*.png"))
+    def samples(self, kind: str = "fake") -> list[tuple[int, Path]]:
+        """Return iteration and file of each grid of samples, in order; of kind ``"ema"``, the averaged generator's."""
+        found = ((_SAMPLE.fullmatch(path.name), path) for path in self.run.samples.glob(f"{kind}_*.png"))
         return sorted((int(match[1]), path) for match, path in found if match)
 
     def real(self) -> Optional[Path]:

@@ -27,11 +27,15 @@ frame.addEventListener("load", async () => {{
   const page = frame.contentWindow, root = frame.contentDocument;
   const all = (selector) => [...root.querySelectorAll(selector)];
   const one = (selector) => root.querySelector(selector);
-  const point = (canvas, type, x) => {{
-    const box = canvas.getBoundingClientRect();
-    canvas.setPointerCapture = () => {{}};
-    const where = {{ clientX: box.left + x, clientY: box.top + 50, bubbles: true }};
-    canvas.dispatchEvent(new page.PointerEvent(type, where));
+  const mouse = (plot, type, x) => {{
+    const box = plot.getBoundingClientRect();
+    const where = {{ clientX: box.left + x, clientY: box.top + 50, movementX: 1, bubbles: true }};
+    plot.dispatchEvent(new page.MouseEvent(type, where));
+  }};
+  const touch = (plot, type, x) => {{
+    const box = plot.getBoundingClientRect();
+    const where = {{ clientX: box.left + x, clientY: box.top + 50, bubbles: true, pointerType: "touch" }};
+    plot.dispatchEvent(new page.PointerEvent(type, where));
   }};
   const key = (name) => root.dispatchEvent(new page.KeyboardEvent("keydown", {{ key: name, bubbles: true }}));
   let told;
@@ -95,36 +99,42 @@ def test_pointing_zooming_and_switching(make_run, ask):
     told = ask(
         RunPage(RunDirectory(path)).write(),
         """
-        const canvas = one("canvas"), words = () => one(".values").textContent, found = {};
-        const range = () => [canvas.dataset.from, canvas.dataset.to].map(Number);
+        const plot = () => one(".u-over"), words = () => one(".values").textContent, found = {};
+        const range = () => [one(".plot").dataset.from, one(".plot").dataset.to].map(Number);
         found.end = words();
         found.all = range();
-        point(canvas, "pointermove", 58);
+        mouse(plot(), "mousemove", 0); await wait(50);
         found.first = words();
-        point(canvas, "pointermove", 58 + 0.301 * (canvas.getBoundingClientRect().width - 70));
+        mouse(plot(), "mousemove", 0.301 * plot().getBoundingClientRect().width); await wait(50);
         found.third = words();
-        one("[data-raw]").click();
+        found.together = all(".values").map((one) => /iteration 70,/.test(one.textContent));
+        one("[data-raw]").click(); await wait(50);
         found.quiet = words();
-        point(canvas, "pointerdown", 200); point(canvas, "pointermove", 400); point(canvas, "pointerup", 400);
+        mouse(plot(), "mousedown", 200); mouse(plot(), "mousemove", 400); mouse(plot(), "mouseup", 400); await wait(50);
         found.zoomed = range();
-        found.linked = all("canvas").map((one) => Number(one.dataset.from));
-        canvas.dispatchEvent(new page.MouseEvent("dblclick"));
+        found.linked = all(".plot").map((one) => Number(one.dataset.from));
+        mouse(plot(), "dblclick", 300); await wait(50);
         found.back = range();
+        touch(plot(), "pointerdown", 200); touch(plot(), "pointermove", 400); touch(plot(), "pointerup", 400);
+        await wait(50);
+        found.touched = range();
+        one("[data-zoom=all]").click();
         one("[data-by=time]").click();
         found.time = range();
         one("[data-scale=log]").click();
         found.pressed = all("[aria-pressed=true]").map((one) => one.textContent);
-        canvas.dispatchEvent(new page.KeyboardEvent("keydown", { key: "+" }));
+        plot().dispatchEvent(new page.KeyboardEvent("keydown", { key: "+" }));
         found.keyed = range();
         return found;
         """,
     )
-    assert "iteration 230" in told["end"] and f"raw {number(rows['w_estimate'][-1])}" in told["end"]
-    assert "iteration 1," in told["first"] and f"raw {number(rows['w_estimate'][0])}" in told["first"]
+    assert "iteration 230" in told["end"] and f"each iteration {number(rows['w_estimate'][-1])}" in told["end"]
+    assert "iteration 1," in told["first"] and f"each iteration {number(rows['w_estimate'][0])}" in told["first"]
     assert "iteration 70," in told["third"]  # 1 + 0.301 * 229 = 69.9
     assert "raw" not in told["quiet"]
     assert told["all"] == told["back"] == [1, 230]
     assert told["zoomed"][0] > 20 and told["zoomed"][1] < 120
+    assert told["touched"] == told["zoomed"] and all(told["together"])
     assert set(told["linked"]) == {told["zoomed"][0]}
     assert told["time"] == pytest.approx([0, sum(rows["seconds"])], abs=0.01)
     assert told["pressed"] == ["training time", "log"]
@@ -136,11 +146,12 @@ def test_slider_keys_button_and_curves_choose_pictures(make_run, ask):
     told = ask(
         RunPage(RunDirectory(path)).write(),
         """
-        const file = () => one("#picture").src.split("/").pop();
+        const file = () => one("[data-kind=samples]").src.split("/").pop();
         const shown = () => `${one("#when-words").textContent} ${file()}`, found = [shown()];
         key("ArrowLeft"); found.push(shown());
         one("#when").value = "1"; one("#when").dispatchEvent(new page.Event("input")); found.push(shown());
-        point(one("canvas"), "pointerdown", 58); point(one("canvas"), "pointerup", 58); found.push(shown());
+        for (const type of ["mousemove", "mousedown", "mouseup"]) mouse(one(".u-over"), type, 0);
+        await wait(50); mouse(one(".u-over"), "click", 0); found.push(shown());
         one("#play").click(); await wait(400); found.push(shown()); found.push(one("#play").getAttribute("aria-label"));
         await wait(2500); found.push(shown()); found.push(one("#play").getAttribute("aria-label"));
         return found;
@@ -154,12 +165,12 @@ def test_long_runs_say_spans(make_run, ask):
     path = make_run(rows=4100, samples=())
     told = ask(
         RunPage(RunDirectory(path)).write(),
-        'point(one("canvas"), "pointermove", 58); return one(".values").textContent;',
+        'mouse(one(".u-over"), "mousemove", 0); await wait(50); return one(".values").textContent;',
     )
     rows = read_csv(path / "metrics.csv")
     first = rows["w_estimate"][:4]
     assert "iterations 1\N{EN DASH}4" in told
-    assert f"raw {number(min(first))} … {number(max(first))}" in told
+    assert f"lowest … highest {number(min(first))} … {number(max(first))}" in told
 
 
 @pytest.mark.parametrize("width", [1200, 390])
@@ -172,10 +183,10 @@ def test_comparison_fits_draws_and_hides_a_run(make_run, ask, tmp_path, width):
     told = ask(
         tmp_path / "out.html",
         """
-        const words = () => all("figure output").slice(-2).map((one) => one.textContent), found = [words()];
+        const words = () => all("[data-pictures-of] output").map((one) => one.textContent), found = [words()];
         one("#when").value = "0"; one("#when").dispatchEvent(new page.Event("input")); found.push(words());
         found.push(one(".values").textContent);
-        one("[data-run='1']").click();
+        one("[data-run='1']").click(); await wait(50);
         found.push(one(".values").textContent);
         return found;
         """,
@@ -195,3 +206,55 @@ def test_a_screenshot_is_a_page_in_the_right_colours(make_run, browse, tmp_path,
     assert levels.shape == (2000, 1200)
     assert (np.median(levels) < 60) == (scheme == "dark")
     assert np.ptp(levels[1100:1400].astype(int), axis=1).mean() > 40
+
+
+def test_a_page_moved_away_from_its_samples_still_shows_the_last_ones(make_run, ask, tmp_path):
+    moved = tmp_path / "elsewhere" / "report.html"
+    moved.parent.mkdir()
+    moved.write_bytes(RunPage(RunDirectory(make_run(rows=30))).write().read_bytes())
+    told = ask(
+        moved,
+        """
+        const shown = (selector) => Boolean(one(selector).offsetParent);
+        return [shown("#moved"), shown(".player"), all("img").map((one) => one.naturalWidth), all(".u-over").length];
+        """,
+    )
+    assert told == [True, False, [146, 146], 4]
+    here = ask(RunPage(RunDirectory(tmp_path / "run")).write(), 'return Boolean(one("#moved").offsetParent);')
+    assert here is False
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_metrics_fit_a_phone_and_hashes_unfold(make_run, ask, width):
+    path, digest = make_run(rows=230), "0f" * 32
+    lines = [
+        {
+            "metric": metric,
+            "value": 41.26 + at,
+            "low": 40.5 + at,
+            "high": 42.0 + at,
+            "baseline": {"value": 1.25},
+            "protocol": {"real": {"content_sha256": digest}, "seed": 0},
+            "evaluated": {"checkpoint": f"iter_{at:06d}", "weights_sha256": digest[::-1]},
+        }
+        for metric in ("swd_32", "swd_16", "swd", "fid", "precision", "face_rate")
+        for at in (100, 200)
+    ]
+    (path / "evaluation.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    told = ask(
+        RunPage(RunDirectory(path)).write(),
+        """
+        const rows = all(".metrics")[0].querySelectorAll("tbody tr"), hash = one("#metrics .hash");
+        const found = { content: root.documentElement.scrollWidth, table: one(".metrics").scrollWidth };
+        found.tallest = Math.max(...[...rows].map((one) => one.offsetHeight));
+        found.charts = all("#evaluations .chart").length;
+        found.legend = one("#evaluations .values").textContent;
+        hash.querySelector("summary").click(); await wait(50);
+        found.unfolded = hash.innerText;
+        return found;
+        """,
+        width,
+    )
+    assert told["content"] <= width and told["table"] <= width and told["tallest"] < 80
+    assert told["charts"] == 4 and "swd_32 241.3 (240.5 \N{EN DASH} 242)" in told["legend"]
+    assert digest in told["unfolded"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import logging
+from typing import Any, Optional
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.signal import medfilt
 
 from gluon_wgan.cli.report import main
@@ -37,6 +41,8 @@ def test_page_needs_nothing_else_and_tells_the_run(make_run):
     assert [row[1] for row in page.rows if row[0] == "--lr-g"] == ["0.0002"]  # among all, not among the changed
     assert [row[1] for row in page.rows if row[0] == "--lr-d"] == ["0.25", "0.25 changed"]
     assert "skipped 5 " in page.text
+    hashed = next(text for text in page.texts if text.startswith("ab"))
+    assert hashed == "ab" * 5 + "…" and "ab" * 32 in page.texts
     assert [one["at"] for one in page.data["pictures"]] == [0, 100, 200]
 
 
@@ -79,8 +85,72 @@ def test_writing_again_shows_what_is_new(make_run):
     parsed = Page(page.write())
     assert parsed.data == page_of(path).data
     assert parsed.data["axes"][0]["rows"] == 150
-    assert ["fid", "41.26", "40.50 \N{EN DASH} 42", UNKNOWN, UNKNOWN, ""] in parsed.rows
+    assert ["fid", "41.2640.50 \N{EN DASH} 42", UNKNOWN, UNKNOWN] in parsed.rows
     assert "2 lines of evaluation.jsonl could not be read" in parsed.text
+
+
+def test_metrics_stand_with_their_protocol_once_and_their_history(make_run):
+    path, digest = make_run(), "0f" * 32
+    protocol = {"real": {"content_sha256": digest}, "seed": 0}
+    lines = [evaluated("fid", value, at, protocol | {"k": 5}) for at, value in ((100, 90.0), (200, 40.0), (100, 80.0))]
+    lines += [evaluated("swd", value, at, protocol) for at, value in ((100, 9.0), (200, None))]
+    lines += [evaluated("fid", 35.0, 200, protocol | {"k": 5, "ema": 0.99})]
+    (path / "evaluation.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    page = page_of(path)
+    check_closed_off(page)
+    assert page.text.count(digest) == 1 and page.text.count("k 5") == 1
+    rows = [row for row in page.rows if row[0].startswith(("fid", "swd"))]
+    assert rows[:3] == [
+        ["fid", "80.0079.00 \N{EN DASH} 81.00", "1.500", "100"],
+        ["fidema 0.99", "35.0034.00 \N{EN DASH} 36.00", "1.500", "200"],
+        ["swd", UNKNOWN, "1.500", "200"],
+    ]
+    assert len(rows) == 3 + len(lines)
+    (chart,) = page.data["evaluations"]
+    assert [(one["label"], one["at"], one["values"], one["baseline"]) for one in chart["series"]] == [
+        ("fid", [100, 200], [80.0, 40.0], 1.5),
+        ("fid ema 0.99", [200], [35.0], 1.5),
+    ]
+    assert chart["series"][0]["low"] == [79.0, 39.0] and chart["series"][0]["high"] == [81.0, 41.0]
+
+
+def evaluated(metric: str, value: Optional[float], at: int, protocol: dict[str, Any]) -> dict[str, Any]:
+    interval = {} if value is None else {"low": value - 1, "high": value + 1}
+    where = {"checkpoint": f"iter_{at:06d}", "weights_sha256": "ee" * 32}
+    rest = {"baseline": {"value": 1.5}, "protocol": protocol, "evaluated": where}
+    return {"metric": metric, "value": value, **interval, **rest}
+
+
+def test_the_last_grids_are_in_the_page_itself(make_run):
+    path = make_run(ema=0.99)
+    for stem, level in (("ema_000100", 10), ("ema_000200", 200)):
+        Image.new("RGB", (146, 146), (level, 0, 90)).save(path / "samples" / f"{stem}.png")
+    page = page_of(path)
+    check_closed_off(page)
+    inside = [link for link in page.loads if link.startswith("data:image/jpeg;base64,")]
+    pixels = [np.asarray(Image.open(io.BytesIO(base64.b64decode(link.split(",")[1])))).astype(int) for link in inside]
+    assert len(inside) == 3 and np.abs(pixels[1] - (200, 0, 90)).max() <= 3
+    for copy, name in ((pixels[0], "fake_000200"), (pixels[2], "real")):
+        whole = np.asarray(Image.open(path / "samples" / f"{name}.png")).astype(int)
+        assert (
+            copy.shape == whole.shape and np.abs(copy - whole).mean() < 8
+        )  # white noise is hardest; another image would be off by 85
+    assert [one.get("averaged") for one in page.data["pictures"]] == [
+        None,
+        "samples/ema_000100.png",
+        "samples/ema_000200.png",
+    ]
+    assert "averaged generator, decay 0.99" in page.text
+
+
+def test_workers_hosts_and_engine_come_first(make_run):
+    path = make_run()
+    about = {"kvstore": "dist_sync", "workers": 3, "servers": 1, "hosts": ["one", "two", "two"]}
+    (path / "environment.json").write_text(json.dumps(about))
+    page = page_of(path)
+    assert "workers 3 on one, two" in page.text and "engine dist_sync" in page.text
+    (path / "environment.json").write_text(json.dumps({**about, "engine": "ring", "hosts": None}))
+    assert "workers 3 engine ring" in page_of(path).text
 
 
 def test_hostile_names_are_shown_and_do_nothing(make_run):
@@ -91,7 +161,7 @@ def test_hostile_names_are_shown_and_do_nothing(make_run):
     (path / "samples" / "fake_1<script>.png").write_bytes(b"")
     page = page_of(path)
     check_closed_off(page)
-    assert page.tags.count("img") == 2 and page.tags.count("script") == 2
+    assert page.tags.count("img") == 2 and page.tags.count("script") == 2  # samples and real images
     assert page.text.count("onerror=alert(1)") >= 4
     assert "run \"'&<b>" in page.text
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import generic_filter
 from scipy.signal import medfilt
 
 from gluon_wgan.reports.charts import axis, chart_data, extremes, series
-from gluon_wgan.runs.curves import FILTERED, RAW, RunCurves, Thinned
+from gluon_wgan.runs.curves import FILTERED, RAW, RunCurves, Thinned, median_of_rows
 from gluon_wgan.runs.metrics_csv import COLUMNS, COUNTS
 from tests.reports.conftest import read_csv, write_metrics
 
@@ -37,12 +38,32 @@ def filtered(curves: RunCurves, name: str = "w_estimate") -> np.ndarray:
 
 @settings(max_examples=30)
 @given(VALUES, st.sampled_from([3, 5, 11, 101]))
-def test_median_is_scipys_where_the_window_is_whole(tmp_path_factory, values, width):
-    curve, half = np.array(values * (width // len(values) + 1)), width // 2
+def test_median_is_scipys_and_at_the_ends_that_of_the_rows_there_are(tmp_path_factory, values, width):
+    curve, half = np.array(values * (2 * width // len(values) + 1)), width // 2
     path = write_estimates(tmp_path_factory.mktemp("median") / "metrics.csv", curve.tolist())
     ours = filtered(RunCurves(path, width).update())
     assert len(ours) == len(curve)
     assert np.array_equal(ours[half : len(curve) - half], medfilt(curve, width)[half : len(curve) - half])
+    assert np.array_equal(ours, generic_filter(curve, np.nanmedian, width, mode="constant", cval=np.nan))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 49, 50, 51, 100, 101, 102])
+def test_a_curve_shorter_than_its_window_has_medians_of_what_there_is(rows):
+    curve = np.random.default_rng(rows).normal(size=rows)
+    curve[rows // 3] = np.nan if rows == 51 else curve[rows // 3]
+    begins, ends = median_of_rows(curve, 101)[:50], median_of_rows(curve, 101)[-50:]
+    expected = generic_filter(curve, np.nanmedian, 101, mode="constant", cval=np.nan)
+    assert np.array_equal(begins, expected[:50]) and np.array_equal(ends, expected[-50:])
+
+
+@pytest.mark.parametrize(("rows", "applied"), [(0, 1), (201, 1), (202, 101), (500, 101)])
+def test_short_runs_are_not_filtered(tmp_path, rows, applied):
+    write_metrics(tmp_path / "metrics.csv", rows)
+    curves = RunCurves(tmp_path / "metrics.csv", 101).update()
+    assert curves.applied == applied
+    raw = np.array(read_csv(tmp_path / "metrics.csv")["loss_g"]) if rows else np.empty(0)
+    assert np.array_equal(filtered(curves, "loss_g"), raw) == (applied == 1)
+    assert ("medianLow" in chart_data(curves)["charts"][-1]["series"][0]) == (applied > 1)
 
 
 @settings(max_examples=30)
@@ -113,8 +134,8 @@ def test_hand_computed_bins(tmp_path):
     assert series(curves, "w_estimate", curves.filtered()) == {
         "rawLow": [1, -3, 0, 9],
         "rawHigh": [5, 2, 4, 9],
-        "medianLow": [1, 0, 0, 9],
-        "medianHigh": [2, 2, 4, 9],
+        "medianLow": [2, 0, 0, 6.5],
+        "medianHigh": [3, 2, 4, 6.5],
     }
     assert axis(curves) == {
         "bin": 2,
