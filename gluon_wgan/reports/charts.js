@@ -97,9 +97,8 @@ class Chart {
 
   options() {
     const paint = { stroke: () => colourOf("--muted"), font: "11px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif", labelSize: 18, labelGap: 2, grid: { stroke: () => colourOf("--rule"), width: 1 }, ticks: { show: false } };
-    const whole = (value) => (Number.isInteger(value) ? value.toLocaleString("en") : "");
     const time = { label: "training time, h:min:s", incrs: SECOND_STEPS, space: 80, values: (_, ticks) => ticks.map(shortTime) };
-    const count = { label: "generator iterations", space: 52, values: (_, ticks) => ticks.map(whole) };
+    const count = { label: "generator iterations", incrs: WHOLE_STEPS, space: 52, values: (_, ticks) => ticks.map((tick) => tick.toLocaleString("en")) };
     const logValues = (_, ticks) => ticks.map((tick) => (tick === null ? "" : shortNumber(tick)));
     const values = (_, ticks, axis, space, step) => ticks.map(tickText(step));
     const levels = (plot, low, high) => {

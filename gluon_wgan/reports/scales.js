@@ -1,6 +1,7 @@
 // Numbers and times as text, and the nearest of rising values.
 
 const SECOND_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000];
+const WHOLE_STEPS = [...Array(10).keys()].flatMap((power) => [1, 2, 5].map((one) => one * 10 ** power));
 
 function shortNumber(value) {
   if (value === null || value === undefined) return "–";
