@@ -103,7 +103,8 @@ class Chart {
     const values = (_, ticks, axis, space, step) => ticks.map(tickText(step));
     const levels = (plot, low, high) => {
       if (low === null) return view.log ? [1, 10] : [0, 1];
-      return view.log ? uPlot.rangeLog(low, high, 10, false) : uPlot.rangeNum(low, high, { min: { pad: 0.06 }, max: { pad: 0.06 } });
+      if (view.log) return logRange(low, high);
+      return uPlot.rangeNum(low, high, { min: { pad: 0.06 }, max: { pad: 0.06 } });
     };
     return {
       legend: { show: false },

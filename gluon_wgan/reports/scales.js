@@ -12,6 +12,13 @@ function shortNumber(value) {
   return text.replace("-", "−").replace("e+", "e");
 }
 
+// Rounds outwards to one digit, so that the range has ticks however narrow it is.
+function logRange(low, high) {
+  const rounded = (value, how) => how(value / 10 ** Math.floor(Math.log10(value))) * 10 ** Math.floor(Math.log10(value));
+  const range = [rounded(low, Math.floor), rounded(high, Math.ceil)];
+  return range[0] < range[1] ? range : [range[0] / 2, range[1] * 2];
+}
+
 // Writes ticks with as many decimals as their step has.
 function tickText(step) {
   if (step < 1e-4 || step >= 1) return shortNumber;
