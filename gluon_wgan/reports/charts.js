@@ -108,7 +108,7 @@ class Chart {
     };
     return {
       legend: { show: false },
-      padding: [10, 14, 0, 0],
+      padding: [10, 24, 0, 0],
       scales: { x: { time: false, range: () => view.range || this.extent() }, y: { distr: view.log ? 3 : 1, range: levels } },
       axes: [{ ...paint, size: 28, ...(view.by === "time" ? time : count) }, { ...paint, size: 58, label: this.spec.unit, values: view.log ? logValues : values }],
       cursor: {
