@@ -21,6 +21,7 @@ from gluon_wgan.runs.log import log_to_terminal
 from gluon_wgan.utils.new_folder import new_folder, refuse_taken
 
 if TYPE_CHECKING:
+    from gluon_wgan.generators.browser_layers import Layer
     from gluon_wgan.generators.image_folder import ImageFolder
     from gluon_wgan.generators.load import LoadedGenerator
 
@@ -32,6 +33,7 @@ EXAMPLES = """examples:
   python tools/generate.py runs/0001 --out IMAGES --num 1000 --seed 1   1,000 PNG files
   python tools/generate.py runs/0001 --out IMAGES --interpolate         a walk between images, as GIF and video
   python tools/generate.py runs/0001 --out IMAGES --neighbours 6        has it memorized training images?
+  python tools/generate.py runs/0001 --page                             a page that runs it in a browser
   python tools/generate.py -c generator_config.json -w netG_epoch_24.pth -o IMAGES -n 64
                                                  the authors' generate.py: writes IMAGES/generated.png
 
@@ -103,6 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="K",
         help=f"the K nearest training images of the samples (default: of {SAMPLES}; at most {MOST_SAMPLES})",
     )
+    add("--page", action="store_true", help="one HTML file that runs the generator in a browser, without a network")
     add("--data", type=Path, metavar="STORE", help="the training images, if the run's own store has moved")
     how = parser.add_argument_group("how")
     add = how.add_argument
@@ -125,12 +128,18 @@ def _check(arguments: argparse.Namespace) -> None:
     pair = (arguments.config, arguments.weights)
     if (arguments.source is None) == (pair == (None, None)) or (arguments.source is None and None in pair):
         raise UserError("Name what to draw with: a run directory or a checkpoint, or --config and --weights.")
-    if arguments.source is None and any((arguments.grid, arguments.interpolate, arguments.neighbours)):
-        raise UserError("--grid, --interpolate and --neighbours need a run directory or a checkpoint: name one.")
+    if arguments.source is None and any((arguments.grid, arguments.interpolate, arguments.neighbours, arguments.page)):
+        raise UserError(
+            "--grid, --interpolate, --neighbours and --page need a run directory or a checkpoint: name one."
+        )
     if arguments.source is None and arguments.out is None:
         raise UserError("Nothing says where to put the images: give --out FOLDER.")
     if arguments.source is None and arguments.ema:
         raise UserError("--ema needs a run directory or a checkpoint: name one, or name the averaged weights.")
+    if arguments.page and arguments.bn == "batch":
+        raise UserError(
+            "--page cannot be combined with --bn batch: a page draws each image by itself, with --bn running."
+        )
     if arguments.steps is not None and arguments.interpolate is None:
         raise UserError("--steps belongs to --interpolate: give that too, or leave --steps out.")
     if arguments.data is not None and arguments.neighbours is None:
@@ -144,13 +153,16 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _draw(arguments: argparse.Namespace) -> None:
     # Imported here because NumPy and MXNet read their settings when they are loaded.
+    from gluon_wgan.generators.browser_layers import browser_layers
     from gluon_wgan.generators.image_folder import RECORD, training_images
     from gluon_wgan.generators.load import open_generator
     from gluon_wgan.generators.nearest_neighbours import refuse_too_many
 
-    nothing = all(value is None for value in (arguments.num, arguments.interpolate, arguments.neighbours))
+    others = (arguments.num, arguments.interpolate, arguments.neighbours)
+    nothing = all(value is None for value in others) and not arguments.page
     grid = _sides(arguments.grid or GRID) if arguments.grid or nothing else None
     trained = open_generator(arguments.source, ema=arguments.ema)
+    layers = browser_layers(trained.generator) if arguments.page else None
     if arguments.out is None:
         arguments.out = _free_folder(trained)
     refuse_taken(arguments.out)
@@ -170,6 +182,8 @@ def _draw(arguments: argparse.Namespace) -> None:
             samples = SAMPLES if arguments.num is None else arguments.num
             images.write_images(samples)
             said = images.write_neighbours(arguments.neighbours, min(samples, MOST_SAMPLES), store)
+        if layers is not None:
+            _write_page(images, layers)
         images.write_record(RECORD)
         described = _described(images)
     if "interpolation" in images.record and len(images.record["interpolation"]["files"]) < 3:
@@ -177,6 +191,12 @@ def _draw(arguments: argparse.Namespace) -> None:
     print(f"{arguments.out}: {described}.")
     if said:
         print(said)
+
+
+def _write_page(images: ImageFolder, layers: list[Layer]) -> None:
+    from gluon_wgan.reports.generator_page import write_generator_page
+
+    write_generator_page(images, layers)
 
 
 def _free_folder(trained: LoadedGenerator) -> Path:
@@ -214,7 +234,9 @@ def _image_folder(arguments: argparse.Namespace, trained: LoadedGenerator, folde
     from gluon_wgan.generators.sampler import Sampler
 
     gpus = parse_gpus("0" if arguments.cuda and not arguments.gpus else arguments.gpus)
-    sampler = Sampler(trained.generator, arguments.bn or trained.config.sample_bn, choose_contexts(gpus, False)[0])
+    # A page draws image by image, and what lies beside it shall be drawn alike.
+    statistics = arguments.bn or ("running" if arguments.page else trained.config.sample_bn)
+    sampler = Sampler(trained.generator, statistics, choose_contexts(gpus, False)[0])
     return ImageFolder(trained, sampler, arguments.seed, arguments.truncate, folder)
 
 
@@ -231,6 +253,8 @@ def _described(images: ImageFolder) -> str:
         "running": "batch norm with running statistics",
         "none": "no batch norm",
     }[images.sampler.batch_norm]
-    kinds = ", ".join(name for name in ("images", "grid", "interpolation", "neighbours") if name in images.record)
+    kinds = ", ".join(
+        name for name in ("images", "grid", "interpolation", "neighbours", "page") if name in images.record
+    )
     truncated = "" if images.truncate is None else f", truncated at {images.truncate:g}"
     return f"{kinds}; seed {images.seed}{truncated}; {statistics}; weights {images.trained.sha256[:12]}"

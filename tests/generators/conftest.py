@@ -18,6 +18,9 @@ from gluon_wgan.models import build_generator
 from gluon_wgan.models.generator_spec import generator_spec
 from gluon_wgan.training import trainer
 from gluon_wgan.utils import atomic_files
+from tests.browser import ask, browse
+
+__all__ = ["ask", "browse"]
 
 
 @pytest.fixture(scope="session")

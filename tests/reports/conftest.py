@@ -14,9 +14,9 @@ from PIL import Image
 
 from gluon_wgan.config.train_config import preset_config
 from gluon_wgan.runs.metrics_csv import COLUMNS
-from tests.browser import browse
+from tests.browser import ask, browse
 
-__all__ = ["browse"]
+__all__ = ["ask", "browse"]
 
 
 @pytest.fixture
