@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Optional
 
 from sphinx.application import Sphinx
 
@@ -12,6 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from gluon_wgan import __version__ as release  # noqa: E402
+
+DEMO = "wgan_dcgan32_portraits"
+DEMO_NOTE = (
+    "Trained for 1,000 generator iterations on synthetic paintings by artflow.ai "
+    "(github.com/initiative-sh/artflow-portraits), CC BY 4.0; the weights are CC BY 4.0 with the same attribution."
+)
 
 project = "gluon_wgan"
 
@@ -63,6 +70,28 @@ def carry_outside_files(app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = re.sub(r"\]\((\.\./[^)#\s]+)[^)\s]*\)", mark, source[0])
 
 
+def write_demo(app: Sphinx, failure: Optional[Exception]) -> None:
+    """Write the page that docs/demo.md shows."""
+    if failure is not None or app.builder.format != "html" or not (Path(app.srcdir) / "demo.md").exists():
+        return
+    # Imported here because MXNet takes its time.
+    from mxnet import cpu
+
+    from gluon_wgan.generators.browser_layers import browser_layers
+    from gluon_wgan.generators.image_folder import ImageFolder
+    from gluon_wgan.generators.load import open_generator
+    from gluon_wgan.generators.sampler import Sampler
+    from gluon_wgan.models.zoo import PRETRAINED
+    from gluon_wgan.reports.generator_page import write_generator_page
+
+    folder = Path(app.outdir) / "demo"
+    folder.mkdir(exist_ok=True)
+    trained = open_generator(PRETRAINED / DEMO)
+    images = ImageFolder(trained, Sampler(trained.generator, "running", cpu()), 0, None, folder)
+    write_generator_page(images, browser_layers(trained.generator), DEMO_NOTE)
+
+
 def setup(app: Sphinx) -> None:
     """Take part in the build."""
     app.connect("source-read", carry_outside_files)
+    app.connect("build-finished", write_demo)
