@@ -19,20 +19,21 @@ const OPERATIONS = {
   deconvolve(x, layer) {
     const { inputs, outputs, kernel, stride, pad, weight, bias, from, to } = layer;
     const y = new Float32Array(outputs * to * to);
-    for (let output = 0; output < outputs; output++) {
-      const plane = output * to * to;
-      if (bias) y.fill(bias[output], plane, plane + to * to);
-      for (let input = 0; input < inputs; input++) {
-        for (let tap = 0; tap < kernel * kernel; tap++) {
-          const factor = weight[(input * outputs + output) * kernel * kernel + tap];
-          const down = Math.floor(tap / kernel) - pad, right = (tap % kernel) - pad;
-          // The columns whose multiples fall inside the output.
-          const first = Math.max(0, Math.ceil(-right / stride)), last = Math.min(from - 1, Math.floor((to - 1 - right) / stride));
-          for (let row = 0; row < from; row++) {
-            const target = row * stride + down;
-            if (target < 0 || target >= to) continue;
-            const source = (input * from + row) * from, sink = plane + target * to + right;
-            for (let column = first; column <= last; column++) y[sink + column * stride] += factor * x[source + column];
+    if (bias) bias.forEach((value, output) => y.fill(value, output * to * to, (output + 1) * to * to));
+    // The rows or columns whose multiples fall inside the output, for each place in the kernel.
+    const first = Int32Array.from({ length: kernel }, (_, place) => Math.max(0, Math.ceil((pad - place) / stride)));
+    const last = Int32Array.from({ length: kernel }, (_, place) => Math.min(from - 1, Math.floor((to - 1 + pad - place) / stride)));
+    let at = 0;
+    for (let input = 0; input < inputs; input++) {
+      for (let output = 0; output < outputs; output++) {
+        for (let down = 0; down < kernel; down++) {
+          for (let right = 0; right < kernel; right++) {
+            const factor = weight[at++];
+            for (let row = first[down]; row <= last[down]; row++) {
+              const source = (input * from + row) * from;
+              const sink = (output * to + row * stride + down - pad) * to + right - pad;
+              for (let column = first[right]; column <= last[right]; column++) y[sink + column * stride] += factor * x[source + column];
+            }
           }
         }
       }
@@ -41,8 +42,11 @@ const OPERATIONS = {
   },
 
   affine(x, { scale, shift }) {
-    const area = x.length / scale.length;
-    return x.map((value, at) => value * scale[Math.floor(at / area)] + shift[Math.floor(at / area)]);
+    const y = new Float32Array(x.length), area = x.length / scale.length;
+    for (let channel = 0, at = 0; channel < scale.length; channel++) {
+      for (const end = at + area; at < end; at++) y[at] = x[at] * scale[channel] + shift[channel];
+    }
+    return y;
   },
 
   relu: (x) => x.map((value) => (value > 0 ? value : 0)),
