@@ -9,6 +9,7 @@ from typing import Optional
 
 from gluon_wgan import __version__
 from gluon_wgan.cli.runner import BAD_INPUT
+from gluon_wgan.utils.streams import protect_standard_streams
 
 # Sub-command -> what it does. Its module has the same name, with an underscore for the hyphen.
 COMMANDS = {
@@ -34,6 +35,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     argv
         The arguments after ``gluon-wgan``; None takes them from ``sys.argv``.
     """
+    protect_standard_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help())
