@@ -6,10 +6,18 @@ loads nothing else: the names below arrive, and MXNet with them, when first used
 
 from __future__ import annotations
 
+import os.path
+import signal
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gluon_wgan import compat
+# Started as `python -m gluon_wgan` or `gluon-wgan`: no traceback while modules are imported, as in the scripts.
+_AS_COMMAND = sys.argv[:1] == ["-m"] or os.path.basename("".join(sys.argv[:1])) == "gluon-wgan"
+if _AS_COMMAND and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+from gluon_wgan import compat  # noqa: E402
 
 if TYPE_CHECKING:
     from gluon_wgan.api import compare, compare_resizes, train

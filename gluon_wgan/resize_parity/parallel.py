@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import multiprocessing.connection
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -55,7 +59,8 @@ def _in_processes(plan: Plan, jobs: int, chunks: Sequence[range]) -> Iterator[Fi
     with ProcessPoolExecutor(jobs, context, _start_worker) as pool:
         try:
             for chunk in chunks:
-                waiting.append(pool.submit(_compare_chunk, plan, chunk))
+                with _ctrl_c_held_back():
+                    waiting.append(pool.submit(_compare_chunk, plan, chunk))
                 if len(waiting) > 2 * jobs:
                     yield waiting.popleft().result()
             while waiting:
@@ -72,6 +77,25 @@ def _compare_chunk(plan: Plan, chunk: range) -> Findings:
         return compare_images(plan, chunk)
 
 
+@contextlib.contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Let Ctrl-C wait, and be held back in the processes that are started meanwhile, for the parent handles it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent was killed: otherwise it would wait forever for the next chunk."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)

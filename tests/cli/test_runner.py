@@ -12,6 +12,7 @@ import pytest
 from gluon_wgan.cli.runner import SentenceParser, run_tool
 from gluon_wgan.errors import UserError
 
+NO_TOOLS = ("__init__.py", "document_options.py")
 SCRIPT = """
 import sys
 from gluon_wgan.cli.runner import run_tool
@@ -130,18 +131,19 @@ def test_names_that_the_locale_cannot_print_end_nothing(name, repository):
 
 def test_a_program_stops_without_a_traceback_while_its_modules_are_imported(tmp_path, repository):
     (tmp_path / "numpy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
-    scripts = [repository / "train_wgan.py", *sorted((repository / "tools").glob("*.py"))]
-    for script in scripts:
-        if script.name in ("__init__.py", "document_options.py"):
-            continue
+    tools = [path for path in sorted((repository / "tools").glob("*.py")) if path.name not in NO_TOOLS]
+    commands = [[str(script)] for script in (repository / "train_wgan.py", *tools)]
+    installed = tmp_path / "gluon-wgan"  # as pip writes it
+    installed.write_text("import sys\nfrom gluon_wgan.cli.main import main\nsys.exit(main())\n")
+    for command in (*commands, ["-m", "gluon_wgan", "evaluate"], [str(installed), "evaluate"]):
         done = subprocess.run(
-            [sys.executable, str(script), "x"],
-            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            [sys.executable, *command, "x"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (tmp_path, repository)))},
             capture_output=True,
             text=True,
             timeout=120,
         )
-        assert (done.returncode, done.stderr) == (-signal.SIGINT, ""), script
+        assert (done.returncode, done.stderr) == (-signal.SIGINT, ""), command
 
 
 def test_the_parser_says_one_sentence_and_guesses_no_flags(capsys):

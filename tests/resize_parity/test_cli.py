@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -107,6 +108,18 @@ def test_report_does_not_depend_on_the_number_of_jobs(tmp_path):
         made.append((report, (out / "parity.csv").read_bytes()))
     assert made[0] == made[1]
     assert made[0][0]["images"]["label"] == "drawn-faces"
+
+
+def test_workers_end_with_a_killed_parent(repository, tmp_path):
+    words = [sys.executable, str(repository / "tools" / "resize_parity.py"), "--size", "256", "--jobs", "2"]
+    process = subprocess.Popen([*words, "--out", str(tmp_path / "out")], stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    said = b""
+    while not re.search(rb"\| [1-9]\d*/\d+", said):  # the first images have been compared
+        said += (more := process.stderr.read1(1))
+        assert more, said
+    process.kill()
+    process.communicate(timeout=120)  # until the last process that could print has ended
 
 
 @pytest.mark.parametrize(("backend", "status"), [("cv2", 1), ("mxnet-nearest", 1), ("pil", 0), ("mxnet-area", 0)])
