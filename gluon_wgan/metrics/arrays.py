@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +17,7 @@ from gluon_wgan.data.sources.subset import sample
 from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError
 from gluon_wgan.metrics.image_sets import room_for
+from gluon_wgan.utils.numpy_files import read_arrays
 
 ARRAY_SUFFIXES = (".npy", ".npz")
 _USUAL_NAMES = ("arr_0", "samples", "images", "x")
@@ -69,11 +69,9 @@ def read_array(path: Path) -> ImageArray:
         If the file is missing or damaged, or holds no such array.
     """
     try:
-        found = np.load(path, allow_pickle=False)
-        arrays = {"": found} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or "cut off"
-        raise UserError(f"Cannot read the array {path} ({' '.join(reason.split())}): check the file.") from error
+        arrays = read_arrays(path)
+    except ValueError as error:
+        raise UserError(f"Cannot read the array {path} ({error}): check the file.") from error
     images = {name: array for name, array in arrays.items() if _axes(array) is not None}
     names = [name for name in _USUAL_NAMES if name in images] or list(images)
     if len(names) != 1 and not set(names) & set(_USUAL_NAMES):

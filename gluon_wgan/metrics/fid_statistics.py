@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from gluon_wgan.errors import UserError
+from gluon_wgan.utils.numpy_files import read_arrays
 
 Gaussian = tuple[np.ndarray, np.ndarray]
 """Mean (width,) and covariance (width, width), float64."""
@@ -19,7 +21,7 @@ def holds_statistics(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return {f"{name}.npy" for name in _NAMES} <= set(archive.namelist())
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except (OSError, ValueError, NotImplementedError, struct.error, IndexError, EOFError, zipfile.BadZipFile):
         return False
 
 
@@ -32,9 +34,9 @@ def read_statistics(path: Path) -> Gaussian:
         If the file is damaged, or they are no mean and covariance.
     """
     try:
-        with np.load(path, allow_pickle=False) as found:
-            mean, covariance = (np.asarray(found[name], np.float64) for name in _NAMES)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        found = read_arrays(path, _NAMES)
+        mean, covariance = (np.asarray(found[name], np.float64) for name in _NAMES)
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"Cannot read the FID statistics {path} ({error}): make them again.") from error
     fits = mean.ndim == 1 and covariance.shape == (len(mean), len(mean)) and len(mean) > 0
     if not fits or not (np.isfinite(mean).all() and np.isfinite(covariance).all()):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import struct
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,8 +15,11 @@ import pytest
 from PIL import Image
 
 from gluon_wgan.cli.evaluate import main
+from gluon_wgan.errors import UserError
 from gluon_wgan.metrics.arrays import read_array
+from gluon_wgan.metrics.fid_statistics import read_statistics
 from gluon_wgan.metrics.random_network import random_network
+from tests.data import containers as made
 
 SIDE, COUNT = 16, 24
 
@@ -131,3 +137,63 @@ def test_arrays_of_gray_images_and_whole_numbers(tmp_path: Path) -> None:
     np.save(tmp_path / "int.npy", gray.astype(np.int64)[..., np.newaxis])
     for name in ("gray.npy", "int.npy"):
         np.testing.assert_array_equal(read_array(tmp_path / name).images, gray[:, np.newaxis])
+
+
+def _patched(content: bytes, kind: str) -> bytes:
+    """Damage the deflated bytes, or make both headers name another compression, an encryption or a later version."""
+    local, central = 0, content.index(b"PK\1\2")
+    if kind == "deflated":
+        start = 30 + sum(struct.unpack_from("<HH", content, 26))
+        return content[:start] + b"\xff" * 12 + content[start + 12 :]
+    field, value = {"method": (8, 97), "encrypted": (6, 1), "version": (4, 99)}[kind]
+    found = bytearray(content)
+    for header, shift in ((local, 0), (central, 2)):
+        struct.pack_into("<H", found, header + field + shift, value)
+    return bytes(found)
+
+
+def test_containers_as_reference_give_the_numbers_of_their_folder(
+    sets: dict[str, np.ndarray], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {path.name: path.read_bytes() for path in sorted((tmp_path / "one").iterdir())}
+    (tmp_path / "rec").mkdir()
+    references = [
+        tmp_path / "one",
+        made.write_zip(tmp_path / "one.zip", files),
+        made.write_tar(tmp_path / "one.tar", files),
+        made.write_tar(tmp_path / "one.tar.gz", files, "w:gz"),
+        made.write_rec(tmp_path / "rec" / "one.rec", files),
+        made.write_lmdb(tmp_path / "one_lmdb", {name.encode(): content for name, content in files.items()}),
+        made.write_lmdb(
+            tmp_path / "one.mdb", {name.encode(): content for name, content in files.items()}, subdir=False
+        ),
+    ]
+    printed = []
+    for reference in references:
+        assert main(["other", "--real", str(reference), "--metrics", "swd,fid,kid", "--num", "20", "--json"]) == 0
+        lines = map(json.loads, capsys.readouterr().out.splitlines())
+        printed.append({line["metric"]: line["value"] for line in lines})
+    assert {"fid", "kid"} <= set(printed[0])
+    assert printed == printed[:1] * len(references)
+
+
+@pytest.mark.parametrize("kind", ["deflated", "method", "encrypted", "version"])
+@pytest.mark.parametrize("read", [read_statistics, read_array])
+def test_a_damaged_npz_is_refused_in_a_sentence(kind: str, read: Callable[[Path], object], tmp_path: Path) -> None:
+    path = tmp_path / "file.npz"
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
+    np.savez_compressed(path, **({"mu": np.zeros(4), "sigma": np.eye(4)} if read is read_statistics else {"x": images}))
+    read(path)
+    path.write_bytes(_patched(path.read_bytes(), kind))
+    with pytest.raises(UserError, match=f"Cannot read .*{path.name}") as refused:
+        read(path)
+    assert "\n" not in str(refused.value) and str(refused.value).endswith(".")
+
+
+def test_what_is_no_array_in_an_npz_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "file.npz"
+    images = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
+    np.savez(path, images=images)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("README.txt", "made by hand")
+    assert np.array_equal(read_array(path).images, images.transpose(0, 3, 1, 2))
