@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import signal
 import stat
 import struct
@@ -246,3 +247,45 @@ def test_a_hundred_damaged_files(tmp_path: Path) -> None:
     total = sum(counts.values(), Counter())
     assert total["refused"] + total["partly"] + total["whole"] == 114 and len(counts) == 19
     assert total["refused"] > 30 and total["whole"] > 20 and total["partly"] > 5
+
+
+ZIP64 = struct.Struct("<HHQ")
+EXTRA_FIELDS = {
+    "none": b"",
+    "whole": struct.pack("<HH4s", 0x7075, 4, b"abcd"),
+    "cut off in its head": b"\x01\x00\x18",
+    "longer than it is": struct.pack("<HH4s", 0x5455, 900, b"abcd"),
+    "ZIP64 without its numbers": struct.pack("<HH", 1, 0),
+    "ZIP64 cut off": struct.pack("<HHI", 1, 24, 7),
+    "ZIP64 that nothing asks for": ZIP64.pack(1, 8, 1 << 60),
+    "noise": bytes(range(1, 60)),
+}
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["sizes", "sizes in ZIP64"])
+@pytest.mark.parametrize("extra", EXTRA_FIELDS.values(), ids=EXTRA_FIELDS)
+def test_extra_fields_of_a_zip_are_read_as_pythons_zipfile_reads_them(tmp_path, rng, extra, large):
+    images = {f"{place}.jpg": made.jpeg(rng) for place in range(3)}
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in images.items():
+            info = zipfile.ZipInfo(name)
+            info.extra = extra if name == "1.jpg" else b""
+            archive.writestr(info, content)
+    if large:  # both sizes of 1.jpg in the directory say that they stand in the extra field
+        content = bytearray(path.read_bytes())
+        entry = content.index(b"PK\1\2", content.index(b"PK\1\2") + 1)
+        content[entry + 20 : entry + 28] = b"\xff" * 8
+        path.write_bytes(content)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            listed = archive.infolist()
+    except (zipfile.BadZipFile, struct.error):
+        listed = []
+    if not listed or any(info.compress_size > path.stat().st_size for info in listed):
+        with pytest.raises(UserError, match=re.escape(f"{path} is damaged")) as refused:
+            ZipSource(path, tmp_path / "cache")
+        assert "\n" not in str(refused.value)
+    else:
+        source = ZipSource(path, tmp_path / "cache")
+        assert [source.encoded(place) for place in range(len(source))] == list(images.values())
