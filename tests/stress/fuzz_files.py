@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -22,6 +23,9 @@ from gluon_wgan.data.store import open_store
 from gluon_wgan.data.store_writer import read_journal
 from gluon_wgan.errors import UserError
 from gluon_wgan.interop.plain_torch_files import read_state_dict
+from gluon_wgan.metrics.arrays import read_array
+from gluon_wgan.metrics.face_rate import SIDE, FaceFinder
+from gluon_wgan.metrics.fid_statistics import holds_statistics, read_statistics
 from tests.stress.fuzz_sources import damage
 from tools.reproduction.plan import read_plan
 
@@ -70,6 +74,11 @@ def prepare_folder(folder: Path) -> None:
     journal = {"key": "k", "made_from": {}, "per_shard": 1, "kept": 0, "skipped": 0, "shards": [], "files": {}}
     (folder / "partial").mkdir()
     (folder / "partial" / "progress.json").write_text(json.dumps(journal))
+    shutil.copy(
+        Path(cv2.__file__).parent / "data" / "haarcascade_license_plate_rus_16stages.xml", folder / "cascade.xml"
+    )
+    np.savez_compressed(folder / "statistics.npz", mu=np.zeros(8), sigma=np.eye(8))
+    np.savez_compressed(folder / "samples.npz", pixels.repeat(16, axis=0).reshape(16, 24, 31, 3))
     with contextlib.suppress(ImportError):
         import torch
 
@@ -96,6 +105,10 @@ def kinds_in(folder: Path) -> list[Kind]:
         found.append(Kind(f"{name} in a resume", run, str(newest / name), _rehashed(newest, _resume)))
     for name in ("generator.params", "generator.json"):
         found.append(Kind(f"{name} in an export", run, str(newest / name), _rehashed(newest, _export)))
+    found.append(Kind("critic.params in a resume", run, str(newest / "critic.params"), _rehashed(newest, _resume)))
+    found.append(Kind("FID statistics", folder / "statistics.npz", "", _statistics))
+    found.append(Kind("samples in an .npz", folder / "samples.npz", "", read_array))
+    found.append(Kind("cascade", folder / "cascade.xml", "", _count_faces))
     for name in ("store.json", "skipped.csv", "names.bin", "names.i64"):
         found.append(Kind(f"{name} of a store", store, name, _open_store))
     found.append(Kind("progress.json", folder / "partial", "progress.json", read_journal))
@@ -163,6 +176,21 @@ def _rehashed(checkpoint: Path, read: Callable[[Path], Any]) -> Callable[[Path],
 
 def _decode(path: Path) -> None:
     decode(path, 3)
+
+
+def _statistics(path: Path) -> None:
+    if not holds_statistics(path):
+        raise UserError("No statistics.")
+    read_statistics(path)
+
+
+def _count_faces(path: Path) -> None:
+    finder = FaceFinder(str(path))
+    try:
+        finder._faces(np.zeros((1, SIDE, SIDE), np.uint8))
+    finally:
+        assert finder._process is not None
+        finder._process.close()
 
 
 def _open_store(path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.data import containers as made
+from tests.data.test_published_forms import write_parquet, write_tar_zst
 
 Span = tuple[int, int]
 
@@ -64,6 +65,10 @@ def specimens(folder: Path, count: int = 12) -> Iterator[tuple[str, Specimen]]:
     for suffix in ("gz", "bz2", "xz"):
         path = made.write_tar(folder / f"packed.tar.{suffix}", pictures, f"w:{suffix}")
         yield f"tar.{suffix}", Specimen("tar", path, path, images, [], checked=True)
+    path = write_tar_zst(folder / "packed.tar.zst", pictures)
+    yield "tar.zst", Specimen("tar", path, path, images, [], checked=True)
+    path = write_parquet(folder / "rows.parquet", pictures, compression="none", row_group_size=4)
+    yield "parquet", Specimen("parquet", path, path, images, at(path))
     (folder / "rec").mkdir()
     path = made.write_rec(folder / "rec" / "r.rec", pictures)
     idx = path.with_suffix(".idx")
