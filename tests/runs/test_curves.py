@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 import pytest
@@ -13,9 +15,15 @@ from scipy.ndimage import generic_filter
 from scipy.signal import medfilt
 
 from gluon_wgan.reports.charts import axis, chart_data, extremes, series
-from gluon_wgan.runs.curves import FILTERED, RAW, RunCurves, Thinned, median_of_rows
+from gluon_wgan.reports.run_page import RunPage
+from gluon_wgan.runs import metrics_csv
+from gluon_wgan.runs.curves import BINS, FILTERED, RAW, RunCurves, Thinned, median_of_rows
+from gluon_wgan.runs.directory import RunDirectory
+from gluon_wgan.runs.figures import save_curves
 from gluon_wgan.runs.metrics_csv import COLUMNS, COUNTS
-from tests.reports.conftest import read_csv, write_metrics
+from tests.reports.conftest import make_run, read_csv, write_metrics
+
+__all__ = ["make_run"]
 
 VALUES = st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=300)
 CUTS = st.lists(st.integers(0, 300), max_size=5)
@@ -96,6 +104,46 @@ def test_memory_is_bounded(tmp_path):
         assert (low, high, curves.column("loss_d")[place]) == (min(inside), max(inside), inside[-1])
     assert curves.column("elapsed")[-1] == pytest.approx(math.fsum(rows["seconds"]))
     assert curves.column("critic_steps_so_far")[-1] == 25_000
+
+
+class Counted(io.BufferedReader):
+    """A file that counts the bytes that are read from it."""
+
+    total = 0
+
+    def read(self, size: Optional[int] = -1) -> bytes:
+        content = super().read(size)
+        Counted.total += len(content)
+        return content
+
+    def readline(self, size: Optional[int] = -1) -> bytes:
+        line = super().readline(-1 if size is None else size)
+        Counted.total += len(line)
+        return line
+
+
+@pytest.mark.slow
+def test_a_redraw_reads_new_rows_alone_however_many_there_are(tmp_path, make_run, monkeypatch):
+    """The page and the curves are drawn again and again while training adds rows."""
+    run = RunDirectory(make_run(rows=0))
+    row = ",".join(["{0}", *["1"] * 2, *["0.5"] * (len(COLUMNS) - 3)]) + "\n"
+    with run.metrics_file.open("a") as file:
+        file.writelines(map(row.format, range(1, 200_001)))
+    monkeypatch.setattr(metrics_csv, "open_regular", lambda path: Counted(io.FileIO(path)))
+    curves = RunCurves(run.metrics_file, 101)
+    page = RunPage(run, curves)
+    for rows in (200_000, 200_002):
+        Counted.total = 0
+        save_curves(run.curves_file, curves.update())
+        assert len(page.render()) < 1_000_000
+        assert curves.rows == rows and len(curves.raw.low) <= BINS
+        if rows == 200_000:
+            assert Counted.total >= run.metrics_file.stat().st_size
+            with run.metrics_file.open("a") as file:
+                file.writelines(map(row.format, (200_001, 200_002)))
+    header = len(",".join(COLUMNS)) + 1
+    # Twice the first line, for the curves and the page, which tells that it is still the same file.
+    assert Counted.total == 2 * header + 2 * len(row.format(200_001))
 
 
 def test_a_file_that_got_shorter_is_read_anew(tmp_path):

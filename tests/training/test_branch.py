@@ -15,6 +15,7 @@ from mxnet import cpu, nd
 
 import gluon_wgan
 from gluon_wgan.cli.train import main
+from gluon_wgan.config.presets import PRESETS
 from gluon_wgan.config.train_config import TrainConfig, read_config
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs import step_results
@@ -98,6 +99,29 @@ def test_other_options_start_from_the_same_state(parents, branch, options):
     assert hashes(found, 7) != hashes(whole, 7)
     changed = lineage(found)["changed"]
     assert set(changed) == {"--gen-iters", *("--" + name.replace("_", "-") for name in options)}
+
+
+def test_a_preset_replaces_the_algorithm_and_keeps_networks_and_data(parents, tmp_path):
+    out = tmp_path / "run"
+    words = ["--branch", str(parents[1]), "--preset", "paper", "--gen-iters", "6", "--out", str(out)]
+    assert main([*words, "--lr-d", "1e-3"]) == 0
+    old, new = parents[2], read_config(out / "config.json")
+    assert new.preset == "paper" and new.lr_d == 1e-3
+    preset = PRESETS["paper"]
+    assert {name: getattr(new, name) for name in preset} == preset
+    kept = ("image_size", "ngf", "ndf", "batch_size", "num_faces", "n_critic")
+    assert all(getattr(new, name) == getattr(old, name) for name in kept)
+    assert hashes(out, 5) == hashes(parents[1], 5)
+    told = {"--" + name.replace("_", "-") for name in preset if getattr(old, name) != preset[name]}
+    assert told | {"--preset", "--lr-d", "--gen-iters"} == set(lineage(out)["changed"])
+
+
+def test_a_preset_with_other_networks_is_refused(parents, tmp_path, capsys):
+    out = tmp_path / "run"
+    status = main(["--branch", str(parents[1]), "--preset", "lite", "--gen-iters", "6", "--out", str(out)])
+    said = capsys.readouterr().err
+    assert status == 2 and not out.exists()
+    assert "fit the networks of these options" in said.splitlines()[-1] and "Traceback" not in said
 
 
 def test_another_batch_size_goes_on_after_the_images_used(parents, branch):

@@ -247,6 +247,33 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(tiny):
     assert (Path(config.out or "") / "samples" / f"fake_{reached:06d}.png").is_file()
 
 
+def test_ctrl_c_again_during_a_save_waits_for_it(straight, tiny, monkeypatch, capfd):
+    write, record = loop.Session.write, loop.Session.record_critic_step
+
+    def press_before_and_after(session, name: str) -> Path:
+        os.kill(os.getpid(), signal.SIGINT)
+        path = write(session, name)
+        os.kill(os.getpid(), signal.SIGINT)
+        return path
+
+    def press(session, pending) -> None:
+        record(session, pending)
+        if session.state.critic_steps == 9:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    config = tiny(checkpoint_every=100)
+    monkeypatch.setattr(loop.Session, "write", press_before_and_after)
+    monkeypatch.setattr(loop.Session, "record_critic_step", press)
+    with pytest.raises(Interrupted, match="and saved") as stopped:
+        run(config)
+    assert stopped.value.signum == signal.SIGINT and capfd.readouterr().err.count("Still saving") == 2
+    monkeypatch.undo()
+    path = Path(config.out or "")
+    (saved,) = checkpoints.list_checkpoints(path / "checkpoints")
+    checkpoints.check_checkpoint(saved)
+    assert result(run(config, resume=path)) == result(straight)
+
+
 def test_a_resume_that_changes_the_mathematics_is_refused(straight):
     config = RunDirectory.open(straight).config()
     with pytest.raises(UserError, match="--lr-d, --seed") as refused:
