@@ -49,7 +49,7 @@ def write_parquet(path: Path, pictures: dict[str, bytes], **options: Any) -> Pat
 
 def write_tar_zst(path: Path, pictures: dict[str, bytes]) -> Path:
     plain = made.write_tar(path.with_suffix(""), pictures)
-    path.write_bytes(zstandard.ZstdCompressor().compress(plain.read_bytes()))
+    path.write_bytes(zstandard.ZstdCompressor(write_checksum=True).compress(plain.read_bytes()))
     plain.unlink()
     return path
 

@@ -222,7 +222,7 @@ def _page(run: Path) -> None:
 def _resume(run: Path) -> None:
     from gluon_wgan.cli.train import main
 
-    _tool(main, ["--resume", str(run), "--gen-iters", "3", "--cache-dir", str(run.parents[1] / "cache")])
+    _tool(main, ["--resume", str(run), "--gen-iters", "4", "--cache-dir", str(run.parents[1] / "cache")])
 
 
 def _export(run: Path) -> None:
