@@ -182,7 +182,10 @@ def test_containers_as_reference_give_the_numbers_of_their_folder(
 def test_a_damaged_npz_is_refused_in_a_sentence(kind: str, read: Callable[[Path], object], tmp_path: Path) -> None:
     path = tmp_path / "file.npz"
     images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
-    np.savez_compressed(path, **({"mu": np.zeros(4), "sigma": np.eye(4)} if read is read_statistics else {"x": images}))
+    arrays: dict[str, np.ndarray] = (
+        {"mu": np.zeros(4), "sigma": np.eye(4)} if read is read_statistics else {"x": images}
+    )
+    np.savez_compressed(path, **arrays)
     read(path)
     path.write_bytes(_patched(path.read_bytes(), kind))
     with pytest.raises(UserError, match=f"Cannot read .*{path.name}") as refused:
