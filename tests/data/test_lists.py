@@ -112,3 +112,17 @@ def test_a_long_list_of_celeba(tmp_path: Path, write_pictures: WritePictures) ->
     rows = [json.dumps({"file_name": name}) for name in names]
     (tmp_path / "list.jsonl").write_text("\n".join(rows))
     assert list(ListSource(tmp_path / "list.jsonl").names) == names
+
+
+@pytest.mark.parametrize("folder", [".", "train_images"])
+@pytest.mark.parametrize(
+    "text", ["label,image_id\ncat,0a1\ndog,0b2\n", "id;breed\n0a1;cat\n0b2;dog\n", "Name\tId\n0a1\t7\n0b2\t8\n"]
+)
+def test_names_without_their_suffix_under_a_usual_header(
+    text: str, folder: str, tmp_path: Path, write_pictures: WritePictures
+) -> None:
+    write_pictures(tmp_path / folder, "0a1.png", "0b2.png")
+    (tmp_path / "train.csv").write_text(text)
+    source = ListSource(tmp_path / "train.csv")
+    assert list(source.names) == ["0a1.png", "0b2.png"]
+    assert all(source.read(place, 3).size for place in range(2))

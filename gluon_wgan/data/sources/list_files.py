@@ -27,6 +27,8 @@ _NAME_COLUMNS = (
     *("img", "name"),
 )
 """What writers call the column or field of the image's name, the most telling first."""
+_HEADERS = (*_NAME_COLUMNS, "id")
+"""In tables: a field called id may be anything beside the one that names the image."""
 _SEPARATORS: tuple[Optional[str], ...] = (",", ";", "\t", "|")
 """Beside these, None stands for lines that are names as a whole, and a space for any run of white space."""
 _SAMPLED_ROWS = 50
@@ -47,7 +49,8 @@ class ListSource(FileSource):
     The separator (comma, semicolon, tab, vertical bar, spaces, or none) and the column of the names are those
     with which most of the first rows name images: existing files before mere image suffixes, then columns with a
     usual header such as ``file_name``. Rows before the first image are headers. Backslashes are taken for slashes
-    where no file has them in its name. Images that do not exist are reported when they are read.
+    where no file has them in its name. Names without a suffix under a usual header get that of the files there.
+    Images that do not exist are reported when they are read.
 
     Parameters
     ----------
@@ -69,12 +72,23 @@ class ListSource(FileSource):
         path = existing_file(list_file, "a list of images")
         as_json = path.suffix.lower() in JSON_SUFFIXES
         rows = _json_rows(path) if as_json else _table_rows(path)
-        names = [_checked_name(path, line, cell) for line, cell in rows]
+        suffix = _missing_suffix(path.parent, rows)
+        names = [_checked_name(path, line, cell.strip() + suffix if suffix else cell) for line, cell in rows]
         if not names:
             field = ' as "file_name"' if as_json else ""
             raise UserError(f"{path} lists no image: put one relative path on each line{field}.")
         root = _root_of(path, names)
         super().__init__("csv", root, pack_names(names), path.stem, max_pixels)
+
+
+def _missing_suffix(folder: Path, rows: Sequence[Row]) -> str:
+    """Return what the files are called beyond the names in a list, or nothing if the names are whole."""
+    if not rows or not _is_name(rows[0][1].strip()) or any(_looks_like_image(folder, cell) for _, cell in rows[:2]):
+        return ""
+    name = _with_slashes(rows[0][1].strip()).lstrip("/")
+    places = (inside / name for inside in (folder, *_folders_below(folder)))
+    found = (suffix for place in places for suffix in IMAGE_SUFFIXES if os.path.isfile(f"{place}{suffix}"))
+    return next(found, "")
 
 
 def _root_of(path: Path, names: Sequence[str]) -> Path:
@@ -121,6 +135,8 @@ def _table_rows(path: Path) -> list[Row]:
     except ValueError as error:
         raise UserError(f"{path} is not CSV ({error}): fix that line.") from error
     headers = _MAX_HEADER_ROWS if separator == " " else 1
+    if rows and rows[0][1].strip().lower() in _HEADERS and not _looks_like_image(path.parent, rows[0][1]):
+        return rows[1:]
     while rows and headers and not _looks_like_image(path.parent, rows[0][1]):
         del rows[0]
         headers -= 1
@@ -142,9 +158,9 @@ def _layout(path: Path) -> tuple[Optional[str], int]:
             exist = sum(os.path.isfile(path.parent / _with_slashes(cell)) for cell in cells if _is_name(cell))
             hits = sum(_looks_like_image(path.parent, cell) for cell in cells)
             header = cells[0].lower()
-            usual = len(_NAME_COLUMNS) - _NAME_COLUMNS.index(header) if header in _NAME_COLUMNS else 0
+            usual = len(_HEADERS) - _HEADERS.index(header) if header in _HEADERS else 0
             score = (exist, hits, usual, -column, -place)
-            if hits and score > best:
+            if (hits or usual) and score > best:
                 best, chosen = score, (separator, column)
     return chosen
 
