@@ -15,7 +15,7 @@ from gluon_wgan.cli.flags import build_parser, chosen_options
 from gluon_wgan.cli.runner import run_tool
 from gluon_wgan.commands import program
 from gluon_wgan.config.train_config import TrainConfig, one_end, overridden_fields, preset_config, read_config
-from gluon_wgan.errors import DeviceError, UserError
+from gluon_wgan.errors import DeviceError, UserError, shell_word
 from gluon_wgan.runs.log import log_to_terminal
 from gluon_wgan.runs.threads import choose_threads
 from gluon_wgan.training.distributed.roles import LOST, ROLE, WORKER, check_role, serve
@@ -95,6 +95,11 @@ def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:
         return preset_config(options.pop("preset", TrainConfig.preset), **options)
     if "out" in options:
         raise UserError(f"--out cannot be combined with --resume {resume}: the run stays where it is.")
+    if resume.parent.name == "checkpoints" and resume.is_dir():
+        raise UserError(
+            f"--resume {resume} is a checkpoint, and a run goes on from its newest: give --resume "
+            f"{shell_word(resume.parent.parent)}, or --branch {shell_word(resume)} to start a new run from there."
+        )
     return read_config(resume / "config.json").replace(**{"accept_other_device": False, **options})
 
 

@@ -116,6 +116,13 @@ def test_a_preset_replaces_the_algorithm_and_keeps_networks_and_data(parents, tm
     assert told | {"--preset", "--lr-d", "--gen-iters"} == set(lineage(out)["changed"])
 
 
+def test_a_checkpoint_given_to_resume_is_told_from_a_run(parents, capsys):
+    checkpoint = parents[1] / "checkpoints" / "iter_000002"
+    assert main(["--resume", str(checkpoint)]) == 2
+    said = capsys.readouterr().err
+    assert f"--resume {parents[1]}, or --branch {checkpoint}" in said and said.count("\n") == 1
+
+
 def test_a_preset_with_other_networks_is_refused(parents, tmp_path, capsys):
     out = tmp_path / "run"
     status = main(["--branch", str(parents[1]), "--preset", "lite", "--gen-iters", "6", "--out", str(out)])
