@@ -86,7 +86,7 @@ def test_a_zip64_archive_behind_a_program(tmp_path: Path, pictures: dict[str, by
         check(source, [made.decoded(content) for content in pictures.values()])
 
 
-@pytest.mark.parametrize("count", [0, 1, 7, 65535])
+@pytest.mark.parametrize("count", [0, 1, 2, 65535])
 def test_the_directory_of_a_zip_counts_and_not_its_number_of_entries(
     count: int, tmp_path: Path, pictures: dict[str, bytes]
 ) -> None:

@@ -23,6 +23,8 @@ from gluon_wgan.errors import UserError
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # signature, version, flags, method, time, date, CRC, sizes (2), lengths (2)
 _CENTRAL = struct.Struct("<8xH18x3H12x")  # flags; lengths of name, extra field and comment
+_END = struct.Struct("<4s6xH10x")  # signature; number of entries
+_ZIP64_COUNT = 0xFFFF
 _FLAGS_AT = 8
 _ENCRYPTED_FLAG, _UTF8_FLAG, _UNIX = 1, 0x800, 3
 _HEAD_PACKED = 1024
@@ -97,13 +99,16 @@ def _list(path: Path, writer: IndexWriter) -> None:
     """List the images in an archive's directory.
 
     The directory's size counts, and not its number of entries, which has 16 bits: macOS's Archive Utility lets it
-    wrap instead of writing a ZIP64 record.
+    wrap instead of writing a ZIP64 record. Only fewer entries than that number mean damage: the length of one
+    entry's name, made longer, hides those that follow.
     """
     length = path.stat().st_size
     try:
-        entries, end = _directory(path)
+        entries, end, recorded = _directory(path)
     except _LISTING_ERRORS as error:
         raise damaged(path, length, f"it ends without a ZIP directory that can be read: {error}") from error
+    if len(entries) < recorded:
+        raise damaged(path, end, f"its directory has {len(entries)} entries that can be read, of {recorded}")
     if any(entry.volume for entry in entries) or path.with_suffix(".z01").exists():
         raise UserError(f"{path} is one part of a split ZIP archive: {JOIN_PARTS}.")
     reader = SpanReader(path.resolve())
@@ -117,14 +122,21 @@ def _list(path: Path, writer: IndexWriter) -> None:
         writer.add(entry.filename.encode(), place, packed, entry.file_size, entry.CRC, entry.compress_type, reason)
 
 
-def _directory(path: Path) -> tuple[list[zipfile.ZipInfo], int]:
-    """Return an archive's members, and where its directory begins."""
+def _directory(path: Path) -> tuple[list[zipfile.ZipInfo], int, int]:
+    """Return an archive's members, where its directory begins, and the number of members in its end record, or 0."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.infolist(), archive.start_dir
+            return archive.infolist(), archive.start_dir, _recorded_count(path, len(archive.comment))
     except UnicodeDecodeError:
         with _TolerantFile(path) as file, zipfile.ZipFile(file) as archive:
-            return archive.infolist(), archive.start_dir
+            return archive.infolist(), archive.start_dir, _recorded_count(path, len(archive.comment))
+
+
+def _recorded_count(path: Path, comment: int) -> int:
+    with open(path, "rb") as file:
+        file.seek(-_END.size - comment, io.SEEK_END)
+        signature, count = _END.unpack(file.read(_END.size))
+    return int(count) if signature == b"PK\5\6" and count != _ZIP64_COUNT else 0
 
 
 class _TolerantFile(io.FileIO):
