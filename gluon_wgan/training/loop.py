@@ -438,13 +438,14 @@ class Session:
         beside = ", ".join(f"{flag_of(name)} {getattr(config, name)}" for name in changed)
         log.info("Preset %s%s.", config.preset, f" with {beside}" if beside else "")
         log.info(
-            "%d images of %dx%d, batches of %d, on %s with %s threads.",
+            "%d images of %dx%d, batches of %d, on %s with %s %s.",
             len(store),
             config.image_size,
             config.image_size,
             config.batch_size,
             ", ".join(self.engine.devices),
             environment["threads"],
+            "thread" if environment["threads"] == "1" else "threads",
         )
         if self.writes:
             log.info("Run directory: %s", self.run.path)

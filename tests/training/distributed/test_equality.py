@@ -49,13 +49,13 @@ def job(out: Path, contexts: int, *, resume: bool = False, **changes: Any) -> di
     return {"out": str(out), "contexts": contexts, "resume": resume, "options": options}
 
 
-def train(*jobs: dict[str, Any], workers: int = 0) -> None:
+def train(*jobs: dict[str, Any], workers: int = 0, seconds: int = 200) -> None:
     """Train in so many processes; none stands for one without a kvstore, which takes one job after the other."""
     command = [*WORKER, json.dumps(jobs)]
     if workers:
         command = [sys.executable, "tools/launch.py", "-n", str(workers), "-s", "1", "--grace", "20", "--", *command]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=seconds)
     assert done.returncode == 0, done.stderr[-3000:]
 
 

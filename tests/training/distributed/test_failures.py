@@ -26,7 +26,7 @@ def free_port() -> int:
         return int(tcp.getsockname()[1])
 
 
-def start(out: Path, log: Path) -> dict[str, subprocess.Popen[bytes]]:
+def start(out: Path, log: Path, **options: Any) -> dict[str, subprocess.Popen[bytes]]:
     """Start a scheduler, a server and two workers, each by itself, as any launcher would."""
     common = {
         **os.environ,
@@ -37,7 +37,7 @@ def start(out: Path, log: Path) -> dict[str, subprocess.Popen[bytes]]:
         "DMLC_NUM_WORKER": "2",
         "DMLC_NUM_SERVER": "1",
     }
-    command = [*WORKER, json.dumps([job(out, 1, kvstore="dist_sync", worker_timeout=4, **LONG)])]
+    command = [*WORKER, json.dumps([job(out, 1, kvstore="dist_sync", worker_timeout=4, **options)])]
     processes = {}
     for name in ("scheduler", "server", "worker 0", "worker 1"):
         role, _, number = name.partition(" ")
@@ -61,7 +61,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_lost_process_ends_the_others(tmp_path: Path, ended: Path, victim: str, signum: signal.Signals) -> None:
     out, log = ended / victim, tmp_path / "log"
     log.mkdir()
-    processes = start(out, log)
+    processes = start(out, log, **LONG)
     try:
         until = time.monotonic() + 100
         metrics = out / "metrics.csv"
