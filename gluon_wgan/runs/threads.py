@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Optional
 
@@ -27,6 +28,8 @@ def choose_threads(config: TrainConfig, resume: Optional[Path]) -> Optional[int]
     """
     if config.threads is not None:
         return config.threads
+    if "mxnet" in sys.modules:
+        return None  # it has read its number already
     recorded = None if resume is None else _recorded(resume)
     if recorded is not None:
         return recorded
