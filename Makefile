@@ -20,7 +20,7 @@ endif
 
 # One process a core; every file of tests stays in one process, so that what it trains is trained once.
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 help:
 	@echo 'make demo       train on drawn faces for a few minutes and show the pictures it made'

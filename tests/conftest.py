@@ -33,8 +33,13 @@ for ignored_by_nohup in (signal.SIGHUP, signal.SIGQUIT):
 MARKED_BY_FIXTURE = {"require_torch": "torch", "browse": "browser"}
 
 
+# Files that take minutes: begun first, so that no process is left alone with one of them at the end.
+LONGEST = ("test_whole.py", "test_installed.py", "test_failures.py", "test_training.py", "test_equality.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need PyTorch or a browser."""
+    """Mark the tests that need PyTorch or a browser, and begin with the files that take longest."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
     for item in items:
         for fixture in MARKED_BY_FIXTURE.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(MARKED_BY_FIXTURE[fixture])

@@ -23,8 +23,7 @@ GENERATOR = "gluon_wgan"
 SHORT = 10
 """Characters of a hash that are shown."""
 _HASH = re.compile(r"\b([0-9a-f]{32,128})\b")
-_VENDOR = ("vendor/uPlot.iife.min.js",)
-_STYLES = ("vendor/uPlot.min.css", "pages.css")
+_CHARTS = "charts.js"  # draws with uPlot
 _MARK = f'<meta name="generator" content="{GENERATOR}">'
 
 
@@ -42,7 +41,7 @@ def render(template: str, scripts: Sequence[str], drawn: Any, **values: Any) -> 
     values
         What the template shows; every string is escaped.
     """
-    style, script = _style(), _script(tuple(scripts))
+    style, script = _style(_CHARTS in scripts), _script(tuple(scripts))
     # Nothing runs and nothing is styled but what these hashes name, and nothing loads but images beside the page.
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
@@ -113,17 +112,21 @@ def _template(name: str) -> Template:
 
 
 @cache
-def _style() -> str:
-    return COLOURS + BASE + "".join((HERE / name).read_text(encoding="utf-8") for name in _STYLES)
+def _style(charts: bool) -> str:
+    names = ("vendor/uPlot.min.css", "pages.css") if charts else ("pages.css",)
+    return COLOURS + BASE + "".join(map(_read, names))
 
 
 @cache
 def _script(names: tuple[str, ...]) -> str:
-    licence = (HERE / "vendor/LICENSE").read_text(encoding="utf-8")
-    whole = f"/* uPlot\n{licence}*/\n" + "\n".join(
-        (HERE / name).read_text(encoding="utf-8") for name in (*_VENDOR, *names)
-    )
+    whole = "\n".join(map(_read, names))
+    if _CHARTS in names:
+        whole = f"/* uPlot\n{_read('vendor/LICENSE')}*/\n{_read('vendor/uPlot.iife.min.js')}\n{whole}"
     return f'(() => {{\n"use strict";\n{whole}}})();\n'
+
+
+def _read(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:
