@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from gluon_wgan import driver
+from gluon_wgan.commands import localize
 from gluon_wgan.driver import compute_capability
 from gluon_wgan.errors import DeviceError, UserError
 from gluon_wgan.gpu_probe import probe
@@ -93,7 +94,7 @@ def choose_contexts(
         reason = _why_no_gpu()
         if require_gpu:
             raise DeviceError(reason)
-        _LOGGER.warning("%s This run uses the CPU.", reason)
+        _LOGGER.warning("%s This run uses the CPU.", localize(reason))
         return [mx.cpu()]
     for gpu in gpus:
         _check_gpu(gpu, count)

@@ -75,7 +75,7 @@ def _agree_on(file: bytes) -> bool:
 
 def _decoded(content: bytes, gray: bool) -> Optional[Image.Image]:
     try:
-        # Strict, so that a file of which the decoder warns is Pillow's to judge. With a fourth byte, pixels lie as
+        # Strict, so that a file of which the decoder warns is left to Pillow. With a fourth byte, pixels lie as
         # Pillow keeps them.
         pixels = simplejpeg.decode_jpeg(content, "GRAY" if gray else "RGBX", strict=True)
     except ValueError:

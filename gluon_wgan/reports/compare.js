@@ -1,7 +1,7 @@
 // The samples of several runs after the same number of iterations.
 
 if (data.moments.length) {
-  const figures = [...document.querySelectorAll("[data-pictures-of]")];
+  const figures = [...document.querySelectorAll("[data-samples-of]")];
   player = new Player(data.moments, (place) => {
     figures.forEach((figure, run) => {
       const at = data.frames[place][run];

@@ -10,7 +10,7 @@ from typing import Any, Optional
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.reports.comparison import Side, differing_values, filter_width, last_values, newest_values, same_noise
-from gluon_wgan.reports.comparison_images import checkpoints, drawn_pictures, frames, moments, saved_pictures
+from gluon_wgan.reports.comparison_images import checkpoints, drawn_grids, frames, moments, saved_grids
 from gluon_wgan.reports.comparison_page import Shown, render_comparison
 from gluon_wgan.reports.template import refuse_foreign, write_page
 from gluon_wgan.utils.seeding import SAMPLING, draw_latents, make_rng
@@ -105,7 +105,7 @@ def saved(sides: Sequence[Side]) -> Shown:
     return Shown(
         chosen,
         wanted,
-        saved_pictures(sides, _by_side(wanted, len(sides))),
+        saved_grids(sides, _by_side(wanted, len(sides))),
         "Drawn while the runs trained." if caution else "Drawn while the runs trained, all from the same latents.",
         f"{caution} --redraw draws them from one set." if caution else None,
     )
@@ -136,8 +136,8 @@ def redrawn(sides: Sequence[Side], seed: int) -> Shown:
     chosen = moments(available)
     wanted = frames(available, chosen)
     latents = draw_latents(make_rng(seed, SAMPLING), _LATENTS, lengths[0], kinds[0])
-    pictures = drawn_pictures(sides, _by_side(wanted, len(sides)), latents, draw_checkpoint)
-    return Shown(chosen, wanted, pictures, f"Drawn from the checkpoints, all from the latents of seed {seed}.", None)
+    grids = drawn_grids(sides, _by_side(wanted, len(sides)), latents, draw_checkpoint)
+    return Shown(chosen, wanted, grids, f"Drawn from the checkpoints, all from the latents of seed {seed}.", None)
 
 
 def _by_side(wanted: Sequence[Sequence[Optional[int]]], sides: int) -> list[set[int]]:

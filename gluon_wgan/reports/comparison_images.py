@@ -25,7 +25,7 @@ COLUMNS = 4
 # Of a run's own grid, which has twice as many columns: so that the same latents stand in the same place.
 _CORNER = [2 * COLUMNS * row + column for row in range(COLUMNS) for column in range(COLUMNS)]
 
-Pictures = list[dict[int, str]]
+Grids = list[dict[int, str]]
 """For each run: iteration -> image as a data URI."""
 
 
@@ -65,7 +65,7 @@ def frames(available: Sequence[Sequence[int]], chosen: Sequence[int]) -> list[li
     ]
 
 
-def saved_pictures(sides: Sequence[Side], wanted: Sequence[set[int]]) -> Pictures:
+def saved_grids(sides: Sequence[Side], wanted: Sequence[set[int]]) -> Grids:
     """Return pieces of the grids that training saved.
 
     Raises
@@ -79,9 +79,9 @@ def saved_pictures(sides: Sequence[Side], wanted: Sequence[set[int]]) -> Picture
     ]
 
 
-def drawn_pictures(
+def drawn_grids(
     sides: Sequence[Side], wanted: Sequence[set[int]], latents: np.ndarray, draw: Callable[..., np.ndarray]
-) -> Pictures:
+) -> Grids:
     """Return images drawn anew from checkpoints, all from the same latents.
 
     Parameters
@@ -93,7 +93,7 @@ def drawn_pictures(
     draw
         From (checkpoint, latents, batch norm's statistics) to uint8 images (n, C, H, W).
     """
-    found: Pictures = []
+    found: Grids = []
     total = sum(map(len, wanted))
     with tqdm(total=total, desc="Drawing", unit="grid", mininterval=redraw_seconds(), leave=False) as bar:
         for side, chosen in zip(sides, wanted):

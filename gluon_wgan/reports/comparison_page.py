@@ -18,12 +18,12 @@ from gluon_wgan.reports.comparison import (
     is_machine_option,
     results,
 )
-from gluon_wgan.reports.comparison_images import COLUMNS, Pictures
+from gluon_wgan.reports.comparison_images import COLUMNS, Grids
 from gluon_wgan.reports.metric_history import history_of_runs
 from gluon_wgan.reports.template import render
 from gluon_wgan.runs.evaluations import common_protocol, metric_of
 
-SCRIPTS = ("scales.js", "charts.js", "pictures.js", "page.js", "compare.js")
+SCRIPTS = ("scales.js", "charts.js", "player.js", "page.js", "compare.js")
 LINES = 8
 """Colours that ``pages.css`` has for the runs."""
 _OVERLAID = ("w_estimate", "loss_d", "loss_g", "penalty", "images_per_second")
@@ -39,7 +39,7 @@ class Shown:
         The iterations that the slider stops at.
     frames
         For each of them and each run, of which iteration the image is; None for none.
-    pictures
+    grids
         For each run, the images by their iteration.
     words
         Where they come from.
@@ -49,7 +49,7 @@ class Shown:
 
     moments: list[int]
     frames: list[list[Optional[int]]]
-    pictures: Pictures
+    grids: Grids
     words: str
     caution: Optional[str]
 
@@ -69,7 +69,7 @@ def render_comparison(sides: Sequence[Side], shown: Shown) -> str:
             "evaluations": history,
             "moments": shown.moments,
             "frames": shown.frames,
-            "images": shown.pictures,
+            "images": shown.grids,
         },
         names=[side.name for side in sides],
         lines=LINES,

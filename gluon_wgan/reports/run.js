@@ -1,9 +1,9 @@
 // The samples of one run, raw and averaged. The last grids are in the page itself, for when it lies without samples/.
 
-if (data.pictures && data.pictures.length) {
-  const images = [...document.querySelectorAll("img[data-kind]")], last = data.pictures.length - 1;
+if (data.grids && data.grids.length) {
+  const images = [...document.querySelectorAll("img[data-kind]")], last = data.grids.length - 1;
   const embedded = images.map((image) => image.src);
-  const sourceOf = (place, image) => data.pictures[place]?.[image.dataset.kind];
+  const sourceOf = (place, image) => data.grids[place]?.[image.dataset.kind];
   // Kept, so that playing does not flicker.
   const loaded = new Map();
   const load = (source) => {
@@ -16,16 +16,16 @@ if (data.pictures && data.pictures.length) {
       for (const one of document.querySelectorAll(".player, #steps")) one.hidden = true;
       return;
     }
-    player = new Player(data.pictures.map((one) => one.at), (place) => {
+    player = new Player(data.grids.map((one) => one.at), (place) => {
       images.forEach((image, which) => {
         const source = sourceOf(place, image);
         image.src = source || (place === last ? embedded[which] : "data:,");
         image.hidden = !source && place !== last;
-        image.alt = `${image.dataset.kind} samples after ${data.pictures[place].at} iterations`;
+        image.alt = `${image.dataset.kind} samples after ${data.grids[place].at} iterations`;
         for (const near of [place - 1, place + 1, place + 2]) load(sourceOf(near, image));
       });
     });
   };
   const probe = Object.assign(new Image(), { onload: () => start(true), onerror: () => start(false) });
-  probe.src = data.pictures[last].samples;
+  probe.src = data.grids[last].samples;
 }

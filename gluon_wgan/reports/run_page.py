@@ -24,7 +24,7 @@ from gluon_wgan.utils.formatting import duration, number
 
 log = logging.getLogger("gluon_wgan")
 
-SCRIPTS = ("scales.js", "charts.js", "pictures.js", "page.js", "run.js")
+SCRIPTS = ("scales.js", "charts.js", "player.js", "page.js", "run.js")
 MILESTONES = 12
 """Rows of the table that says the curves in numbers."""
 
@@ -69,7 +69,7 @@ class RunPage:
     def render(self) -> str:
         """Return the page as HTML."""
         record, curves = RunRecord(self._run), self._curves.update()
-        pictures, charts = _pictures(record), chart_data(curves)
+        grids, charts = _grids(record), chart_data(curves)
         lines, unread = record.evaluations()
         values = [metric_of(line) for line in lines]
         evaluations = history_of_run(values)
@@ -77,7 +77,7 @@ class RunPage:
         return render(
             "run.html",
             SCRIPTS,
-            {**charts, "evaluations": evaluations, "pictures": pictures},
+            {**charts, "evaluations": evaluations, "grids": grids},
             name=record.name,
             summary=_summary(record, curves),
             written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %Z"),
@@ -87,8 +87,8 @@ class RunPage:
             filter=curves.applied,
             width=curves.width,
             milestones=_milestones(curves),
-            pictures=pictures,
-            grids=_last_grids(record),
+            grids=grids,
+            last_grids=_last_grids(record),
             evaluations=evaluations,
             **_metrics(values),
             unread=unread,
@@ -100,7 +100,7 @@ class RunPage:
         )
 
 
-def _pictures(record: RunRecord) -> list[dict[str, Any]]:
+def _grids(record: RunRecord) -> list[dict[str, Any]]:
     """Return the grids of samples beside the page: of each iteration, those of each kind that there is."""
     found: dict[int, dict[str, Any]] = {}
     for kind, prefix in (("samples", "fake"), ("averaged", "ema")):

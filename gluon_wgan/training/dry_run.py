@@ -17,6 +17,7 @@ from gluon_wgan.data.prepared_data import count_images
 from gluon_wgan.devices import choose_contexts
 from gluon_wgan.training.schedule import critic_steps_until
 from gluon_wgan.training.wgan import WGAN
+from gluon_wgan.utils.formatting import duration
 
 # Steps that are not timed, and steps that are.
 WARM_UP, TIMED = 2, 3
@@ -77,13 +78,6 @@ def seconds_per_call(step: Callable[[], object]) -> float:
         if index >= WARM_UP:
             times.append(time.perf_counter() - started)
     return statistics.median(times)
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as ``2 d 03:04:05``, without the days when there are none."""
-    days, rest = divmod(round(seconds), 86_400)
-    clock = f"{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}"
-    return f"{days} d {clock}" if days else clock
 
 
 def _length(config: TrainConfig, images: int) -> tuple[int, int]:

@@ -39,15 +39,11 @@ from gluon_wgan.training import branching, schedule
 from gluon_wgan.training.engine import Engine
 from gluon_wgan.training.exchange import PartnerLost
 from gluon_wgan.training.signals import Interrupted, InterruptWatch
+from gluon_wgan.training.time_estimate import TimeEstimate
 from gluon_wgan.utils import atomic_files, seeding
-from gluon_wgan.utils.formatting import duration
 from gluon_wgan.utils.progress_bars import redraw_seconds
 
 log = logging.getLogger("gluon_wgan")
-
-# Critic steps of a session after which the time of the whole run is estimated, the first one left out; and for which
-# runs that is said, in seconds.
-ESTIMATED_AFTER, WORTH_SAYING, LONG = (4, 20), 60, 15 * 60
 
 
 class Diverged(Exception):
@@ -137,7 +133,7 @@ class Session:
         self.engine = engine
         self.writes = engine.exchange.rank == 0  # all else is the same for all workers
         self._pending: Optional[Pending[CriticScores]] = None
-        self._steps_of_session, self._first_step_at = 0, 0.0
+        self._estimate = TimeEstimate(engine.program)
         self.state = checkpoints.Progress(0, 0, [], 0, 0.0, {"epoch": 0, "position": 0}, store.content_sha256)
         newest = checkpoints.newest_whole_checkpoint(run.checkpoints) if resumed else None
         if newest is not None:
@@ -239,25 +235,9 @@ class Session:
         self.state.critic_steps += 1
         self.refuse_non_finite(scores.loss_d + scores.penalty, "loss_d")
         self.bar.update()
-        self._estimate_time()
+        if self.writes:
+            self._estimate.count_step(lambda: self._critic_steps_in_all() - self.state.critic_steps)
         self.bar.set_description(f"iteration {self.state.gen_iter}", refresh=False)
-
-    def _estimate_time(self) -> None:
-        """Say early how long the run will take, and what to type for a result in minutes."""
-        self._steps_of_session += 1
-        if self._steps_of_session == 1:
-            self._first_step_at = time.perf_counter()
-        if self._steps_of_session not in ESTIMATED_AFTER or not self.writes:
-            return
-        pace = (time.perf_counter() - self._first_step_at) / (self._steps_of_session - 1)
-        seconds = pace * (self._critic_steps_in_all() - self.state.critic_steps)
-        if seconds < WORTH_SAYING:
-            return
-        again = self._steps_of_session > ESTIMATED_AFTER[0]
-        words = "at the speed of 20 critic steps" if again else "at the speed of the first steps"
-        log.info("The run will take about %s %s.", duration(seconds), words)
-        if not again and seconds > LONG:
-            log.info("For a result in minutes: python %s --preset demo", self.engine.program)
 
     def record_iteration(self, loss_g: float, started: float) -> None:
         """Write the metrics row of the generator iteration that has just ended."""

@@ -33,14 +33,14 @@ def runs(tmp_path_factory):
 def test_training_leaves_its_page(runs):
     page = Page(runs[0] / "report.html")
     check_closed_off(page)
-    assert [one["at"] for one in page.data["pictures"]] == [0, 2, 4]
+    assert [one["at"] for one in page.data["grids"]] == [0, 2, 4]
     estimate = page.data["charts"][0]["series"][0]
     assert estimate["rawLow"] == pytest.approx(read_csv(runs[0] / "metrics.csv")["w_estimate"], rel=1e-6)
     data = json.loads((runs[0] / "data.json").read_text())
     assert data["skipped"] == 0 and (data["resize_warning"] or "") in page.text
 
 
-def test_redrawn_pictures_come_from_one_set_of_latents(runs, tmp_path, capsys):
+def test_redrawn_samples_come_from_one_set_of_latents(runs, tmp_path, capsys):
     out = tmp_path / "out.html"
     assert main([*map(str, runs), "--redraw", "--noise-seed", "1", "--out", str(out)]) == 0
     page = Page(out)

@@ -1,4 +1,4 @@
-"""Comparing runs: the table, the page, the choice of pictures, and what is refused."""
+"""Comparing runs: the table, the page, the choice of samples, and what is refused."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_curves_are_each_runs_own(make_run, compare):
         assert page.data["axes"][run]["seconds"] == pytest.approx(np.cumsum(rows["seconds"]), abs=0.006)
 
 
-def test_pictures_are_the_corner_of_the_grids(make_run, compare):
+def test_samples_are_the_corner_of_the_grids(make_run, compare):
     first, second = make_run("a"), make_run("b", samples=(0, 50, 100))
     page, _ = compare(first, second)
     assert page.data["moments"] == [0, 100, 200]
@@ -137,7 +137,7 @@ def test_samples_and_curves_come_first_and_options_without_effect_are_left_out(m
     page, said = compare(
         make_run("a", eps_d=1e-7, beta1=0.3, gp_lambda=3.0), make_run("b", optimizer="adam", beta1=0.2)
     )
-    order = ["pictures", "curves", "results", "metrics", "options"]
+    order = ["samples", "curves", "results", "metrics", "options"]
     assert [one for one in page.ids if one in order] == order
     for row in (["--optimizer", "rmsprop", "adam"], ["--eps-d", "1e-07", UNKNOWN], ["--beta1", UNKNOWN, "0.2"]):
         assert row in page.rows

@@ -84,7 +84,7 @@ def test_pointing_zooming_and_switching(make_run, ask):
     assert told["keyed"][1] - told["keyed"][0] == pytest.approx(sum(rows["seconds"]) / 2, abs=0.01)
 
 
-def test_slider_keys_button_and_curves_choose_pictures(make_run, ask):
+def test_slider_keys_button_and_curves_choose_samples(make_run, ask):
     path = make_run(rows=230, samples=(0, 50, 100, 150, 200))
     told = ask(
         RunPage(RunDirectory(path)).write(),
@@ -126,7 +126,7 @@ def test_comparison_fits_draws_and_hides_a_run(make_run, ask, tmp_path, width):
     told = ask(
         tmp_path / "out.html",
         """
-        const words = () => all("[data-pictures-of] output").map((one) => one.textContent), found = [words()];
+        const words = () => all("[data-samples-of] output").map((one) => one.textContent), found = [words()];
         one("#when").value = "0"; one("#when").dispatchEvent(new page.Event("input")); found.push(words());
         found.push(one(".values").textContent);
         one("[data-run='1']").click(); await wait(50);

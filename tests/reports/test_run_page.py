@@ -43,7 +43,7 @@ def test_page_needs_nothing_else_and_tells_the_run(make_run):
     assert "skipped 5 " in page.text
     hashed = next(text for text in page.texts if text.startswith("ab"))
     assert hashed == "ab" * 5 + "…" and "ab" * 32 in page.texts
-    assert [one["at"] for one in page.data["pictures"]] == [0, 100, 200]
+    assert [one["at"] for one in page.data["grids"]] == [0, 100, 200]
 
 
 def test_curves_are_those_of_metrics_csv(make_run):
@@ -135,7 +135,7 @@ def test_the_last_grids_are_in_the_page_itself(make_run):
         assert (
             copy.shape == whole.shape and np.abs(copy - whole).mean() < 8
         )  # white noise is hardest; another image would be off by 85
-    assert [one.get("averaged") for one in page.data["pictures"]] == [
+    assert [one.get("averaged") for one in page.data["grids"]] == [
         None,
         "samples/ema_000100.png",
         "samples/ema_000200.png",
