@@ -9,7 +9,7 @@ import time
 from functools import partial
 from typing import Callable
 
-from benchmarks.contenders.sizes import BATCH, NC, SIZE
+from benchmarks.contenders.sizes import BATCH, NC, PROBLEMS
 from gluon_wgan.training.distributed.roles import ROLE, WORKER, serve
 
 # Seconds in which nobody counts as lost, however busy the machine is.
@@ -40,7 +40,7 @@ def main() -> None:
     alone = role is None
     exchange = Exchange(1) if alone else KVStoreExchange([mx.cpu()], "dist_sync", PATIENCE, PATIENCE)
     wgan = WGAN(TrainConfig(), [mx.cpu()], exchange)
-    batch = np.random.default_rng(0).integers(0, 256, (BATCH, NC, SIZE, SIZE), dtype=np.uint8)
+    batch = np.random.default_rng(0).integers(0, 256, (BATCH, NC, *2 * [PROBLEMS["full"].size]), dtype=np.uint8)
     share = batch[cut(0, BATCH, exchange.workers)[exchange.rank]]
     vectors = {} if alone else {size: mx.nd.ones((int(size),)) for size in sys.argv[1:]}
     report = np.zeros((1, 1), np.float32)

@@ -7,15 +7,16 @@ from typing import Callable
 import mxnet as mx
 import numpy as np
 
-from benchmarks.contenders.sizes import BATCH, NC, SIZE
+from benchmarks.contenders.sizes import BATCH, NC, Problem
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.training.wgan import WGAN
 
 
-def build() -> tuple[Callable[[], None], Callable[[], None]]:
-    """Return the two steps at full size."""
-    wgan = WGAN(TrainConfig(), [mx.cpu()])
-    real = np.random.default_rng(0).integers(0, 256, (BATCH, NC, SIZE, SIZE), dtype=np.uint8)
+def build(problem: Problem) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return the two steps."""
+    size, width = problem.size, problem.width
+    wgan = WGAN(TrainConfig(image_size=size, ngf=width, ndf=width), [mx.cpu()])
+    real = np.random.default_rng(0).integers(0, 256, (BATCH, NC, size, size), dtype=np.uint8)
 
     def critic_step() -> None:
         wgan.critic_step(real).read()

@@ -14,22 +14,23 @@ import mxnet as mx
 from mxnet import autograd, gluon, nd
 from mxnet.gluon import nn
 
-from benchmarks.contenders.sizes import BATCH, CRITIC_LAYERS, NC, NZ, SIZE
+from benchmarks.contenders.sizes import BATCH, NC, NZ, Problem
 
 
-def _generator() -> nn.Sequential:
+def _generator(problem: Problem) -> nn.Sequential:
     net = nn.Sequential()
-    net.add(nn.Conv2DTranspose(512, 4, 1, 0, in_channels=NZ, use_bias=False))
-    for outputs, inputs, _ in reversed(CRITIC_LAYERS[:-1]):
+    *layers, (widest, _, _) = problem.critic_layers()
+    net.add(nn.Conv2DTranspose(widest, 4, 1, 0, in_channels=NZ, use_bias=False))
+    for outputs, inputs, _ in reversed(layers):
         net.add(nn.BatchNorm(in_channels=inputs), nn.Activation("relu"))
         net.add(nn.Conv2DTranspose(outputs, 4, 2, 1, in_channels=inputs, use_bias=False))
     net.add(nn.Activation("tanh"))
     return net
 
 
-def _critic() -> nn.Sequential:
+def _critic(problem: Problem) -> nn.Sequential:
     net = nn.Sequential()
-    for inputs, outputs, size in CRITIC_LAYERS:
+    for inputs, outputs, size in problem.critic_layers():
         last, first = size == 1, inputs == NC
         stride, padding = (1, 0) if last else (2, 1)
         net.add(nn.Conv2D(outputs, 4, stride, padding, in_channels=inputs, use_bias=False))
@@ -40,18 +41,20 @@ def _critic() -> nn.Sequential:
     return net
 
 
-def build() -> tuple[Callable[[], None], Callable[[], None]]:
-    """Return the two steps at full size, the fakes not detached."""
-    return _build(lambda fake: fake)
+def build(problem: Problem) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return the two steps, the fakes not detached."""
+    return _build(problem, lambda fake: fake)
 
 
-def build_detached() -> tuple[Callable[[], None], Callable[[], None]]:
-    """Return the two steps at full size, the fakes detached as in the port."""
-    return _build(lambda fake: fake.detach())
+def build_detached(problem: Problem) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return the two steps, the fakes detached as in the port."""
+    return _build(problem, lambda fake: fake.detach())
 
 
-def _build(pass_on: Callable[[nd.NDArray], nd.NDArray]) -> tuple[Callable[[], None], Callable[[], None]]:
-    generator, critic = _generator(), _critic()
+def _build(
+    problem: Problem, pass_on: Callable[[nd.NDArray], nd.NDArray]
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    generator, critic = _generator(problem), _critic(problem)
     for net in (generator, critic):
         net.initialize(mx.init.Normal(0.02))
         with warnings.catch_warnings():
@@ -60,7 +63,7 @@ def _build(pass_on: Callable[[nd.NDArray], nd.NDArray]) -> tuple[Callable[[], No
     options = {"learning_rate": 5e-5, "gamma1": 0.99, "epsilon": 1e-12}
     critic_trainer = gluon.Trainer(critic.collect_params(), "rmsprop", options, update_on_kvstore=False)
     generator_trainer = gluon.Trainer(generator.collect_params(), "rmsprop", options, update_on_kvstore=False)
-    real = nd.random.uniform(-1, 1, (BATCH, NC, SIZE, SIZE))
+    real = nd.random.uniform(-1, 1, (BATCH, NC, problem.size, problem.size))
 
     def critic_step() -> None:
         for parameter in critic.collect_params().values():

@@ -12,24 +12,24 @@ from typing import Callable
 SHIPPED = "OMP_NUM_THREADS" not in os.environ
 
 import gluon_wgan  # noqa: E402, F401  (makes MXNet importable, and sets the threads)
-from benchmarks.contenders.sizes import BATCH, CRITIC_LAYERS, N_CRITIC, layer_gflop  # noqa: E402
+from benchmarks.contenders.sizes import BATCH, N_CRITIC, PROBLEMS, Problem, layer_gflop  # noqa: E402
 
 
-def main(name: str) -> None:
+def main(name: str, problem: Problem) -> None:
     """Serve cycles of the contender until stdin ends."""
     if SHIPPED:
         del os.environ["OMP_NUM_THREADS"]
-    serve = convolution_cycle() if name == "convolution" else training_cycle(name)
+    serve = convolution_cycle(problem) if name == "convolution" else training_cycle(name, problem)
     print(json.dumps({"ready": True}), flush=True)
     for _ in sys.stdin:
         print(json.dumps({**serve(), "peak_mib": peak_mib()}), flush=True)
 
 
-def training_cycle(name: str) -> Callable[[], dict[str, float]]:
+def training_cycle(name: str, problem: Problem) -> Callable[[], dict[str, float]]:
     """Return a function that takes N_CRITIC critic steps and a generator step, and times them."""
     module, _, function = name.partition(":")
     contender = importlib.import_module(f"benchmarks.contenders.{module}")
-    critic_step, generator_step = getattr(contender, function or "build")()
+    critic_step, generator_step = getattr(contender, function or "build")(problem)
 
     def cycle() -> dict[str, float]:
         started = time.perf_counter()
@@ -47,12 +47,12 @@ def training_cycle(name: str) -> Callable[[], dict[str, float]]:
     return cycle
 
 
-def convolution_cycle() -> Callable[[], dict[str, float]]:
-    """Return a function that measures the best GFLOP/s of the critic's three large convolutions."""
+def convolution_cycle(problem: Problem) -> Callable[[], dict[str, float]]:
+    """Return a function that measures the best GFLOP/s of the critic's large convolutions."""
     from mxnet import nd
 
     layers = []
-    for inputs, outputs, size in CRITIC_LAYERS[1:4]:
+    for inputs, outputs, size in problem.critic_layers()[1:-1]:
         image = nd.random.uniform(shape=(BATCH, inputs, 2 * size, 2 * size))
         weight = nd.random.uniform(shape=(outputs, inputs, 4, 4))
         options = {"kernel": (4, 4), "stride": (2, 2), "pad": (1, 1), "num_filter": outputs, "no_bias": True}
@@ -80,4 +80,4 @@ def peak_mib() -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], PROBLEMS[sys.argv[2]])

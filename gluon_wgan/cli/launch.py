@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Optional
 
+from gluon_wgan import compat
 from gluon_wgan.cli.flags import whole_number
 from gluon_wgan.cli.runner import SentenceParser, run_tool
 from gluon_wgan.commands import program
@@ -95,9 +96,13 @@ def launch(arguments: argparse.Namespace) -> int:
 
 def _start(command: list[str], variables: dict[str, str], host: Optional[str]) -> subprocess.Popen[bytes]:
     """Start one process in a session of its own, so that Ctrl-C reaches it once only, through this program."""
+    inherited = dict(os.environ)
+    if not compat.threads_were_given():
+        # This process's own choice, where each worker makes one for its network and its host.
+        inherited.pop("OMP_NUM_THREADS", None)
     if host is None:
-        return subprocess.Popen(command, env={**os.environ, **variables}, start_new_session=True)
-    variables.update({name: os.environ[name] for name in _FORWARDED if name in os.environ})
+        return subprocess.Popen(command, env={**inherited, **variables}, start_new_session=True)
+    variables.update({name: inherited[name] for name in _FORWARDED if name in inherited})
     words = ["env", *(f"{name}={value}" for name, value in variables.items()), *command]
     line = f"cd {shell_word(os.getcwd())} && exec {shlex.join(words)}"
     # With a terminal the remote process ends when this one does.

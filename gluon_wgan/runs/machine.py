@@ -9,12 +9,15 @@ from gluon_wgan.errors import UserError, shell_word
 from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.utils.untrusted import read_json_object
 
-# What environment.json says of a GPU that decides the bits of a result.
+# What environment.json says of the arithmetic that decides the bits of a result.
 _COMPARED = {
     "gpu_model": "GPU model",
     "cudnn": "cuDNN",
     "float32_products": "arithmetic of float32 products",
     "deterministic": "choice of algorithms",
+    "precision": "precision",
+    "memory_format": "memory format",
+    "compiled": "torch.compile",
 }
 _VARIABLES = "variables"
 

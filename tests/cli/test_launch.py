@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gluon_wgan import compat
 from gluon_wgan.cli.launch import main
 
 # Notes its arguments and runs the line for the remote shell with hardly any variables, as sshd would.
@@ -38,6 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ssh.chmod(0o755)
     monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setattr(compat, "_chosen_here", False)
     folder = tmp_path / "a $folder's"
     folder.mkdir()
     (folder / "hosts").write_text("# two hosts\n127.0.0.1 slots=1\n\nuser@127.0.0.2\n")
@@ -65,6 +67,15 @@ def test_roles_go_round_the_hosts(folder: Path) -> None:
     calls = (folder.parent / "log").read_text().splitlines()
     hosts = sorted(line.split("BatchMode=yes ")[1].split()[0] for line in calls if line.startswith("-tt"))
     assert hosts == ["127.0.0.1"] * 3 + ["user@127.0.0.2"] * 2  # the scheduler is started here
+
+
+def test_threads_that_the_user_did_not_give_are_left_to_each_host(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compat, "_chosen_here", True)
+    assert launch(sys.executable, "-c", NOTE, "word", "none") == 0
+    started = [json.loads(path.read_text()) for path in folder.glob("*.json")]
+    assert len(started) == 6 and not any("OMP_NUM_THREADS" in one["known"] for one in started)
 
 
 def test_the_status_is_that_of_the_worker_that_fails(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -81,9 +82,10 @@ def small(store, tmp_path):
 def engine_of(config: TrainConfig):
     import torch
 
+    from tools.reference.runner.device import Arithmetic
     from tools.reference.runner.engine import ReferenceEngine
 
-    return ReferenceEngine(config, torch.device("cpu"), {})
+    return ReferenceEngine(config, torch.device("cpu"), Arithmetic("float32", False, False), {})
 
 
 def train(config: TrainConfig, resume: Path | None = None) -> Path:
@@ -344,6 +346,10 @@ def test_the_tools_take_a_converted_run(small, store, tmp_path, capsys):
         (["--ngf", "7"], "the odd --ngf 7"),
         (["--device", "cuda"], "--device cuda is given"),
         (["--device", "tpu"], "--device"),
+        (["--precision", "tf32"], "--precision tf32"),
+        (["--tf32"], "--precision tf32"),
+        (["--precision", "bf16", "--dtype", "float64"], "cannot be combined with --dtype float64"),
+        (["--compile", "--preset", "wgan-gp"], "--compile cannot be combined with --objective wgan-gp"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -360,6 +366,48 @@ def test_what_the_reference_does_not_have_is_refused_in_one_sentence(words, sent
     errors = capsys.readouterr().err
     assert status == 2 and not out.exists()
     assert errors.startswith("train_reference.py: ") and sentence in errors and errors.count("\n") == 1
+
+
+def test_the_arithmetic_is_kept_on_resume_and_not_changed_by_accident(store, tmp_path, capsys):
+    from tools.reference.runner.cli import main
+
+    run = tmp_path / "run"
+    sizes = ["--image-size", "16", "--ngf", "8", "--ndf", "8", "--nz", "5", "--batch-size", "8"]
+    schedule = ["--warmup-iters", "0", "--boost-every", "0", "--device", "cpu", "--resize", "pil-bilinear"]
+    new = ["--data", str(store), *sizes, *schedule, "--gen-iters", "1", "--out", str(run)]
+    assert main([*new, "--precision", "bf16", "--channels-last"]) == 0
+    assert main(["--resume", str(run), "--device", "cpu", "--gen-iters", "2"]) == 0
+    first = json.loads((run / "environment.json").read_text())
+    (second,) = [json.loads(path.read_text()) for path in run.glob("environment_*.json")]
+    for environment in (first, second):
+        found = {name: environment[name] for name in ("precision", "memory_format", "compiled")}
+        assert found == {"precision": "bf16", "memory_format": "channels_last", "compiled": False}
+    capsys.readouterr()
+    other = ["--precision", "float32", "--no-channels-last"]
+    assert main(["--resume", str(run), "--device", "cpu", "--gen-iters", "3", *other]) == 2
+    message = capsys.readouterr().err
+    assert "precision bf16 -> float32; memory format channels_last -> contiguous" in message
+
+
+def test_bfloat16_and_channels_last_change_the_arithmetic_alone(small, torch):
+    from tools.reference.runner.device import Arithmetic
+    from tools.reference.runner.engine import ReferenceEngine
+
+    config = small()
+    real = np.random.default_rng(0).integers(0, 256, (8, 3, 16, 16), dtype=np.uint8)
+    found = {}
+    for arithmetic in (("float32", False), ("float32", True), ("bf16", True)):
+        engine = ReferenceEngine(config, torch.device("cpu"), Arithmetic(*arithmetic, False), {})
+        scores = engine.critic_step(real, 8).read()
+        assert np.isfinite(engine.generator_step().read())
+        assert {value.dtype for value in engine.wgan.state_dict().values()} <= {torch.float32, torch.int64}
+        assert engine.sample(np.zeros((2, 5, 1, 1), np.float32)).dtype == np.float32
+        found[arithmetic] = np.array([scores.d_real, scores.d_fake])
+    plain = found["float32", False]
+    # Only the order of sums may differ; bfloat16 keeps 8 bits, and errors of some layers add up.
+    np.testing.assert_allclose(found["float32", True], plain, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found["bf16", True], plain, rtol=0.1, atol=2e-3)
+    assert (found["bf16", True] != plain).all()
 
 
 def test_each_script_continues_its_own_runs_alone(small, tmp_path):

@@ -15,6 +15,7 @@ from gluon_wgan.cli.train import DIVERGED, resolve
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.interop.torch_files import import_torch
 from gluon_wgan.runs.log import log_to_terminal
+from gluon_wgan.runs.machine import latest_environment
 from tools.reference.runner.options import (
     FOREIGN,
     follow_pytorch,
@@ -23,6 +24,7 @@ from tools.reference.runner.options import (
 )
 
 PROGRAM = "train_reference.py"
+PRECISIONS = ("float32", "tf32", "bf16")
 EXAMPLES = """examples:
   python tools/train_reference.py --preset reference --data STORE --out RUN_DIR --device cuda
   python tools/train_reference.py --resume RUN_DIR
@@ -48,6 +50,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     def work() -> int:
         refuse_foreign_flags(vars(arguments))
         options = chosen_options(arguments)
+        if arguments.precision is not None:
+            options["tf32"] = arguments.precision == "tf32"
         resume = Path(arguments.resume) if arguments.resume is not None else None
         config = resolve(options if resume is not None else follow_pytorch(options), resume)
         refuse_unknown_to_the_authors(config)
@@ -70,6 +74,16 @@ def parser() -> argparse.ArgumentParser:
     add = found.add_argument_group("PyTorch").add_argument
     devices = "where to train (default: cuda if PyTorch sees a GPU, else cpu)"
     add("--device", choices=("cuda", "cpu"), default=None, help=devices)
+    add(
+        "--precision",
+        choices=PRECISIONS,
+        default=None,
+        help="float32; tf32 (on a GPU, the same as --tf32); bf16: convolutions and products in bfloat16, with weights, "
+        "losses, optimizers and samples in float32 (default: float32)",
+    )
+    boolean = argparse.BooleanOptionalAction
+    add("--channels-last", action=boolean, default=None, help="keep images in the channels_last memory format")
+    add("--compile", action=boolean, default=None, help="compile the networks with torch.compile; not for wgan-gp")
     return found
 
 
@@ -81,14 +95,19 @@ def _train(config: TrainConfig, resume: Optional[Path], arguments: argparse.Name
     from gluon_wgan.training.loop import Diverged
     from gluon_wgan.training.run_training import open_run, train_in
     from gluon_wgan.training.signals import Interrupted
-    from tools.reference.runner.device import choose_device, set_arithmetic
+    from tools.reference.runner.device import Arithmetic, choose_device, set_arithmetic
     from tools.reference.runner.engine import ReferenceEngine
 
     run = open_run(config, resume, ReferenceEngine.program)
     device = choose_device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    recorded = latest_environment(run) if run is not None else {}
+    arithmetic = Arithmetic.chosen(vars(arguments), recorded, tf32=config.tf32)
+    arithmetic.refuse_impossible(config, device)
     settings: dict[str, Any] = set_arithmetic(device, fast=config.fast, tf32=config.tf32)
     try:
-        train_in(run, config, lambda: ReferenceEngine(config, device, settings), progress=True, page=RunPage)
+        train_in(
+            run, config, lambda: ReferenceEngine(config, device, arithmetic, settings), progress=True, page=RunPage
+        )
     except Interrupted as stop:
         return _fail(str(stop), 128 + stop.signum)
     except Diverged as error:

@@ -18,7 +18,7 @@ from gluon_wgan.training.exchange import Exchange
 from gluon_wgan.training.run_training import PROGRAM
 from gluon_wgan.utils import seeding
 from tools.reference.runner import files
-from tools.reference.runner.device import name_of
+from tools.reference.runner.device import Arithmetic, name_of
 from tools.reference.runner.initial import initialise
 from tools.reference.runner.options import options_of
 from tools.reference.wgan import ReferenceWGAN
@@ -56,6 +56,8 @@ class ReferenceEngine:
     device
         Where.
     arithmetic
+        How to compute.
+    about
         What to note of the device's settings.
 
     Attributes
@@ -67,10 +69,12 @@ class ReferenceEngine:
 
     program, can_branch = "tools/train_reference.py", False
 
-    def __init__(self, config: TrainConfig, device: torch.device, arithmetic: dict[str, Any]) -> None:
-        self.config, self._device = config, device
+    def __init__(
+        self, config: TrainConfig, device: torch.device, arithmetic: Arithmetic, about: dict[str, Any]
+    ) -> None:
+        self.config, self._device, self._arithmetic = config, device, arithmetic
         self.devices, self.exchange = [name_of(device)], Exchange()
-        self.about = {PROGRAM: self.program, "torch": torch.__version__, **arithmetic}
+        self.about = {PROGRAM: self.program, "torch": torch.__version__, **arithmetic.about(), **about}
         self.noise = seeding.make_rng(config.seed, seeding.NOISE)
         self.alphas = seeding.make_rng(config.seed, seeding.ALPHAS)
         initial = seeding.make_rng(config.seed, seeding.INITIALISATION)
@@ -78,6 +82,7 @@ class ReferenceEngine:
         for net in (wgan.generator, wgan.critic):
             initialise(net, initial, config.init)
         self.wgan = wgan.to(device)
+        arithmetic.apply(self.wgan)
 
     def critic_step(self, real: np.ndarray, count: int) -> PendingScores:
         """Let the critic take one step on uint8 images (n, nc, image_size, image_size), which are all there are."""
@@ -86,13 +91,15 @@ class ReferenceEngine:
         if self.config.objective == "wgan-gp":
             alphas = self._moved(seeding.draw_alphas(self.alphas, len(real), self.config.gp_alpha))
         # As bytes: a quarter of what has to travel otherwise.
-        found = self.wgan.critic_step(self._moved(real), latents, alphas)
+        with self._arithmetic.autocast(self._device):
+            found = self.wgan.critic_step(self._moved(real), latents, alphas)
         means = (found.real_scores.mean(), found.fake_scores.mean())
         return PendingScores(torch.stack([*means, found.loss_d, found.penalty]))
 
     def generator_step(self) -> PendingLoss:
         """Let the generator take one step."""
-        return PendingLoss(self.wgan.generator_step(self._latents(self.config.batch_size)).loss)
+        with self._arithmetic.autocast(self._device):
+            return PendingLoss(self.wgan.generator_step(self._latents(self.config.batch_size)).loss)
 
     def sample(self, latents: np.ndarray) -> np.ndarray:
         """Return images for given latents, and change nothing."""
