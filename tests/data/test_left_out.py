@@ -17,9 +17,11 @@ import pytest
 from PIL import Image, features
 
 from gluon_wgan.cli.prepare import main as prepare_main
+from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.sources import named_source
 from gluon_wgan.data.sources.left_out import matching
 from gluon_wgan.data.store import open_store
+from gluon_wgan.errors import UserError
 from gluon_wgan.utils.text import name_in_csv
 
 ROOT = Path(__file__).parents[2]
@@ -199,6 +201,10 @@ def test_an_unreadable_folder_is_named_and_counted_and_strict_refuses_it(public_
     assert not (public_path / "other").exists()
     excluded = as_nobody(*command, "--out", f"{public_path}/other", "--strict", "--exclude", "lost+found")
     assert excluded.returncode == 0, excluded.stderr
+    command[2] = str(root / "lost+found")
+    alone = as_nobody(*command, "--out", f"{public_path}/alone")
+    assert alone.returncode == 2
+    assert f"Cannot read {root}/lost+found (Permission denied): " in alone.stderr
     (root / "lost+found").chmod(0o700)
 
 
@@ -231,3 +237,48 @@ def test_a_store_that_is_reused_tells_what_stands_there_now(tmp_path):
     assert dict(map(tuple, first.left_out))["*.txt"].startswith("2 files")
     assert dict(map(tuple, second.left_out))["*.txt"].startswith("3 files")
     assert not second.skipped
+
+
+def test_a_link_to_itself_spoils_neither_its_folder_nor_a_list_beside_it(tmp_path):
+    root = made("folder", tmp_path)
+    (root / "loop.jpg").symlink_to("loop.jpg")
+    source = named_source("auto", [str(root)], tmp_path / "cache")
+    assert sorted(source.names) == sorted([*IMAGES, "loop.jpg"])
+    with pytest.raises(BadImage, match="symbolic links"):
+        source.read([*source.names].index("loop.jpg"), 3)
+    (root / "list.csv").write_text("file_name\ne.TGA\nf.ico\n")
+    listed = named_source("auto", [str(root / "list.csv")], tmp_path / "cache")
+    assert np.array_equal(listed.read(0, 3), COLOURS)
+
+
+def run_in(place: Path) -> Path:
+    """Make what every run directory holds."""
+    for name in ("samples", "checkpoints/iter_000002"):
+        (place / name).mkdir(parents=True)
+    (place / "config.json").write_text("{}")
+    (place / "samples" / "fake_000002.png").write_bytes(encoded("PNG"))
+    (place / "curves.png").write_bytes(encoded("PNG"))
+    return place
+
+
+@pytest.mark.parametrize("kind", ["auto", "folder"])
+def test_a_run_directory_is_refused_as_images_and_its_samples_are_not(kind, tmp_path):
+    run = run_in(tmp_path / "it's 1")
+    with pytest.raises(UserError) as caught:
+        named_source(kind, [str(run)], tmp_path / "cache")
+    sentence = str(caught.value)
+    assert (
+        "--resume" in sentence and "--branch" in sentence and sentence.endswith(f"""{tmp_path}/it'"'"'s 1/samples'.""")
+    )
+    assert [*named_source(kind, [str(run / "samples")], tmp_path / "cache").names] == ["fake_000002.png"]
+
+
+def test_run_directories_beside_images_are_left_out_and_named(tmp_path, capsys):
+    root = made("folder", tmp_path)
+    for name in ("runs/0001", "runs/0002"):
+        run_in(root / name)
+    assert prepare(tmp_path, root, "--cache-dir", str(tmp_path / "cache")) == 0
+    assert sorted(open_store(tmp_path / "store").names) == sorted(IMAGES)
+    assert "runs/0002/ (run directory, whose images are samples)" in capsys.readouterr().err
+    assert prepare(tmp_path, root / "runs") == 2
+    assert "runs holds no image (0001/: run directory" in capsys.readouterr().err

@@ -98,10 +98,15 @@ def set_bit_depth(source: Source, bits: Optional[int]) -> None:
 
 
 def existing(path: AnyPath) -> Path:
-    """Return a path, or raise UserError if nothing is there."""
+    """Return a path, or raise UserError if nothing is there, or it cannot be reached or entered."""
     found = Path(path)
-    if not found.exists():
-        raise UserError(f"{found} does not exist: check the path.")
+    try:
+        if not found.exists():
+            raise UserError(f"{found} does not exist: check the path.")
+        if found.is_dir():
+            os.stat(f"{found}/.")  # as for any file in it
+    except OSError as error:
+        raise unreadable(found, error) from error
     return found
 
 
@@ -114,6 +119,14 @@ def existing_file(path: AnyPath, what: str) -> Path:
         raise UserError(f"{found} is no plain file: give {what}.")
     first_bytes(found)
     return found
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry of a folder is a folder, or a link to one that can be followed."""
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or into a folder that cannot be entered
+        return False
 
 
 def first_bytes(path: Path, count: int = 1) -> bytes:

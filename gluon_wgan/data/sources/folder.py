@@ -10,10 +10,12 @@ from typing import Any, Optional
 
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.image_formats import HEAD_BYTES, IMAGE_SUFFIXES, looks_like_image
-from gluon_wgan.data.sources.base import AnyPath, EncodedSource, existing, unreadable
+from gluon_wgan.data.sources.base import AnyPath, EncodedSource, existing, is_folder, unreadable
 from gluon_wgan.data.sources.left_out import LeftOut, is_system_folder, matching
 from gluon_wgan.data.sources.packed_names import pack_names
-from gluon_wgan.errors import UserError
+from gluon_wgan.errors import UserError, shell_word
+
+_IN_EVERY_RUN = ("config.json", "checkpoints", "samples")
 
 
 class FileSource(EncodedSource):
@@ -52,8 +54,8 @@ class FolderSource(FileSource):
     """Every image below a folder, whatever its layout, sorted by path.
 
     A file is an image if its suffix or its first bytes say so. Links to folders are followed, but never back into a
-    folder that holds them. Hidden files and folders, those that a system writes for itself (``@eaDir``), and folders
-    that cannot be read are left out and counted.
+    folder that holds them. Hidden files and folders, those that a system writes for itself (``@eaDir``), run
+    directories, and folders that cannot be read are left out and counted.
 
     Parameters
     ----------
@@ -72,7 +74,7 @@ class FolderSource(FileSource):
     Raises
     ------
     UserError
-        If it is missing, not a folder, unreadable, or holds no image.
+        If it is missing, not a folder, unreadable, a run directory, or holds no image.
     """
 
     def __init__(self, root: AnyPath, *, max_pixels: Optional[int] = None, exclude: Sequence[str] = ()) -> None:
@@ -109,6 +111,9 @@ def _image_names(root: Path, left_out: LeftOut, exclude: Sequence[str]) -> Itera
             here = folder.stat()
             if (here.st_dev, here.st_ino) in holders:
                 continue
+            if all((folder / part).exists() for part in _IN_EVERY_RUN):
+                _leave_out_run(folder, name, left_out)
+                continue
             found = _entries(folder, name, left_out, exclude)
         except OSError as error:
             if not name:
@@ -117,6 +122,16 @@ def _image_names(root: Path, left_out: LeftOut, exclude: Sequence[str]) -> Itera
             continue
         inside = holders | {(here.st_dev, here.st_ino)}
         waiting += [(name + entry, inside) for entry in reversed(found)]
+
+
+def _leave_out_run(run: Path, name: str, left_out: LeftOut) -> None:
+    """Leave out a run directory, whose images are samples; refuse it where it is all that was named."""
+    if not name:
+        raise UserError(
+            f"{run} is a run directory, and its images are samples: to train on, name it with --resume or --branch; "
+            f"where the samples are wanted, name {shell_word(run / 'samples')}."
+        )
+    left_out.runs.append(name.rstrip("/"))
 
 
 def _entries(folder: Path, inside: str, left_out: LeftOut, exclude: Sequence[str]) -> list[str]:
@@ -131,7 +146,7 @@ def _entries(folder: Path, inside: str, left_out: LeftOut, exclude: Sequence[str
             pattern = matching(inside + name, exclude)
             if pattern:
                 left_out.excluded[pattern] += 1
-            elif entry.is_dir():
+            elif is_folder(entry):
                 if is_system_folder(name):
                     left_out.folders[name] += 1
                 else:

@@ -31,6 +31,8 @@ class LeftOut:
         How many files and folders each pattern of ``--exclude`` matched; what is in such a folder is not counted.
     unreadable
         Each folder that cannot be read, and why.
+    runs
+        Each run directory.
     """
 
     def __init__(self) -> None:
@@ -38,6 +40,7 @@ class LeftOut:
         self.folders: Counter[str] = Counter()
         self.excluded: Counter[str] = Counter()
         self.unreadable: list[tuple[str, str]] = []
+        self.runs: list[str] = []
 
     def count_file(self, name: str) -> None:
         """Count a file that is not an image."""
@@ -49,6 +52,7 @@ class LeftOut:
         kinds = sorted(self.files.items(), key=lambda item: (-item[1], item[0]))
         return [
             *((f"{name}/", f"folder that cannot be read: {reason}") for name, reason in self.unreadable),
+            *((f"{name}/", "run directory, whose images are samples") for name in self.runs),
             *(
                 (_pattern(kind), _counted(n, "file", _HIDDEN_WHY if "/" in kind else "not an image"))
                 for kind, n in kinds

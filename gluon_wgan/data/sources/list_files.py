@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Optional, TextIO
 
-from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, AnyPath, existing_file, unreadable
+from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, AnyPath, existing_file, is_folder, unreadable
 from gluon_wgan.data.sources.folder import FileSource
 from gluon_wgan.data.sources.packed_names import pack_names
 from gluon_wgan.errors import UserError
@@ -118,7 +118,7 @@ def _folders_below(folder: Path) -> Iterator[Path]:
         for place in level:
             try:
                 with os.scandir(place) as entries:
-                    found = [entry.path for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+                    found = [entry.path for entry in entries if is_folder(entry) and not entry.name.startswith(".")]
             except OSError:
                 continue  # what cannot be read holds no image that could be used
             following += map(Path, sorted(found))
