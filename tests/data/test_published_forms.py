@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import struct
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,13 @@ def test_damaged_parquet(tmp_path: Path, pictures: dict[str, bytes]) -> None:
             raise UserError("a.parquet: the damage is in no page that is checked.")
 
 
+def test_a_table_of_thousands_of_columns_is_refused_in_a_short_sentence(tmp_path: Path) -> None:
+    parquet.write_table(pyarrow.table({f"c{number}": [1] for number in range(2000)}), tmp_path / "a.parquet")
+    with pytest.raises(UserError, match="c11 and 1988 more: give another") as caught:
+        source_of("auto", tmp_path / "a.parquet", tmp_path / "cache")
+    assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
 def test_tar_zst(tmp_path: Path, pictures: dict[str, bytes]) -> None:
     path = write_tar_zst(tmp_path / "a.tar.zst", pictures)
     assert recognise(path) == "tar"
@@ -114,6 +122,15 @@ def test_tar_zst(tmp_path: Path, pictures: dict[str, bytes]) -> None:
         (tmp_path / "b.tar.zst").write_bytes(unnamed.read_bytes()[:cut])
         with pytest.raises(UserError, match="damaged"):
             source_of("auto", tmp_path / "b.tar.zst", tmp_path / "cache")
+
+
+def test_tar_zst_with_skippable_frames_as_pzstd_writes_it(tmp_path: Path, pictures: dict[str, bytes]) -> None:
+    plain = made.write_tar(tmp_path / "plain.tar", pictures).read_bytes()
+    frames = [zstandard.ZstdCompressor().compress(plain[start : start + 5000]) for start in range(0, len(plain), 5000)]
+    path = tmp_path / "unnamed"
+    path.write_bytes(b"".join(struct.pack("<3I", 0x184D2A50, 4, len(frame)) + frame for frame in frames))
+    assert recognise(path) == "tar"
+    check(source_of("auto", path, tmp_path / "cache"), list(pictures.values()))
 
 
 def test_a_zstd_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,8 @@ from gluon_wgan.errors import UserError
 MAGIC = b"PAR1"
 _USUAL_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp", "image_bytes", "bytes", "content", "data")
 _ROWS_AT_ONCE = 64
+# In a message.
+_MAX_NAMED, _MAX_NAME = 12, 80
 
 
 class ParquetSource(EncodedSource):
@@ -111,7 +113,12 @@ def _column_of(schema: Any, path: Path) -> str:
     if usual or len(found) == 1 or len(structs) == 1:
         return (usual or structs or found)[0]
     if not found:
-        raise UserError(f"{path} has no column with the bytes of images, only {', '.join(schema.names)}: give another.")
+        raise UserError(f"{path} has no column with the bytes of images, only {_listed(schema.names)}: give another.")
     raise UserError(
-        f"{path} has bytes in {', '.join(found)}, and none of these is called image: rename the images' column so."
+        f"{path} has bytes in {_listed(found)}, and none of these is called image: rename the images' column so."
     )
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MAX_NAMED
+    return ", ".join(name[:_MAX_NAME] for name in names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -21,7 +21,8 @@ from gluon_wgan.data.sources.member_index import index_of
 from gluon_wgan.data.sources.tar_walk import Member, TarWalk
 from gluon_wgan.errors import UserError
 
-_ZSTD = b"\x28\xb5\x2f\xfd"
+# A frame of data, or one to be skipped: pzstd puts the length of each frame before it.
+_ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 0x60)))
 _MAX_ZSTD_WINDOW = 128 << 20
 """Bytes; what the zstd program itself accepts without --long."""
 
@@ -58,7 +59,10 @@ class _ZstdReader:
         return bytes(content)
 
 
-_OPENERS = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open), (_ZSTD, _open_zstd))
+_OPENERS: tuple[tuple[bytes, Callable[[BinaryIO, str], Any]], ...] = (
+    *((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)),
+    *((magic, _open_zstd) for magic in _ZSTD),
+)
 COMPRESSED = tuple(magic for magic, _ in _OPENERS)
 """How compressed files begin."""
 _DECOMPRESSION_ERRORS = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
