@@ -16,7 +16,7 @@ from gluon_wgan.data.prepared_data import cache_directory
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.metrics.features import INCEPTION_ADDRESS, INCEPTION_BYTES, INCEPTION_SHA256
 from gluon_wgan.utils.atomic_files import sha256_of
-from gluon_wgan.utils.folders import rename_new, set_aside
+from gluon_wgan.utils.folders import remove_stale_files, rename_new, set_aside
 
 _BLOCK, _SECONDS = 1 << 20, 30
 
@@ -34,10 +34,11 @@ def fetch_inception(address: str = INCEPTION_ADDRESS) -> Path:
     final = cache_directory(TrainConfig()) / address.rsplit("/", 1)[1]
     if final.is_file() and sha256_of(final) == INCEPTION_SHA256:
         return final
-    partial = final.with_name(f"{final.name}.{os.getpid()}.partial")
+    partial = final.with_name(f".{final.name}.{os.getpid()}.tmp")
     digest = hashlib.sha256()
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale_files(final.parent, [final.name])
         with urllib.request.urlopen(address, timeout=_SECONDS) as answer, partial.open("wb") as file:
             length = int(answer.headers.get("Content-Length") or 0) or None
             with tqdm(desc=f"Fetching {final.name}", total=length, unit="B", unit_scale=True) as bar:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import socket
+import subprocess
 import threading
 from pathlib import Path
 
@@ -48,6 +49,18 @@ def test_what_cannot_be_fetched_is_one_sentence(address: str, cache: Path) -> No
     with pytest.raises(UserError, match="give it with --weights FILE") as caught:
         download.fetch_inception(address)
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_killed_process_left_vanishes(cache: Path) -> None:
+    cache.mkdir(parents=True)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left, other = cache / f".weights.pth.{ended.pid}.tmp", cache / f".other.{ended.pid}.tmp"
+    for path in (left, other):
+        path.write_bytes(b"a part")
+    with pytest.raises(UserError):
+        download.fetch_inception("file:///no/such/weights.pth")
+    assert list(cache.iterdir()) == [other]
 
 
 def test_the_address_names_the_hash() -> None:
