@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import stat
 from collections.abc import Sequence
 from functools import cached_property
 from math import prod
@@ -222,9 +223,10 @@ def _mapped(path: Path) -> memoryview:
 
 def _size(path: Path) -> Optional[int]:
     try:
-        return path.stat().st_size
+        found = path.stat()
     except OSError:
         return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None  # opening a pipe would wait indefinitely
 
 
 def _unusable(folder: Path, reason: str) -> UserError:

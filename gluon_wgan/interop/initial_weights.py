@@ -20,6 +20,7 @@ from gluon_wgan.interop.safetensors_files import SUFFIX, read_safetensors
 from gluon_wgan.models.generator_spec import NETWORK, read_generator_spec, spec_config
 from gluon_wgan.runs.checkpoints import resolve_checkpoint, run_of
 from gluon_wgan.utils.params_file import read_params
+from gluon_wgan.utils.untrusted import open_regular
 
 FLAGS = {GENERATOR: "--net-g", CRITIC: "--net-d"}
 _LETTERS = {GENERATOR: "G", CRITIC: "D"}
@@ -84,7 +85,7 @@ def _file_of(role: str, given: str) -> Path:
 def _read(role: str, file: Path) -> tuple[dict[str, np.ndarray], Optional[TrainConfig]]:
     """Return a file's arrays under this package's names, and what network they make, or None if that is unknown."""
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             of_mxnet = opened.read(8) == _PARAMS_MAGIC
         if of_mxnet or file.suffix == ".params":
             arrays = read_params(file)

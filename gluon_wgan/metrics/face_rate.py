@@ -16,6 +16,7 @@ from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.metrics.image_sets import ImageSet
 from gluon_wgan.utils.disposable_process import Died, ExpendableProcess
 from gluon_wgan.utils.progress_bars import redraw_seconds
+from gluon_wgan.utils.untrusted import read_bytes
 
 FRONTAL = "haarcascade_frontalface_default.xml"
 """Comes with opencv-python."""
@@ -24,6 +25,8 @@ SIDE = 128
 window is 24 pixels wide, and steps between window sizes are rough in a small image."""
 SCALE_STEP, NEIGHBOURS = 1.1, 3
 """OpenCV's own defaults."""
+MAX_BYTES = 64 << 20
+"""Of a cascade's file; OpenCV's largest has 3 MB."""
 SECONDS = 60.0
 """How long a cascade that a user names may take over one image."""
 
@@ -45,9 +48,10 @@ class FaceFinder:
     def __init__(self, path: Optional[str] = None) -> None:
         file = Path(cv2.__file__).parent / "data" / FRONTAL if path is None else Path(path)
         try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise UserError(f"Cannot read the cascade {file} ({error.strerror}): check --cascade.") from error
+            content = read_bytes(file, MAX_BYTES)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"Cannot read the cascade {file} ({reason}): check --cascade.") from error
         # OpenCV's own cascade is trusted; another may crash it, on being loaded or on some image.
         self._process = None if path is None else ExpendableProcess(_make_counter, str(file), seconds=SECONDS)
         try:

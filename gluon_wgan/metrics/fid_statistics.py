@@ -10,6 +10,7 @@ import numpy as np
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.utils.numpy_files import read_arrays
+from gluon_wgan.utils.untrusted import open_regular
 
 Gaussian = tuple[np.ndarray, np.ndarray]
 """Mean (width,) and covariance (width, width), float64."""
@@ -19,7 +20,7 @@ _NAMES = ("mu", "sigma")
 def holds_statistics(path: Path) -> bool:
     """Return whether a file is an ``.npz`` with ``mu`` and ``sigma``."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             return {f"{name}.npy" for name in _NAMES} <= set(archive.namelist())
     except (OSError, ValueError, NotImplementedError, struct.error, IndexError, EOFError, zipfile.BadZipFile):
         return False

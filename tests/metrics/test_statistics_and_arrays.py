@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zipfile
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from PIL import Image
 from gluon_wgan.cli.evaluate import main
 from gluon_wgan.errors import UserError
 from gluon_wgan.metrics.arrays import read_array
-from gluon_wgan.metrics.fid_statistics import read_statistics
+from gluon_wgan.metrics.face_rate import FaceFinder
+from gluon_wgan.metrics.fid_statistics import holds_statistics, read_statistics
 from gluon_wgan.metrics.random_network import random_network
 from tests.data import containers as made
 
@@ -191,6 +193,23 @@ def test_a_damaged_npz_is_refused_in_a_sentence(kind: str, read: Callable[[Path]
     with pytest.raises(UserError, match=f"Cannot read .*{path.name}") as refused:
         read(path)
     assert "\n" not in str(refused.value) and str(refused.value).endswith(".")
+
+
+def test_an_npz_that_would_not_fit_into_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, mu=np.zeros(4), sigma=np.eye(4), x=np.zeros((1000, 32, 32, 3), np.uint8))
+    monkeypatch.setattr("os.sysconf", lambda name: 1000)  # a megabyte
+    read_statistics(path)
+    with pytest.raises(UserError, match=r"its arrays take 0\.0 GB, and this machine has 0\.0 GB of memory"):
+        read_array(path)
+
+
+@pytest.mark.parametrize("read", [read_statistics, read_array, lambda path: FaceFinder(str(path))])
+def test_a_pipe_is_refused_at_once(read: Callable[[Path], object], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(UserError, match="not a regular file"):
+        read(tmp_path / "pipe.npz")
+    assert not holds_statistics(tmp_path / "pipe.npz")
 
 
 def test_what_is_no_array_in_an_npz_is_passed_over(tmp_path: Path) -> None:
