@@ -16,6 +16,7 @@ from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.reports import resize_figures, svg
 from gluon_wgan.reports.resize_images import HEAT_FULL, exhibit, heat_scale, png_uri
 from gluon_wgan.reports.style import BASE
+from gluon_wgan.reports.template import policy
 from gluon_wgan.resize_parity.answer import answer
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
 from gluon_wgan.resize_parity.decoders import DECODERS
@@ -40,9 +41,12 @@ def render(report: Report) -> str:
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     templates.filters.update(number=number, percent=percent, fixed=fixed, names=_names, capitalized=_capitalized)
     shrinking = [found for found in report.cases if found.case.enlarged_from is None]
+    style = svg.STYLE + BASE + (_HERE / "resize_page.css").read_text(encoding="utf-8")
     return templates.get_template("resize_page.html").render(
         report=report,
-        style=Markup(svg.STYLE + BASE + (_HERE / "resize_page.css").read_text(encoding="utf-8")),
+        # The lengths of bars and the shades of a table's cells are style attributes.
+        policy=policy(style, "style-src-attr 'unsafe-inline'", "img-src data:"),
+        style=Markup(style),
         answer=answer(report),
         findings=verdict(report),
         advice=advice(report),

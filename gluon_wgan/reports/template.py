@@ -42,19 +42,28 @@ def render(template: str, scripts: Sequence[str], drawn: Any, **values: Any) -> 
         What the template shows; every string is escaped.
     """
     style, script = _style(_CHARTS in scripts), _script(tuple(scripts))
-    # Nothing runs and nothing is styled but what these hashes name, and nothing loads but images beside the page.
-    policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
-        "img-src 'self' data: file:; base-uri 'none'; form-action 'none'"
-    )
     return _template(template).render(
         head=Markup(_MARK),
-        policy=policy,
+        policy=policy(style, f"script-src '{_hash(script)}'", "img-src 'self' data: file:"),
         style=Markup(style),
         script=Markup(script),
         data_json=Markup(json_in_html(drawn)),
         **values,
     )
+
+
+def policy(style: str, *allowed: str) -> str:
+    """Return a content policy under which a page is styled by one sheet, and runs and loads nothing but what is named.
+
+    Parameters
+    ----------
+    style
+        The sheet.
+    allowed
+        Directives of the policy, such as ``img-src data:``.
+    """
+    sheet = f"style-src '{_hash(style)}'"
+    return "; ".join(["default-src 'none'", sheet, *allowed, "base-uri 'none'", "form-action 'none'"])
 
 
 def json_in_html(value: Any) -> str:

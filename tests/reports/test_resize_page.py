@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,16 +18,26 @@ from tests.reports.html import Page
 
 PHONE_HEIGHT = 844
 
-# Written into a copy of the page: what is wider than the window would push it sideways.
-PROBE = """<script>addEventListener("load", () => {
-const root = document.documentElement, images = [...document.images];
-document.title = JSON.stringify({window: innerWidth, content: root.scrollWidth, images: images.length,
+# What is wider than the window would push it sideways.
+PROBE = """
+const page_root = root.documentElement, images = [...root.images];
+return {window: page.innerWidth, content: page_root.scrollWidth, images: images.length,
 broken: images.filter((one) => !one.naturalWidth).length,
-sections: document.querySelectorAll("section, details").length,
-answer: document.querySelector(".answer").getBoundingClientRect().bottom,
-wide: [...document.querySelectorAll("table.main")].filter((one) => one.scrollWidth > one.parentNode.clientWidth).length,
-open: document.querySelectorAll("details[open]").length});
-});</script>"""
+sections: all("section, details").length, answer: one(".answer").getBoundingClientRect().bottom,
+wide: all("table.main").filter((one) => one.scrollWidth > one.parentNode.clientWidth).length,
+open: all("details[open]").length, bars: all(".bar").map((one) => [one.style.width, one.clientWidth]),
+shades: new Set(all(".matrix td").map((one) => page.getComputedStyle(one).backgroundColor)).size};
+"""
+FOREIGN = """
+const refused = [];
+root.addEventListener("securitypolicyviolation", (event) => refused.push(event.effectiveDirective));
+const add = (name, values) => root.body.append(Object.assign(root.createElement(name), values));
+add("script", {textContent: "document.title = 'ran'"});
+add("img", {src: "https://example.org/a.png"});
+add("style", {textContent: "body { display: none }"});
+await wait(500);
+return [refused.map((one) => one.replace("-elem", "")).sort(), root.title, page.getComputedStyle(root.body).display];
+"""
 
 
 @pytest.fixture(scope="module")
@@ -103,22 +113,22 @@ def test_no_share_is_above_everything(page):
     assert len(shares) > 100 and max(shares) == 100
 
 
-def test_page_fits_a_phone_and_shows_every_picture(page, browse: Callable[..., str], tmp_path):
-    probed = tmp_path / "probed.html"
-    frame = tmp_path / "phone.html"
-    probed.write_text(page.read_text().replace("</body>", PROBE + "</body>"))
+def test_page_fits_a_phone_and_shows_every_picture(page, ask: Callable[..., Any]):
     # Headless Chromium's own window may not get as narrow as a phone; a frame does.
-    frame.write_text(
-        f'<iframe src="{probed.as_uri()}" style="width:390px;height:2000px" onload="setTimeout(() => '
-        'document.title = this.contentDocument.title, 300)"></iframe>'
-    )
-    shown = browse(frame, "--allow-file-access-from-files", "--virtual-time-budget=5000", "--dump-dom")
-    found = re.search(r"<title>(\{.*?\})</title>", shown)
-    assert found, shown[:500]
-    told = json.loads(found[1])
+    told = ask(page, PROBE, width=390)
     assert told["window"] == 390 and told["content"] <= 390 and told["wide"] == 0
     assert told["images"] > 30 and told["broken"] == 0 and told["sections"] >= 20 and told["open"] == 0
     assert told["answer"] <= PHONE_HEIGHT
+    # The policy of the page lets its bars have their lengths, and its cells their shades.
+    widths = [width for _, width in told["bars"]]
+    assert len(widths) > 3 and max(widths) > 2 * min(widths) and all(said for said, _ in told["bars"])
+    assert told["shades"] > 5
+
+
+def test_nothing_foreign_runs_or_loads_in_the_page(page, ask: Callable[..., Any]):
+    refused, title, display = ask(page, FOREIGN)
+    assert refused == ["img-src", "script-src", "style-src"]
+    assert title.startswith("Resize parity") and display == "block"
 
 
 @pytest.mark.parametrize(("size", "scheme"), [((390, 2400), "light"), ((1200, 2400), "light"), ((1200, 2400), "dark")])
