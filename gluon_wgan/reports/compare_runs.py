@@ -13,6 +13,7 @@ from gluon_wgan.reports.comparison import Side, differing_values, filter_width, 
 from gluon_wgan.reports.comparison_images import checkpoints, drawn_grids, frames, moments, saved_grids
 from gluon_wgan.reports.comparison_page import Shown, render_comparison
 from gluon_wgan.reports.template import refuse_foreign, write_page
+from gluon_wgan.utils.formatting import plain
 from gluon_wgan.utils.seeding import SAMPLING, draw_latents, make_rng
 
 NOISE_SEED = 0
@@ -122,20 +123,20 @@ def redrawn(sides: Sequence[Side], seed: int) -> Shown:
     for side in sides:
         if not checkpoints(side):
             raise UserError(f"{side.record.run.path} has no checkpoint to draw from: leave --redraw out.")
-    lengths = [side.record.values.get("nz") for side in sides]
-    if len(set(lengths)) > 1 or not isinstance(lengths[0], int):
-        listed = ", ".join(map(str, lengths))
-        raise UserError(f"These runs' latents have different lengths ({listed}): leave --redraw out.")
-    kinds = [side.record.values.get("latent", TrainConfig.latent) for side in sides]
-    if len(set(kinds)) > 1:
-        raise UserError(f"These runs' latents are drawn differently ({', '.join(kinds)}): leave --redraw out.")
+    for name, words in (("nz", "latents have different lengths"), ("latent", "latents are drawn differently")):
+        listed = [plain(side.record.values.get(name, getattr(TrainConfig, name))) for side in sides]
+        if len(set(listed)) > 1:
+            raise UserError(f"These runs' {words} ({', '.join(listed)}): leave --redraw out.")
+    # Checked by making a configuration of them: another may have written these files.
+    first = sides[0].record.values
+    config = TrainConfig(**{name: first[name] for name in ("nz", "latent") if name in first})
     # Imported here because MXNet takes a second to load, which the rest can do without.
     from gluon_wgan.reports.redraw_samples import draw_checkpoint
 
     available = [sorted(checkpoints(side)) for side in sides]
     chosen = moments(available)
     wanted = frames(available, chosen)
-    latents = draw_latents(make_rng(seed, SAMPLING), _LATENTS, lengths[0], kinds[0])
+    latents = draw_latents(make_rng(seed, SAMPLING), _LATENTS, config.nz, config.latent)
     grids = drawn_grids(sides, _by_side(wanted, len(sides)), latents, draw_checkpoint)
     return Shown(chosen, wanted, grids, f"Drawn from the checkpoints, all from the latents of seed {seed}.", None)
 

@@ -8,6 +8,7 @@ import numpy as np
 from mxnet import cpu
 
 from gluon_wgan.data.pixels import to_bytes
+from gluon_wgan.errors import UserError
 from gluon_wgan.generators.load import load_generator
 from gluon_wgan.models.inference import sample
 
@@ -32,6 +33,12 @@ def draw_checkpoint(checkpoint: Path, latents: np.ndarray, batch_norm: str) -> n
     Raises
     ------
     UserError
-        When the checkpoint is damaged.
+        When the checkpoint is damaged, or takes latents of another length.
     """
-    return to_bytes(sample(load_generator(checkpoint), latents, cpu(), batch_norm))
+    generator = load_generator(checkpoint)
+    if generator.nz != latents.shape[1]:
+        raise UserError(
+            f"{checkpoint} takes latents of {generator.nz} numbers, and the run's config.json says {latents.shape[1]}: "
+            "put that file back as the run wrote it, or leave --redraw out."
+        )
+    return to_bytes(sample(generator, latents, cpu(), batch_norm))

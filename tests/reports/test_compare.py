@@ -203,6 +203,16 @@ def test_redrawing_without_checkpoints_or_one_length_of_latents(make_run, capsys
     assert "There is no generator" in refused(capsys, first, second, *words)
 
 
+@pytest.mark.parametrize("value", [[], [1], {}, "x", True, None, 1.5, -1, 10**18])
+@pytest.mark.parametrize("name", ["nz", "latent"])
+def test_odd_latents_in_a_configuration_are_refused(make_run, capsys, tmp_path, name, value):
+    run = make_run()
+    (run / "checkpoints" / "iter_000100").mkdir()
+    values = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**values, name: value}))
+    assert name in refused(capsys, run, "--redraw", "--out", tmp_path / "out.html")
+
+
 @pytest.mark.parametrize("seed", ["-1", "x", "1.5", ""])
 def test_odd_seeds_are_refused(make_run, capsys, seed):
     with pytest.raises(SystemExit) as stopped:
