@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import glob
+import itertools
 import os
 import shutil
 import tempfile
@@ -39,7 +40,8 @@ def new_folder(out: Path) -> Iterator[Path]:
     Raises
     ------
     UserError
-        When `out` is taken or cannot be written, for want of room or of permission.
+        When `out` is taken or cannot be written, for want of room or of permission. What appears there meanwhile
+        stays; the new folder is then called ``out-2`` or the next free number.
     """
     refuse_taken(out)
     final = out.resolve()
@@ -55,15 +57,30 @@ def new_folder(out: Path) -> Iterator[Path]:
             yield temporary
             for path in (*temporary.iterdir(), temporary):
                 flush_to_disk(path)
-            if final.is_dir() and not final.is_symlink():
-                final.rmdir()  # the empty folder that was there before; one that has got content meanwhile stays
-            rename_new(temporary, final)
+            _give_name(temporary, final)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
             os.close(descriptor)
         flush_to_disk(final.parent)
     except OSError as error:
         raise _unwritable(out, error) from None
+
+
+def _give_name(temporary: Path, final: Path) -> None:
+    """Rename a folder, and do not lose it where something has appeared under its name."""
+    if final.is_dir() and not final.is_symlink():
+        with suppress(OSError):
+            final.rmdir()  # the empty folder that was there before; one that has got content meanwhile stays
+    with suppress(FileExistsError):
+        rename_new(temporary, final)
+        return
+    for number in itertools.count(2):
+        other = final.with_name(f"{final.name}-{number}")
+        with suppress(FileExistsError):
+            rename_new(temporary, other)
+            raise UserError(
+                f"{final} appeared while it was being made and is left as it is: what was made is in {other}."
+            )
 
 
 @contextmanager
