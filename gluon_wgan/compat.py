@@ -29,8 +29,8 @@ from gluon_wgan.errors import UserError
 # Python types that NumPy 1.24 no longer re-exports: MXNet reads np.bool while it is imported and wherever
 # it makes a mask, mxnet.test_utils reads np.int, gluoncv's anchor boxes read np.float.
 _NUMPY_ALIASES = {"bool": bool, "int": int, "float": float}
-# Measured with two threads and images of 16 pixels.
-_ADDRESS_SPACE = 2 * 2**30
+# Measured with two threads and images of 16 pixels: MXNet, and the libraries that every command loads.
+_ADDRESS_SPACE, _LEAST_ADDRESS_SPACE = 2 * 2**30, 2**29
 # Rounds of a loop, some microseconds: how long a thread of libgomp looks for work before it sleeps.
 _SPIN_COUNT = "1000"
 # Whether OMP_NUM_THREADS is this module's.
@@ -61,6 +61,7 @@ def prepare() -> None:
     """
     global _chosen_here
     _check_python()
+    _check_address_space(_LEAST_ADDRESS_SPACE, "the libraries that every command loads need")
     _provide_home()
     # By default a thread that waits for others keeps its core busy for 300,000 rounds of a loop. Beside other programs
     # that core is the one the others need, and a step of a small network takes ten times as long (docs/faq.md).
@@ -90,7 +91,7 @@ def check_mxnet_loads() -> None:
         too low for it.
     """
     _check_mxnet()
-    _check_address_space()
+    _check_address_space(_ADDRESS_SPACE, "MXNet's smallest network needs")
     try:
         importlib.import_module("mxnet")
     except OSError as error:
@@ -252,15 +253,15 @@ def _check_numpy_version() -> None:
         )
 
 
-def _check_address_space() -> None:
-    """Refuse a limit under which MXNet, or the OpenMP runtime in it, ends the process without an exception."""
+def _check_address_space(least: int, who: str) -> None:
+    """Refuse a limit under which a library, or the OpenMP runtime in it, ends the process without an exception."""
     if resource is None:
         return
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit != resource.RLIM_INFINITY and limit < _ADDRESS_SPACE:
+    if limit != resource.RLIM_INFINITY and limit < least:
         raise IncompatibleEnvironment(
-            f"This process may use only {limit / 2**30:.1f} GiB of address space, and MXNet needs "
-            f"{_ADDRESS_SPACE / 2**30:.1f} GiB for the smallest network: raise the limit "
+            f"This process may use only {limit / 2**30:.1f} GiB of address space, and {who} "
+            f"{least / 2**30:.1f} GiB: raise the limit "
             "(`ulimit -v unlimited`, or the memory that the job asks its scheduler for)."
         )
 

@@ -98,6 +98,8 @@ def run_tool(
         except OSError as error:
             sentence, status = unwritable(error), BAD_INPUT
             _forget_unwritten_output()
+        except MemoryError as error:
+            sentence, status = _no_memory(error), BAD_INPUT
         except KeyboardInterrupt:
             sentence, status = stopped, CTRL_C
         print(printable(f"{program}: {sentence}"), file=sys.stderr)
@@ -123,6 +125,11 @@ def _forget_unwritten_output() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _no_memory(error: MemoryError) -> str:
+    reason = f" ({last_line(error)})" if str(error) else ""
+    return f"There is not enough memory{reason}: free some, raise the limit (`ulimit -v`), or ask for less at once."
 
 
 def _unknown_character(error: UnicodeEncodeError) -> str:

@@ -52,6 +52,11 @@ def test_the_works_own_status_is_the_tools(own, status, capsys):
     [
         (UserError("There is no x: name another."), 2, "There is no x: name another."),
         (ImportError("MXNet is missing."), 2, "MXNet is missing."),
+        (
+            MemoryError(),
+            2,
+            "There is not enough memory: free some, raise the limit (`ulimit -v`), or ask for less at once.",
+        ),
         (OSError(28, "No space left on device"), 2, "No room: No space left on device"),
         (KeyboardInterrupt(), 130, "Stopped, and kept."),
     ],
