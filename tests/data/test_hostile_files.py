@@ -254,7 +254,7 @@ def test_a_hundred_damaged_files(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGALRM, fuzz_sources._too_long)
     try:
         counts = fuzz_sources.run(
-            114, 20, tmp_path, lambda case, kind, outcome: faults.append(f"{case} {kind} {outcome}")
+            range(114), 20, tmp_path, lambda case, kind, outcome: faults.append(f"{case} {kind} {outcome}")
         )
     finally:
         signal.signal(signal.SIGALRM, before)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import cv2
 import numpy as np
@@ -66,7 +66,7 @@ def prepare_folder(folder: Path) -> None:
     run, store = folder / "run", folder / "store"
     _do([*python, "train_wgan.py", *TINY, "--gen-iters", "3", "--checkpoint-every", "2", "--out", str(run)], folder)
     _do([*python, "tools/prepare_data.py", *TINY[:6], "--out", str(store)], folder)
-    _do([*python, "tools/evaluate.py", str(run), "--metrics", "swd", "--num", "16"], folder)
+    _do([*python, "tools/evaluate.py", str(run), "--metrics", "swd", "--num", "16"])
     pixels = np.random.default_rng(0).integers(0, 256, (24, 31, 3), dtype=np.uint8)
     for suffix in ("jpg", "png", "webp", "bmp", "gif", "tiff", "ppm", "jp2"):
         Image.fromarray(pixels).save(folder / f"image.{suffix}")
@@ -79,17 +79,36 @@ def prepare_folder(folder: Path) -> None:
     )
     np.savez_compressed(folder / "statistics.npz", mu=np.zeros(8), sigma=np.eye(8))
     np.savez_compressed(folder / "samples.npz", pixels.repeat(16, axis=0).reshape(16, 24, 31, 3))
+    for part in ("1", "2"):
+        words = ["tools/prepare_data.py", *TINY[:6], "--part", f"{part}/2", "--out", str(folder / "parts" / part)]
+        _do([*python, *words], folder)
     with contextlib.suppress(ImportError):
         import torch
 
         torch.save({"main.weight": torch.zeros(3, 4), "main.bias": torch.ones(3)}, folder / "weights.pth")
+        for source, target in (("run", "authors"), ("authors", "converted")):
+            _do([*python, "tools/convert_weights.py", str(folder / source), str(folder / target)])
+    with contextlib.suppress(ImportError):
+        import safetensors  # noqa: F401
+
+        words = ["tools/export_model.py", str(run), "--format", "safetensors", "--out", str(folder / "exported")]
+        _do([*python, *words])
 
 
-def _do(words: list[str], folder: Path) -> None:
-    words = [*words, "--cache-dir", str(folder / "cache")] if "evaluate" not in words[1] else words
+def _do(words: list[str], folder: Optional[Path] = None) -> None:
+    """Run a command, with its cache in a folder."""
+    words = [*words, "--cache-dir", str(folder / "cache")] if folder is not None else words
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{words} failed: {done.stderr[-500:]}")
+
+
+def digest(folder: Path) -> str:
+    """Return the SHA-256 of the names and contents of all files below a folder."""
+    whole = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        whole.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    return whole.hexdigest()
 
 
 def kinds_in(folder: Path) -> list[Kind]:
@@ -99,6 +118,10 @@ def kinds_in(folder: Path) -> list[Kind]:
     newest = max(run.glob("checkpoints/iter_*")).relative_to(run)
     for name in ("config.json", "environment.json", "data.json", "metrics.csv", "evaluation.jsonl"):
         found.append(Kind(f"{name} in a page", run, name, _page))
+    for name in ("config.json", "evaluation.jsonl"):
+        found.append(Kind(f"{name} in a comparison", run, name, _compare))
+    found.append(Kind("config.json in images drawn", run, "config.json", _generate))
+    found.append(Kind("data.json in an evaluation", run, "data.json", _evaluate))
     found.append(Kind("config.json in a resume", run, "config.json", _resume))
     found.append(Kind("metrics.csv in a resume", run, "metrics.csv", _resume))
     for name in ("state.json", "manifest.json"):
@@ -113,8 +136,15 @@ def kinds_in(folder: Path) -> list[Kind]:
         found.append(Kind(f"{name} of a store", store, name, _open_store))
     found.append(Kind("progress.json", folder / "partial", "progress.json", read_journal))
     found.append(Kind("plan", folder / "plan.toml", "", read_plan))
+    found.append(Kind("store.json of a part", folder / "parts", "1/store.json", _join))
     if (folder / "weights.pth").exists():
         found.append(Kind(".pth", folder / "weights.pth", "", read_state_dict))
+        pth = next((folder / "authors").glob("netG_*.pth")).name
+        for name in ("generator_config.json", pth):
+            found.append(Kind(f"{name} in a conversion", folder / "authors", name, _convert))
+        found.append(Kind("torch.json", folder / "converted", "torch.json", _rehashed(Path(), _convert)))
+    if (folder / "exported").exists():
+        found.append(Kind(".safetensors", folder / "exported", "generator.safetensors", _load))
     return found
 
 
@@ -219,6 +249,42 @@ def _page(run: Path) -> None:
     from gluon_wgan.cli.report import main
 
     _tool(main, [str(run)])
+
+
+def _compare(run: Path) -> None:
+    from gluon_wgan.cli.compare import main
+
+    _tool(main, [str(run), str(run), "--redraw", "--out", str(run.parent / "page.html")])
+
+
+def _generate(run: Path) -> None:
+    from gluon_wgan.cli.generate import main
+
+    _tool(main, [str(run), "--num", "2", "--out", str(run.parent / "drawn")])
+
+
+def _evaluate(run: Path) -> None:
+    from gluon_wgan.cli.evaluate import main
+
+    _tool(main, [str(run), "--metrics", "swd", "--num", "16"])
+
+
+def _convert(folder: Path) -> None:
+    from gluon_wgan.cli.convert import main
+
+    _tool(main, [str(folder), str(folder.parent / "made")])
+
+
+def _join(folder: Path) -> None:
+    from gluon_wgan.cli.prepare import main
+
+    _tool(main, ["--join", str(folder / "1"), str(folder / "2"), "--out", str(folder / "joined")])
+
+
+def _load(folder: Path) -> None:
+    from gluon_wgan import load_generator
+
+    load_generator(folder / "generator.safetensors")
 
 
 def _resume(run: Path) -> None:

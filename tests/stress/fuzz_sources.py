@@ -1,6 +1,6 @@
 """Damage containers of every kind at random and see that each is refused in a sentence or read as far as it is good.
 
-    python tests/stress/fuzz_sources.py [--cases 2000] [--seed 0]
+    python tests/stress/fuzz_sources.py [--cases 2000] [--seed 0] [--only N]
 
 A case is one container with some bytes flipped, cut off, inserted, removed, zeroed or replaced by extreme numbers.
 It fails if anything but a UserError that names the file comes out of opening it, anything but BadImage comes out of
@@ -17,7 +17,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -132,12 +132,14 @@ def _key(image: np.ndarray) -> bytes:
     return repr(image.shape).encode() + image.tobytes()
 
 
-def run(cases: int, seed: int, folder: Path, report: Callable[[int, str, Outcome], None]) -> dict[str, Counter[str]]:
-    """Run so many cases, kinds by turns, and return for each kind how often each outcome came."""
+def run(
+    cases: Iterable[int], seed: int, folder: Path, report: Callable[[int, str, Outcome], None]
+) -> dict[str, Counter[str]]:
+    """Run the cases of these numbers, kinds by turns, and return for each kind how often each outcome came."""
     (folder / "sound").mkdir()
     kinds = list(specimens(folder / "sound"))
     counts: dict[str, Counter[str]] = {name: Counter() for name, _ in kinds}
-    for number in range(cases):
+    for number in cases:
         name, specimen = kinds[number % len(kinds)]
         signal.alarm(SECONDS_PER_CASE)
         try:
@@ -162,6 +164,7 @@ def main(argv: Optional[list[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=int, metavar="N", help="do one case again")
     arguments = parser.parse_args(argv)
     faulthandler.enable()
     # So that a trap for memory is an error and not a dead machine.
@@ -169,10 +172,12 @@ def main(argv: Optional[list[str]] = None) -> int:
     signal.signal(signal.SIGALRM, _too_long)
     with tempfile.TemporaryDirectory() as folder:
         counts = run(
-            arguments.cases,
+            range(arguments.cases) if arguments.only is None else [arguments.only],
             arguments.seed,
             Path(folder),
-            lambda number, name, outcome: print(f"case {number} ({name}): {outcome.result}: {outcome.fault}"),
+            lambda number, name, outcome: print(
+                f"container {number} ({name}): {outcome.result}: {outcome.fault}", flush=True
+            ),
         )
     columns = ("refused", "partly", "whole", "bad images", "FAULTS", "raised")
     print(f"{'kind':16}" + "".join(f"{column:>12}" for column in columns))

@@ -1,8 +1,17 @@
-"""Kill commands with SIGKILL at random instants, run them again, and compare with what was never disturbed."""
+"""Kill commands with SIGKILL at random instants, run them again, and compare with what was never disturbed.
+
+Most commands are forked from a server that has imported the libraries, so that nearly all of their time is work;
+the others are new interpreters, so that imports are hit too.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import multiprocessing
 import os
+import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +22,29 @@ from pathlib import Path
 from typing import Optional
 
 import numpy as np
+from PIL import Image
 
+from gluon_wgan.data import store_writer
+from gluon_wgan.errors import UserError
+from gluon_wgan.runs.checkpoints import check_checkpoint, list_checkpoints
+from gluon_wgan.utils.untrusted import read_json_lines
 from tests.stress.fuzz_files import ROOT, TINY
 
 SECONDS = 300
+# Of one command, before it may end.
+MAX_KILLS = 4
+# Of the starts: new interpreters.
+COLD = 0.08
+# A preparation of a second would otherwise end before the first journal, and never go on amid its images.
+JOURNAL_SECONDS = 0.02
+_PRELOADED = (
+    *("tests.stress.kills", "gluon_wgan.api", "mxnet", "matplotlib.figure", "matplotlib.backends.backend_agg"),
+    *(f"gluon_wgan.cli.{name}" for name in ("train", "prepare", "export", "convert", "evaluate", "report")),
+    *("gluon_wgan.generators.export_model", "gluon_wgan.interop.torch_weights", "gluon_wgan.metrics.evaluation"),
+    *("gluon_wgan.metrics.evaluate_statistics", "gluon_wgan.metrics.result_lines", "gluon_wgan.metrics.swd", "torch"),
+)
+_KILLED = "was killed"
+_SERVER = multiprocessing.get_context("forkserver")
 
 
 @dataclass(frozen=True)
@@ -27,58 +55,58 @@ class Scenario:
     ----------
     name
         For the table.
-    first, again
-        From a new folder to the words after ``python``: of the command, and of the one that follows a kill.
+    words
+        From a folder, new or as a kill left it, to the words after ``python`` that start the command or let it go on;
+        none where it has ended.
     result
-        From that folder to what must be the same as without a kill.
+        From that folder, once the command has ended, to what must be the same as without a kill.
+    torn
+        From that folder, as a kill left it, and the result without a kill, to what is there in part only.
     """
 
     name: str
-    first: Callable[[Path], list[str]]
-    again: Callable[[Path], list[str]]
+    words: Callable[[Path], list[str]]
     result: Callable[[Path], object]
+    torn: Callable[[Path, object], str]
 
 
 def scenarios(sound: Path) -> list[Scenario]:
     """Return all scenarios; ``sound`` holds what `tests.stress.fuzz_files.prepare_folder` makes."""
-    run, cache = str(sound / "run"), ["--cache-dir", str(sound / "cache")]
+    run, cache = sound / "run", ["--cache-dir", str(sound / "cache")]
 
     def train(folder: Path) -> list[str]:
+        if (folder / "run" / "config.json").exists():
+            return ["train_wgan.py", "--resume", str(folder / "run")]
         end = ["--gen-iters", "8", "--checkpoint-every", "2", "--out", str(folder / "run")]
         return ["train_wgan.py", *TINY, *cache, *end]
 
-    def resume(folder: Path) -> list[str]:
-        begun = (folder / "run" / "config.json").exists()
-        return ["train_wgan.py", "--resume", str(folder / "run")] if begun else train(folder)
-
     def prepare(folder: Path) -> list[str]:
-        words = ["--dataset", "drawn-faces", "--num-faces", "200", "--image-size", "16", "--jobs", "1", *cache]
-        return ["tools/prepare_data.py", *words, "--out", str(folder / "store")]
-
-    def go_on(folder: Path) -> list[str]:
-        return [*prepare(folder), "--resume"]
+        words = ["--dataset", "drawn-faces", "--num-faces", "100", "--image-size", "16", "--jobs", "1", *cache]
+        go_on = ["--resume"] if any(folder.iterdir()) else []
+        return ["tools/prepare_data.py", *words, "--shards", "3", "--out", str(folder / "store"), *go_on]
 
     def export(folder: Path) -> list[str]:
-        return ["tools/export_model.py", run, "--format", "gluon", "--out", str(folder / "out")]
+        return ["tools/export_model.py", str(run), "--format", "gluon", "--out", str(folder / "out")]
 
     def convert(folder: Path) -> list[str]:
-        return ["tools/convert_weights.py", str(max((sound / "run").glob("checkpoints/*"))), str(folder / "out")]
+        return ["tools/convert_weights.py", str(max(run.glob("checkpoints/*"))), str(folder / "out")]
 
     def evaluate(folder: Path) -> list[str]:
-        return ["tools/evaluate.py", _copy(sound / "run", folder / "run"), "--metrics", "swd", "--num", "16"]
+        return ["tools/evaluate.py", _copy(run, folder / "run"), "--metrics", "swd", "--num", "16"]
 
     def report(folder: Path) -> list[str]:
-        return ["tools/run_report.py", _copy(sound / "run", folder / "run")]
+        return ["tools/run_report.py", _copy(run, folder / "run")]
 
     found = [
-        Scenario("training", train, resume, _trained),
-        Scenario("preparation", prepare, go_on, lambda folder: _contents(folder / "store")),
-        Scenario("export", export, _unless_there(export), lambda folder: _contents(folder / "out")),
-        Scenario("evaluation", evaluate, evaluate, _evaluated),
-        Scenario("report", report, report, lambda folder: (folder / "run" / "report.html").stat().st_size > 10_000),
+        Scenario("training", train, _trained, _torn_run),
+        Scenario("preparation", prepare, lambda folder: _contents(folder / "store"), _torn("store", _contents)),
+        Scenario("export", _unless_there(export), lambda folder: _contents(folder / "out"), _torn("out", _contents)),
+        Scenario("evaluation", evaluate, _evaluated, _torn_run),
+        Scenario("report", report, _page, _torn_run),
     ]
     if (sound / "weights.pth").exists():
-        found.insert(3, Scenario("conversion", convert, _unless_there(convert), lambda f: sorted(_contents(f / "out"))))
+        both = _unless_there(convert)
+        found.insert(3, Scenario("conversion", both, lambda folder: _sizes(folder / "out"), _torn("out", _sizes)))
     return found
 
 
@@ -95,59 +123,118 @@ class Killer:
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
         self.scenario, self.folder = scenario, folder
-        whole = folder / f"{scenario.name}-whole"
-        whole.mkdir()
-        started = time.monotonic()
-        said = _run(scenario.first(whole), None)
-        if said is not None:
-            raise RuntimeError(f"{scenario.name} fails without a kill: {said}")
-        self.seconds, self.wanted = time.monotonic() - started, scenario.result(whole)
+        _SERVER.set_forkserver_preload(list(_PRELOADED))
+        self._seconds: dict[bool, float] = {}
+        self.wanted: object = None
+        for way in ("first", "forked", "cold"):  # the first start may have to wait for the server
+            whole = folder / f"{scenario.name}-{way}"
+            whole.mkdir()
+            words = scenario.words(whole)
+            started = time.monotonic()
+            said = self._start(words, SECONDS, cold=way == "cold")
+            self._seconds[way == "cold"] = time.monotonic() - started
+            if said:
+                raise RuntimeError(f"{scenario.name} fails without a kill: {said}")
+            result = scenario.result(whole)
+            if way != "first" and result != self.wanted:
+                raise RuntimeError(f"{scenario.name} has two results without a kill")
+            self.wanted = result
 
-    def kill(self, number: int, seed: int) -> tuple[bool, str]:
-        """Kill once; return whether the command was still running, and what was wrong afterwards, if anything."""
+    def kill(self, number: int, seed: int) -> tuple[int, str]:
+        """Kill a command some times, let it end, and return how often it was hit, and what is wrong, if anything."""
         rng = np.random.default_rng([seed, number])
+        draws = rng.random((int(rng.integers(1, MAX_KILLS + 1)), 2))
         folder = self.folder / f"{self.scenario.name}-{number}"
         folder.mkdir()
-        # The first half of a command is imports, in which there is little to damage.
-        struck = _run(self.scenario.first(folder), self.seconds * (0.3 + 0.8 * rng.random())) is not None
-        words = self.scenario.again(folder)
-        said = _run(words, SECONDS) if words else None
-        if said is not None:
-            return struck, f"the next start {said}"
-        left = [str(path.relative_to(folder)) for path in folder.rglob("*.tmp")]
-        left += [str(path.relative_to(folder)) for path in folder.rglob("*.partial")]
+        hits = 0
+        for place, (moment, way) in enumerate([*draws, (None, 1)]):
+            words, cold = self.scenario.words(folder), bool(way < COLD)
+            if not words:
+                break
+            said = self._start(words, SECONDS if moment is None else moment * self._seconds[cold], cold=cold)
+            if not said:
+                break
+            if said != _KILLED or moment is None:
+                return hits, f"start {place + 1} {said}"
+            hits += 1
+            torn = self.scenario.torn(folder, self.wanted)
+            if torn:
+                return hits, f"after kill {hits}: {torn}"
+        left = [str(path.relative_to(folder)) for ending in ("tmp", "partial") for path in folder.rglob(f"*.{ending}")]
         if left:
-            return struck, f"left behind: {left}"
-        return struck, "" if self.scenario.result(folder) == self.wanted else "the result is another one"
+            return hits, f"left behind: {left}"
+        if self.scenario.result(folder) != self.wanted:
+            return hits, "the result is another one"
+        shutil.rmtree(folder)
+        return hits, ""
+
+    def _start(self, words: list[str], seconds: float, cold: bool) -> str:
+        """Run a command, killed with its helpers after some seconds; return what it did, nothing if it succeeded."""
+        errors = self.folder / "stderr"
+        wait, pid = (_start_interpreter if cold else _start_fork)(words, errors)
+        status = wait(seconds)
+        if status is None:
+            for end in (os.killpg, os.kill):  # a fork may not lead its group yet
+                with contextlib.suppress(ProcessLookupError):
+                    end(pid, signal.SIGKILL)
+            wait(None)
+            return _KILLED
+        return f"ends with status {status}: {errors.read_text()[-400:]!r}" if status else ""
 
 
-def _run(words: list[str], seconds: Optional[float]) -> Optional[str]:
-    """Run a command, killed with its helpers after some seconds; return None if it succeeded, else what happened."""
-    process = subprocess.Popen(
-        [sys.executable, *words],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        _, said = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        return f"was killed after {seconds:.2f} s"
-    return None if process.returncode == 0 else f"ends with status {process.returncode}: {said[-400:]!r}"
+Wait = Callable[[Optional[float]], Optional[int]]
+
+
+def _start_interpreter(words: list[str], errors: Path) -> tuple[Wait, int]:
+    with errors.open("w") as file:
+        nothing = subprocess.DEVNULL
+        process = subprocess.Popen(
+            [sys.executable, *words], cwd=ROOT, stdin=nothing, stdout=nothing, stderr=file, start_new_session=True
+        )
+
+    def wait(seconds: Optional[float]) -> Optional[int]:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(seconds)
+        return None
+
+    return wait, process.pid
+
+
+def _start_fork(words: list[str], errors: Path) -> tuple[Wait, int]:
+    process = _SERVER.Process(target=run_command, args=(words, errors))
+    process.start()
+    assert process.pid is not None
+
+    def wait(seconds: Optional[float]) -> Optional[int]:
+        process.join(seconds)
+        return process.exitcode
+
+    return wait, process.pid
+
+
+def run_command(words: list[str], errors: Path) -> None:
+    """Be the command, in a process that was forked for it."""
+    os.setsid()
+    if "mxnet" not in sys.modules:
+        raise RuntimeError("the server has not imported the libraries")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+    os.chdir(ROOT)
+    sys.argv = words
+    store_writer.JOURNAL_SECONDS = JOURNAL_SECONDS
+    runpy.run_path(words[0], run_name="__main__")
 
 
 def _unless_there(words: Callable[[Path], list[str]]) -> Callable[[Path], list[str]]:
     return lambda folder: [] if (folder / "out").exists() else words(folder)
 
 
-def _copy(source: Path, target: Path) -> str:
+def _copy(run: Path, target: Path) -> str:
+    """Return a copy of a run without metric values."""
     if not target.exists():
-        subprocess.run(["cp", "-r", str(source), str(target)], check=True)
+        shutil.copytree(run, target, ignore=shutil.ignore_patterns("evaluation.jsonl"))
     return str(target)
 
 
@@ -155,17 +242,51 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
 
 
+def _sizes(folder: Path) -> dict[str, int]:
+    return {name: len(content) for name, content in _contents(folder).items()}
+
+
+def _torn(name: str, content: Callable[[Path], object]) -> Callable[[Path, object], str]:
+    def torn(folder: Path, wanted: object) -> str:
+        path = folder / name
+        return f"{name} is there in part" if path.exists() and content(path) != wanted else ""
+
+    return torn
+
+
+def _torn_run(folder: Path, wanted: object) -> str:
+    run = folder / "run"
+    try:
+        for path in list_checkpoints(run / "checkpoints"):
+            check_checkpoint(path)
+        for path in run.glob("[!.]*.json"):
+            json.loads(path.read_bytes())
+        for path in [*run.glob("samples/[!.]*.png"), *run.glob("curves.png")]:
+            with Image.open(path) as image:
+                image.load()
+        for path in run.glob("*.html"):
+            if not path.read_text().rstrip().endswith("</html>"):
+                return f"{path.name} is cut off"
+    except (UserError, ValueError, OSError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
 def _trained(folder: Path) -> object:
-    newest = max((folder / "run" / "checkpoints").glob("iter_*"))
+    newest = list_checkpoints(folder / "run" / "checkpoints")[-1]
     rows = [line.split(",")[:10] for line in (folder / "run" / "metrics.csv").read_text().splitlines()]
     kept = {name: content for name, content in _contents(newest).items() if name.endswith(".params")}
     # All columns but those of the clock.
     clock = [rows[0].index(name) for name in ("seconds", "images_per_second") if name in rows[0]]
-    return newest.name, kept, [[cell for place, cell in enumerate(row) if place not in clock] for row in rows]
+    drawn = _contents(folder / "run" / "samples")
+    return newest.name, kept, drawn, [[cell for place, cell in enumerate(row) if place not in clock] for row in rows]
 
 
 def _evaluated(folder: Path) -> object:
-    import json
+    lines, cut = read_json_lines(folder / "run" / "evaluation.jsonl")
+    return {(line["metric"], line["value"]) for line in lines}, cut
 
-    lines = [json.loads(line) for line in (folder / "run" / "evaluation.jsonl").read_text().splitlines()]
-    return {(line["metric"], line["value"]) for line in lines}
+
+def _page(folder: Path) -> object:
+    page = (folder / "run" / "report.html").read_text()
+    return [line for line in page.splitlines() if "Written " not in line]
