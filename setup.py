@@ -140,6 +140,7 @@ setup(
     packages=find_packages(include=["gluon_wgan", "gluon_wgan.*"]),
     package_data={
         "gluon_wgan": ["py.typed"],
+        "gluon_wgan.data": ["portraits/*"],
         # Two small generators, with their model cards and samples.
         "gluon_wgan.models": ["pretrained/*/*"],
         "gluon_wgan.reports": ["*.html", "*.css", "*.js", "vendor/*"],

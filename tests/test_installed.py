@@ -16,7 +16,7 @@ from PIL import Image
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-TINY = "--gen-iters 2 --warmup-iters 0 --n-critic 1 --num-faces 64 --batch-size 8 --ngf 8 --ndf 8 --cache-dir cache"
+TINY = "--gen-iters 2 --warmup-iters 0 --n-critic 1 --limit 64 --batch-size 8 --ngf 8 --ndf 8 --cache-dir cache"
 
 
 def run(*command: str, cwd: Path, **environment: str) -> str:
@@ -93,7 +93,8 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
     with ZipFile(wheel) as file:
         tops = {name.split("/")[0] for name in file.namelist()}
         [metadata] = [file.read(name).decode() for name in file.namelist() if name.endswith("METADATA")]
-        assert "gluon_wgan/py.typed" in file.namelist()
+        for name in ("py.typed", "data/portraits/portraits.zip", "data/portraits/README.md"):
+            assert f"gluon_wgan/{name}" in file.namelist()
     assert {top.split("-")[0] for top in tops} == {"gluon_wgan"}
     assert "Description-Content-Type: text/markdown" in metadata and "# gluon_wgan" in metadata
 

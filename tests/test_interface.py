@@ -110,7 +110,7 @@ def test_blocks_of_the_page_run_in_a_fresh_process(tmp_path):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    small = dict(image_size=32, ngf=4, ndf=4, batch_size=8, num_faces=64, warmup_iters=0, boost_every=0)
+    small = dict(image_size=32, ngf=4, ndf=4, batch_size=8, limit=64, warmup_iters=0, boost_every=0)
     places = dict(cache_dir=str(folder / "cache"), progress=False)
     return [
         gluon_wgan.train(gen_iters=2, seed=seed, out=str(folder / f"run{seed}"), **places, **small) for seed in (0, 1)

@@ -39,7 +39,7 @@ REFERENCE_SWITCHES: dict[str, tuple[str, Any]] = {
     "--cuda": ("gpus", (0,)),
 }
 EXAMPLES = """examples:
-  python train_wgan.py --gpus 0 --resize pil                  drawn faces, on GPU 0 if there is one
+  python train_wgan.py --gpus 0 --resize pil                  built-in portraits, on GPU 0 if there is one
   python train_wgan.py --preset demo                          faces within minutes on two CPU cores
   python train_wgan.py --data-root IMAGES                   your own images
   python train_wgan.py --resume runs/0001                        go on where a run stopped

@@ -27,7 +27,7 @@ from gluon_wgan.runs.log import log_to_terminal
 log = logging.getLogger("gluon_wgan")
 
 _SHARED_WITH_TRAINING = (
-    *("dataset", "exclude", "num_faces", "faces_seed", "limit", "fraction", "subset_seed"),
+    *("dataset", "exclude", "limit", "fraction", "subset_seed"),
     *(
         "image_size",
         "resize",
@@ -152,7 +152,7 @@ def make(arguments: argparse.Namespace) -> None:
         raise UserError("Nothing says where to put the store: give --out STORE.")
     given = {name: value for name, value in vars(arguments).items() if name in _SHARED_WITH_TRAINING}
     config = TrainConfig(data_root=tuple(arguments.source) or None, **given)
-    if not arguments.source and config.dataset != "drawn-faces":
+    if not arguments.source and config.dataset != "built-in":
         raise UserError("Nothing says where the images are: give their folder, list, archive or database.")
     source = find_source(config)
     warning = aliasing_warning(

@@ -30,7 +30,7 @@ from gluon_wgan.utils.new_folder import new_folder
 
 ALIASES = 1
 _EPILOG = """The images may be whatever --data-root of train_wgan.py reads (folders, lists, archives, databases,
-shards, patterns) and single files; none at all stands for faces drawn by code. Exit status: 0, 2 for bad input, and
+shards, patterns) and single files; none at all stands for 64 built-in portraits. Exit status: 0, 2 for bad input, and
 with --check 1 when the backend aliases at one of the sizes."""
 
 
@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     sizes = " ".join(map(str, aliasing_options.SIZES))
-    add("images", nargs="*", metavar="IMAGES", help="what to compare on (default: faces drawn by code)")
+    add("images", nargs="*", metavar="IMAGES", help="what to compare on (default: 64 built-in portraits)")
     add("--size", nargs="+", default=[], metavar="PIXELS", help=f"sizes to resize to (default: {sizes})")
     add(
         "--backends",

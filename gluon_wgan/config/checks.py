@@ -79,12 +79,12 @@ def check_together(config: TrainConfig) -> None:
         raise UserError("--gen-iters and --epochs both say when to stop: give one of them.")
     _check_store(config)
     _check_kvstore(config)
-    if config.dataset == "drawn-faces" and config.data_roots:
+    if config.dataset == "built-in" and config.data_roots:
         raise UserError(
-            f"--data-root {config.data_roots[0]} is given, but --dataset drawn-faces reads no files: leave one of "
+            f"--data-root {config.data_roots[0]} is given, but --dataset built-in reads no files: leave one of "
             "them out."
         )
-    if config.dataset not in ("auto", "drawn-faces") and not config.data_roots:
+    if config.dataset not in ("auto", "built-in") and not config.data_roots:
         raise UserError(f"--dataset {config.dataset} needs --data-root: say where the images are.")
     if not all(isinstance(root, str) and root for root in config.data_roots):
         raise UserError(f"--data-root {config.data_root!r} is no path: say where the images are.")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def without_effect(config: TrainConfig) -> set[str]:
     """Return the names of the options that a run with this configuration never looks at."""
-    drawn = config.data is None and not config.data_roots
+    built_in = config.data is None and not config.data_roots
     normalised = not (config.no_bn_d or config.mlp_d)
     used = {
         ("gp_lambda", "gp_alpha", "gp_norm"): config.objective == "wgan-gp",
@@ -23,10 +23,9 @@ def without_effect(config: TrainConfig) -> set[str]:
         ("no_bn",): not config.mlp_g,
         ("no_bn_d", "layer_norm_d"): not config.mlp_d,
         ("arch", "block_order"): not (config.mlp_g and config.mlp_d),
-        ("num_faces", "faces_seed"): drawn,
         ("subset_seed",): config.limit is not None or config.fraction is not None,
         ("center_crop",): config.fit == "crop",
-        ("exclude", "max_pixels", "bit_depth"): not drawn,
+        ("exclude", "max_pixels", "bit_depth"): not built_in,
         ("worker_timeout", "start_timeout"): config.kvstore is not None,
         ("tf32", "fast"): bool(config.gpus),
     }

@@ -24,6 +24,9 @@ from gluon_wgan.utils.untrusted import read_json_object
 # data, which the checkpoint identifies by the hash of its bytes; the others change no result.
 MATHS, PIXELS, LENGTH, CADENCE, MACHINE = "maths", "pixels", "length", "cadence", "machine"
 
+DRAWN_FACES = "(faces drawn by code)"
+"""The ``data_root`` of runs from before there were built-in portraits, if they had none: only their stores are left."""
+
 
 def _option(
     default: Any,
@@ -78,14 +81,14 @@ class TrainConfig:
 
     dataset: str = _option(
         "auto",
-        "what --data-root is. auto: recognise it, and without --data-root draw faces; drawn-faces: faces drawn by "
-        "this project's own code; folder: every image below it; csv: the images that a list names, relative to the "
-        "list's own folder; lsun: an LMDB; celeba, lfw, cifar10, mnist (any idx3-ubyte file): as distributed, packed "
-        "or not; zip, tar (compressed or not), rec (RecordIO), parquet: files of images",
+        "what --data-root is. auto: recognise it, and without --data-root take the built-in portraits; built-in: 512 "
+        "painted portraits that come with the package; folder: every image below it; csv: the images that a list "
+        "names, relative to the list's own folder; lsun: an LMDB; celeba, lfw, cifar10, mnist (any idx3-ubyte file): "
+        "as distributed, packed or not; zip, tar (compressed or not), rec (RecordIO), parquet: files of images",
         DATA,
         kind=PIXELS,
         choices=(
-            *("auto", "drawn-faces", "folder", "csv", "lsun", "celeba", "lfw", "cifar10", "mnist", "zip", "tar"),
+            *("auto", "built-in", "folder", "csv", "lsun", "celeba", "lfw", "cifar10", "mnist", "zip", "tar"),
             *("rec", "parquet"),
         ),
     )
@@ -111,8 +114,6 @@ class TrainConfig:
         kind=PIXELS,
         metavar="PATTERN",
     )
-    num_faces: int = _option(2048, "how many faces drawn-faces draws", DATA, kind=PIXELS, low=2, high=10_000_000)
-    faces_seed: int = _option(0, "which faces drawn-faces draws", DATA, kind=PIXELS, low=0)
     limit: Optional[int] = _option(
         None, "use only so many of the images, drawn at random by --subset-seed", DATA, kind=PIXELS, low=1
     )
@@ -498,6 +499,11 @@ class TrainConfig:
         UserError
             When a name is unknown (a file written by another version) or a value is out of range.
         """
+        values = dict(values)
+        # Earlier versions wrote these two into every file; where no images were named, they said which faces to draw.
+        drew = [values.pop(name) for name in ("num_faces", "faces_seed") if name in values]
+        if drew and not values.get("data_root") and not values.get("data"):
+            values |= {"dataset": "auto", "data_root": DRAWN_FACES}
         unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
         if unknown:
             raise UserError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 SIZES = (64,)
 AGAINST = "pil-bilinear"
 OUT = "runs/parity"
-FACES = 64
-"""How many drawn faces stand in when no images are named."""
+BUILT_IN_IMAGES = 64
+"""How many of the built-in portraits stand in when no images are named."""
 
 SMALLEST, LARGEST = 8, 1024
 """Sizes in pixels that can be compared: SSIM looks through a window of 7."""

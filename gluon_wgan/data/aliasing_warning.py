@@ -46,7 +46,7 @@ def aliasing_warning(
     crop
         Box that is cut out first, or None.
     roots
-        What the command that shows the report is to name; nothing for drawn faces.
+        What the command that shows the report is to name; nothing for the built-in portraits.
     fit
         How the images become squares.
     seconds

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan import compat
-from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.config.train_config import DRAWN_FACES, TrainConfig
 from gluon_wgan.data.given_store import open_given
 from gluon_wgan.data.preparation import Preparation, prepare
 from gluon_wgan.data.preprocessing_spec import way
-from gluon_wgan.data.sources import DrawnFacesSource, Source, named_source
+from gluon_wgan.data.sources import BuiltInSource, Source, named_source
 from gluon_wgan.data.sources.base import all_parts, set_bit_depth
 from gluon_wgan.data.sources.left_out import left_out_rows
 from gluon_wgan.data.sources.subset import sample
@@ -60,8 +60,13 @@ def _report_left_out(source: Source, strict: bool) -> None:
 
 def _whole_source(config: TrainConfig) -> Source:
     roots = config.data_roots
-    if not roots:  # TrainConfig has seen to it that drawn faces are wanted
-        return DrawnFacesSource(config.num_faces, config.faces_seed)
+    if not roots:  # TrainConfig has seen to it that the built-in portraits are wanted
+        return BuiltInSource()
+    if roots == (DRAWN_FACES,):
+        raise UserError(
+            "The faces that this run was trained on were drawn by code, which gluon_wgan no longer has: give their "
+            "prepared store with --data, or start a new run."
+        )
     source = named_source(
         config.dataset, roots, cache_directory(config), max_pixels=config.max_pixels, exclude=config.exclude
     )

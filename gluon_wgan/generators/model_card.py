@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan.config.train_config import overridden_fields
+from gluon_wgan.data.sources.built_in import ATTRIBUTION, BuiltInSource
 from gluon_wgan.generators.load import LoadedGenerator
 from gluon_wgan.runs.checkpoints import STATE
 from gluon_wgan.runs.directory import RunDirectory
@@ -98,8 +99,8 @@ def _data(run: Optional[Path]) -> str:
         *[(words, made[name]) for name, words in (("fit", "fit"), ("bit_depth", "bit depth")) if made.get(name)],
         ("SHA-256 of the pixels", f"`{data.get('content_sha256')}`"),
     ]
-    if _source(source).startswith("drawn-faces"):
-        unknown = "The images were drawn by gluon_wgan itself. **To be filled in:** the licence of these weights."
+    if _source(source).startswith(BuiltInSource.kind):
+        unknown = f"{ATTRIBUTION} **To be filled in:** the licence of these weights."
     return f"{_table(('training images', ''), rows)}\n\n{unknown}"
 
 

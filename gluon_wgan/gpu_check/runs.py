@@ -16,7 +16,7 @@ from typing import Optional
 from gluon_wgan.gpu_check.rows import Row
 
 ITERATIONS = 20
-_NETWORK = ("--image-size", "16", "--ngf", "4", "--ndf", "4", "--batch-size", "8", "--num-faces", "64")
+_NETWORK = ("--image-size", "16", "--ngf", "4", "--ndf", "4", "--batch-size", "8", "--limit", "64")
 _SCHEDULE = ("--warmup-iters", "0", "--boost-every", "0", "--n-critic", "2", "--sample-every", "10")
 _PROCESSES = ("--checkpoint-every", "5", "--keep-checkpoints", "0", "--jobs", "1")
 

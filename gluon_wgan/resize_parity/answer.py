@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gluon_wgan.data.aliasing_options import AGAINST
-from gluon_wgan.data.sources import DrawnFacesSource
+from gluon_wgan.data.sources import BuiltInSource
+from gluon_wgan.data.sources.base import all_parts
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
 
 
@@ -59,7 +60,8 @@ def answer(report: Report) -> Answer:
     names = sorted((group[0] for group in same), key=lambda name: ("nearest" in name, order.index(name)))
     avoid = _avoid(report, names)
     unfit = {name for _, group in avoid for name in group}
-    whose = "the drawn faces" if isinstance(report.plan.images, DrawnFacesSource) else "your images"
+    built_in = any(isinstance(part, BuiltInSource) for part in all_parts(report.plan.images))
+    whose = "the built-in portraits" if built_in else "your images"
     return Answer(
         matters=bool(avoid),
         headline=f"Yes, it matters for {whose}" if avoid else f"No, it hardly matters for {whose}",

@@ -1,4 +1,4 @@
-"""Which images to compare: whatever training reads, or faces drawn by code."""
+"""Which images to compare: whatever training reads, or built-in portraits."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Optional, Union
 
 from gluon_wgan.config.train_config import TrainConfig
-from gluon_wgan.data.aliasing_options import FACES
+from gluon_wgan.data.aliasing_options import BUILT_IN_IMAGES
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.prepared_data import cache_directory
-from gluon_wgan.data.sources import DrawnFacesSource, MixedSource, Source, SubsetSource, named_source
+from gluon_wgan.data.sources import BuiltInSource, MixedSource, Source, SubsetSource, named_source, sample
 from gluon_wgan.data.sources.base import set_bit_depth
 from gluon_wgan.data.sources.folder import FileSource
 
@@ -22,7 +22,8 @@ def find_images(arguments: Sequence[str], exclude: Sequence[str] = (), bit_depth
     ----------
     arguments
         Whatever ``--data-root`` of training reads: folders, lists, archives, databases, shards, patterns, and
-        single image files. None at all stands for drawn faces. A file that is named twice counts once.
+        single image files. None at all stands for some of the built-in portraits. A file that is named twice
+        counts once.
     exclude, bit_depth
         As training's options of the same names.
 
@@ -32,7 +33,7 @@ def find_images(arguments: Sequence[str], exclude: Sequence[str] = (), bit_depth
         If something is missing or holds no image.
     """
     if not arguments:
-        return DrawnFacesSource(FACES, 0)
+        return sample(BuiltInSource(), BUILT_IN_IMAGES, 0)
     found = named_source("auto", arguments, cache_directory(TrainConfig()), exclude=exclude)
     set_bit_depth(found, bit_depth)
     if not isinstance(found, MixedSource):

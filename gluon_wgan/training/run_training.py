@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from gluon_wgan.config.checks import flag_of
-from gluon_wgan.config.train_config import MATHS, TrainConfig, changed_fields
+from gluon_wgan.config.train_config import DRAWN_FACES, MATHS, TrainConfig, changed_fields
 from gluon_wgan.data.aliasing_warning import aliasing_warning
 from gluon_wgan.data.prepared_data import find_source, prepare_data, recognisable_roots, way_of
 from gluon_wgan.data.preprocessing_spec import other_ways
@@ -182,6 +182,8 @@ def moved_data(config: TrainConfig, run: Optional[RunDirectory]) -> str:
     if not missing or origin is None:
         return ""
     words = " If they were moved, say where they are now with --data-root, or give a prepared store with --data."
+    if DRAWN_FACES in missing:
+        words = ""  # the sentence before has said what to do
     try:
         known = read_json_object(origin.data_file)
         store, images, digest = (known.get(name) for name in ("store", "images", "content_sha256"))

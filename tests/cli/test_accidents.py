@@ -23,7 +23,7 @@ from gluon_wgan.utils import atomic_files, locks
 from tests.conftest import REPOSITORY
 
 SMALL = (
-    "--image-size 16 --ngf 4 --ndf 4 --batch-size 8 --num-faces 24 --n-critic 1 --warmup-iters 0 --boost-every 0 "
+    "--image-size 16 --ngf 4 --ndf 4 --batch-size 8 --limit 24 --n-critic 1 --warmup-iters 0 --boost-every 0 "
     "--threads 1 --jobs 1 --sample-every 1000000"
 )
 ENDLESS = ("--gen-iters", "10000000")

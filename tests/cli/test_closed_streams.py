@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 REDIRECTIONS = ["| head -n 1", ">&-", "2>&-", ">&- 2>&-"]
 NETWORKS = "--ngf 4 --ndf 4 --nz 4 --batch-size 8 --n-critic 1 --warmup-iters 0 --boost-every 0 --threads 1"
-FACES = "--dataset drawn-faces --num-faces 16 --image-size 16 --jobs 1"
+FACES = "--dataset built-in --limit 16 --image-size 16 --jobs 1"
 
 
 def _whole_run(run: Path) -> None:

@@ -11,12 +11,12 @@ from PIL import Image
 
 from gluon_wgan.cli.resize_parity import main
 from gluon_wgan.data.aliasing_warning import aliasing_warning
-from gluon_wgan.data.sources import DrawnFacesSource, FolderSource
+from gluon_wgan.data.sources import BuiltInSource, FolderSource
 
-FACES = DrawnFacesSource(2048, 0)
+PORTRAITS = BuiltInSource()
 
 
-def warn(backend: str, size: int = 64, source=FACES, crop=None, root=None):
+def warn(backend: str, size: int = 64, source=PORTRAITS, crop=None, root=None):
     return aliasing_warning(source, size=size, resize=backend, crop=crop, roots=[root] if root else [])
 
 
@@ -24,7 +24,7 @@ def warn(backend: str, size: int = 64, source=FACES, crop=None, root=None):
 def test_backends_that_alias_are_named_with_a_figure(backend):
     said = warn(backend)
     assert said is not None and "\n" not in said
-    assert "2.8 source pixels to one" in said and "% of the detail" in said
+    assert "2.2 source pixels to one" in said and "% of the detail" in said
 
 
 @pytest.mark.parametrize("backend", ["pil", "pil-lanczos", "cv2-area", "mxnet-area"])
@@ -32,9 +32,13 @@ def test_antialiasing_backends_are_passed_over(backend):
     assert warn(backend) is None
 
 
+def test_demos_size_shows_the_choice_of_a_backend():
+    assert "4.5 source pixels to one" in warn("cv2-bilinear", size=32)
+
+
 def test_crop_is_cut_out_first():
-    assert "2.0 source pixels to one" in warn("cv2", crop=(25, 45, 153, 173))
-    assert warn("cv2", size=128, crop=(25, 45, 153, 173)) is None
+    assert "2.0 source pixels to one" in warn("cv2", crop=(8, 10, 136, 138))
+    assert warn("cv2", size=128, crop=(8, 10, 136, 138)) is None
 
 
 def test_nothing_is_said_where_nothing_is_shrunk():
@@ -69,8 +73,8 @@ def test_it_is_cheap_and_needs_no_mxnet(run_python):
     assert time.perf_counter() - started < 1
     code = (
         "import sys; from gluon_wgan.data.aliasing_warning import aliasing_warning; "
-        "from gluon_wgan.data.sources import DrawnFacesSource; "
-        "print(aliasing_warning(DrawnFacesSource(9, 0), size=64, resize='cv2', crop=None, roots=[])); "
+        "from gluon_wgan.data.sources import BuiltInSource; "
+        "print(aliasing_warning(BuiltInSource(), size=64, resize='cv2', crop=None, roots=[])); "
         "assert 'mxnet' not in sys.modules"
     )
     done = run_python(code)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gluon_wgan.cli.generate import main as generate_main
 from gluon_wgan.cli.prepare import main as prepare_main
 from gluon_wgan.cli.train import main as train_main
 from gluon_wgan.cli.train import resolve
@@ -25,14 +26,14 @@ SMALL = ["--ngf", "4", "--ndf", "4", "--batch-size", "4", "--gen-iters", "1", "-
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    words = ["--dataset", "drawn-faces", "--num-faces", "12", "--image-size", "32", "--nc", "1", "--resize", "cv2"]
-    assert prepare_main([*words, "--crop", "0,0,178,178", "--out", str(tmp_path / "store")]) == 0
+    words = ["--dataset", "built-in", "--limit", "12", "--image-size", "32", "--nc", "1", "--resize", "cv2"]
+    assert prepare_main([*words, "--crop", "0,0,128,128", "--out", str(tmp_path / "store")]) == 0
     return open_store(tmp_path / "store")
 
 
 def test_what_the_store_says_need_not_be_said(store: Store) -> None:
     config = resolve({"data": str(store.path)}, None)
-    assert (config.image_size, config.nc, config.resize, config.crop) == (32, 1, "cv2-bicubic", (0, 0, 178, 178))
+    assert (config.image_size, config.nc, config.resize, config.crop) == (32, 1, "cv2-bicubic", (0, 0, 128, 128))
     used = prepare_data(TrainConfig(**{**vars(config), "batch_size": 4}), progress=False)
     assert (used.path, used.content_sha256) == (store.path, store.content_sha256)
 
@@ -82,6 +83,36 @@ def test_training_on_a_store_and_resuming_where_it_lies_now(
     assert len((run / "metrics.csv").read_text().splitlines()) == 3
 
 
+def test_an_old_run_on_faces_drawn_by_code_goes_on_with_its_store_alone(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert train_main(["--data", str(store.path), *SMALL, "--out", str(run)]) == 0
+    known = json.loads((run / "config.json").read_text())
+    old = {"num_faces": 12, "faces_seed": 0}
+    for dataset in ("auto", "drawn-faces"):
+        (run / "config.json").write_text(json.dumps({**known, **old, "dataset": dataset, "data": None}))
+        before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+        capsys.readouterr()
+        for words in (["--resume", str(run)], ["--branch", str(run), "--out", str(tmp_path / "other")]):
+            assert train_main([*words, "--gen-iters", "2"]) == 2
+            said = capsys.readouterr().err
+            assert "drawn by code" in said and f"add --data {store.path}" in said and "Traceback" not in said
+        assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+        assert generate_main([str(run), "--num", "1", "--out", str(tmp_path / dataset)]) == 0
+    assert train_main(["--resume", str(run), "--gen-iters", "2", "--data", str(store.path)]) == 0
+    assert train_main(["--resume", str(run), "--gen-iters", "3"]) == 0
+
+
+def test_an_old_run_on_other_images_goes_on_as_before(tmp_path: Path, write_pictures: Callable[..., Path]) -> None:
+    images, run = write_pictures(tmp_path / "in", *(f"{number}.png" for number in range(6))), tmp_path / "run"
+    words = ["--data-root", str(images), "--image-size", "16", *SMALL, "--cache-dir", str(tmp_path / "cache")]
+    assert train_main([*words, "--out", str(run)]) == 0
+    known = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**known, "num_faces": 2048, "faces_seed": 0}))
+    assert train_main(["--resume", str(run), "--gen-iters", "2"]) == 0
+
+
 def test_images_named_at_a_resume_take_the_stores_place(store: Store, tmp_path: Path) -> None:
     config: dict[str, Any] = {"data": str(store.path), "image_size": 32, "nc": 1, "resize": "cv2-bicubic"}
     run = RunDirectory.create(TrainConfig(**config, out=str(tmp_path / "run")), {})
@@ -95,7 +126,7 @@ def test_another_version_of_the_library_makes_a_new_store_but_no_old_run_goes_on
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cache, run = tmp_path / "cache", tmp_path / "run"
-    words = ["--num-faces", "12", "--image-size", "16", *SMALL, "--cache-dir", str(cache)]
+    words = ["--limit", "12", "--image-size", "16", *SMALL, "--cache-dir", str(cache)]
     assert train_main([*words, "--out", str(run)]) == 0
     monkeypatch.setattr("gluon_wgan.data.preprocessing_spec.library_versions", lambda backend: {"pillow": "1.2.3"})
     capsys.readouterr()

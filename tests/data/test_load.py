@@ -7,10 +7,16 @@ import pytest
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.prepared_data import find_source, prepare_data
 from gluon_wgan.errors import UserError
+from tests.data.synthetic import SyntheticSource
+
+
+@pytest.fixture(autouse=True)
+def forty_images(monkeypatch):
+    monkeypatch.setattr("gluon_wgan.data.prepared_data.BuiltInSource", lambda: SyntheticSource(40))
 
 
 def names(**options) -> list[str]:
-    return list(find_source(TrainConfig(num_faces=40, **options)).names)
+    return list(find_source(TrainConfig(**options)).names)
 
 
 def test_a_limit_draws_so_many_images_in_the_sources_order():
@@ -30,7 +36,7 @@ def test_a_limit_beyond_the_images_is_all_of_them():
 
 
 def test_subsets_have_stores_of_their_own(tmp_path):
-    options = {"num_faces": 40, "image_size": 16, "batch_size": 4, "cache_dir": str(tmp_path), "jobs": 1}
+    options = {"image_size": 16, "batch_size": 4, "cache_dir": str(tmp_path), "jobs": 1}
     stores = [
         prepare_data(TrainConfig(**options, **subset), progress=False)
         for subset in ({}, {"limit": 8}, {"limit": 8, "subset_seed": 1}, {"fraction": 0.2})

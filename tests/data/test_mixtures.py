@@ -19,10 +19,11 @@ from gluon_wgan.cli.flags import build_parser, chosen_options
 from gluon_wgan.config.crops import NAMED_CROPS
 from gluon_wgan.config.train_config import TrainConfig, preset_config
 from gluon_wgan.data.prepared_data import find_source, prepare_data
-from gluon_wgan.data.sources import DrawnFacesSource, FolderSource, SubsetSource, sample, take
+from gluon_wgan.data.sources import FolderSource, SubsetSource, sample, take
 from gluon_wgan.data.sources.packed_names import pack_names
 from gluon_wgan.errors import UserError
 from tests.data import containers as made
+from tests.data.synthetic import SyntheticSource
 
 
 def config_of(*words: str) -> TrainConfig:
@@ -92,16 +93,16 @@ def test_taking_some_images(tmp_path: Path, rng: np.random.Generator) -> None:
 
 
 def test_a_sample_is_numpys_choice(tmp_path: Path) -> None:
-    faces = DrawnFacesSource(10_000, 0)
-    some = sample(faces, 100, 5)
+    images = SyntheticSource(10_000)
+    some = sample(images, 100, 5)
     expected = np.sort(np.random.default_rng(5).choice(10_000, 100, replace=False, shuffle=False))
-    assert list(some.names) == [f"face-{number:06d}" for number in expected]
-    assert some.identity() == sample(faces, 100, 5).identity() != sample(faces, 100, 6).identity()
-    assert sample(faces, 10_000, 5) is faces is sample(faces, 20_000, 5)
-    np.testing.assert_array_equal(some.read(3, 3), faces.read(int(expected[3]), 3))
+    assert list(some.names) == [f"image-{number:06d}" for number in expected]
+    assert some.identity() == sample(images, 100, 5).identity() != sample(images, 100, 6).identity()
+    assert sample(images, 10_000, 5) is images is sample(images, 20_000, 5)
+    np.testing.assert_array_equal(some.read(3, 3), images.read(int(expected[3]), 3))
     for count, seed in ((0, 0), (5, -1)):
         with pytest.raises(UserError):
-            sample(faces, count, seed)
+            sample(images, count, seed)
 
 
 @given(st.lists(st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"])), max_size=20))

@@ -13,9 +13,9 @@ import pytest
 
 from gluon_wgan.cli.prepare import main
 from gluon_wgan.data.part import Part
-from gluon_wgan.data.sources import DrawnFacesSource
 from gluon_wgan.data.store import open_store
 from gluon_wgan.errors import UserError
+from tests.data.synthetic import SyntheticSource
 
 PARTS = 5
 
@@ -144,7 +144,7 @@ def test_what_is_no_part_or_not_to_be_joined_is_refused(
 
 @pytest.mark.parametrize(("count", "of"), [(7, 7), (50, 8), (1000, 3)])
 def test_parts_are_all_images_in_order(count: int, of: int) -> None:
-    source = DrawnFacesSource(count, 0)
+    source = SyntheticSource(count)
     taken = [list(Part(number, of).take(source).names) for number in range(1, of + 1)]
     assert [name for names in taken for name in names] == list(source.names)
     assert {len(names) for names in taken} <= {count // of, -(-count // of)}

@@ -24,11 +24,12 @@ from PIL import Image
 from gluon_wgan.data import preparation as prepare_module
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.preprocessing_spec import recipe, recipe_key
-from gluon_wgan.data.sources import DrawnFacesSource, FolderSource, ListSource
+from gluon_wgan.data.sources import FolderSource, ListSource
 from gluon_wgan.data.store import Store
 from gluon_wgan.data.store_writer import read_journal
 from gluon_wgan.errors import UserError
 from gluon_wgan.utils.atomic_folders import completing, locked
+from tests.data.synthetic import SyntheticSource
 
 Prepare = Callable[..., Store]
 WritePictures = Callable[..., Path]
@@ -38,10 +39,10 @@ SCRIPT = """
 import sys
 from gluon_wgan.data import store_writer
 from gluon_wgan.data.preparation import Preparation, prepare
-from gluon_wgan.data.sources import DrawnFacesSource
+from tests.data.synthetic import SyntheticSource
 store_writer.JOURNAL_SECONDS = 0.02
 how = Preparation(size=16, resize="pil", crop=None, nc=1, strict=False, jobs=2, progress=False)
-store = prepare(DrawnFacesSource(400, 0), how, sys.argv[1])
+store = prepare(SyntheticSource(400, seconds=0.01), how, sys.argv[1])
 print(store.content_sha256)
 """
 
@@ -128,7 +129,7 @@ def test_photos_in_subfolders(shared_data: Callable[[str], Path], prepare_small:
 
 @pytest.mark.parametrize("backend", ["cv2-bicubic", "mxnet-bicubic"])
 def test_helpers_can_use_every_library(backend: str, prepare_small: Prepare, tmp_path: Path) -> None:
-    source = DrawnFacesSource(208, 5)
+    source = SyntheticSource(208, 5)
     alone, helped = (
         prepare_small(source, resize=backend, jobs=jobs, cache_dir=tmp_path / str(jobs)) for jobs in (1, 2)
     )
@@ -183,7 +184,7 @@ def test_the_key_changes_with_everything_that_matters(tmp_path: Path, write_pict
 
 def test_stores_of_different_options_live_side_by_side(prepare_small: Prepare) -> None:
     stores = {
-        prepare_small(DrawnFacesSource(2, 0), **change).content_sha256
+        prepare_small(SyntheticSource(2), **change).content_sha256
         for change in ({}, {"size": 9}, {"resize": "cv2"}, {"crop": (20, 20, 150, 150)}, {"nc": 1})
     }
     assert len(stores) == 5
@@ -254,7 +255,7 @@ def test_nothing_usable_is_an_error_and_leaves_nothing(
 )
 def test_options_out_of_range(change: dict[str, Any], prepare_small: Prepare) -> None:
     with pytest.raises(UserError) as caught:
-        prepare_small(DrawnFacesSource(1, 0), **change)
+        prepare_small(SyntheticSource(1), **change)
     assert "\n" not in str(caught.value)
 
 
@@ -262,7 +263,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, prepare_small: Prepare) 
     (tmp_path / "file").write_text("")
     for cache in (tmp_path / "file", tmp_path / "file" / "cache", Path("/proc/cache")):
         with pytest.raises(UserError, match="Cannot keep prepared images in") as caught:
-            prepare_small(DrawnFacesSource(1, 0), cache_dir=cache)
+            prepare_small(SyntheticSource(1), cache_dir=cache)
         assert str(cache) in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -350,14 +351,14 @@ def test_stale_partial_stores_are_removed_after_a_week_unless_somebody_holds_the
         (partial / "pixels-00000.u8").write_bytes(b"x")
         os.utime(partial, times=(time.time() - days * 86_400,) * 2)
     with locked(cache / live):
-        prepare_small(DrawnFacesSource(1, 0))
+        prepare_small(SyntheticSource(1))
         assert sorted(path.name for path in cache.glob("*.partial")) == [f"{live}.partial", f"{young}.partial"]
-    prepare_small(DrawnFacesSource(2, 0))
+    prepare_small(SyntheticSource(2))
     assert [path.name for path in cache.glob("*.partial")] == [f"{young}.partial"]
 
 
 def test_works_from_stdin_and_from_a_script_without_main_guard(tmp_path: Path, repository: Path) -> None:
-    code = SCRIPT.replace("sys.argv[1]", "'cache'").replace("DrawnFacesSource(400", "DrawnFacesSource(200")
+    code = SCRIPT.replace("sys.argv[1]", "'cache'").replace("SyntheticSource(400", "SyntheticSource(200")
     (tmp_path / "script.py").write_text(code + "print('once')")
     environment = {**os.environ, "PYTHONPATH": str(repository)}
     for arguments, given in (([], code + "print('once')"), (["script.py"], None)):
@@ -375,23 +376,23 @@ def test_works_from_stdin_and_from_a_script_without_main_guard(tmp_path: Path, r
 
 
 def test_a_source_of_the_main_script_is_read_in_process(tmp_path: Path, run_python: Callable[..., Any]) -> None:
-    code = SCRIPT.replace("DrawnFacesSource(400", "Mine(400").replace("sys.argv[1]", repr(str(tmp_path / "cache")))
-    code = code.replace("store = ", "class Mine(DrawnFacesSource): pass\nstore = ")
+    code = SCRIPT.replace("SyntheticSource(400", "Mine(400").replace("sys.argv[1]", repr(str(tmp_path / "cache")))
+    code = code.replace("store = ", "class Mine(SyntheticSource): pass\nstore = ")
     done = run_python(code)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_progress_says_what_is_done(prepare_small: Prepare, capfd: pytest.CaptureFixture[str]) -> None:
-    prepare_small(DrawnFacesSource(3, 0), progress=True)
+    prepare_small(SyntheticSource(3), progress=True)
     shown = capfd.readouterr().err
-    assert "Preparing drawn-faces at 8 px with pil-bilinear" in shown
+    assert "Preparing synthetic at 8 px with pil-bilinear" in shown
     assert "3/3" in shown and "images/s" in shown
-    prepare_small(DrawnFacesSource(3, 1), progress=False)
+    prepare_small(SyntheticSource(3, 1), progress=False)
     assert capfd.readouterr().err == ""
 
 
-class Fussy(DrawnFacesSource):
-    """Refuses some faces, and is importable by helpers."""
+class Fussy(SyntheticSource):
+    """Refuses some images, and is importable by helpers."""
 
     label = "fussy"
     opened = 0
@@ -409,12 +410,12 @@ class Fussy(DrawnFacesSource):
 
 def test_strict_names_the_first_bad_image_whoever_found_it(prepare_small: Prepare, tmp_path: Path) -> None:
     for _ in range(2):
-        with pytest.raises(UserError, match=r"face-000007 cannot be used \(a seven\)"):
-            prepare_small(Fussy(300, 0), strict=True, jobs=3)
-    store = prepare_small(Fussy(300, 0), jobs=3)
+        with pytest.raises(UserError, match=r"image-000007 cannot be used \(a seven\)"):
+            prepare_small(Fussy(300), strict=True, jobs=3)
+    store = prepare_small(Fussy(300), jobs=3)
     assert len(store) == 270
-    assert store.names[7] == "face-000008"
-    whole = prepare_small(DrawnFacesSource(300, 0), jobs=2)
+    assert store.names[7] == "image-000008"
+    whole = prepare_small(SyntheticSource(300), jobs=2)
     kept = [index for index in range(300) if index % 10 != 7]
     np.testing.assert_array_equal(store.images, whole.images[kept])
 
@@ -422,20 +423,20 @@ def test_strict_names_the_first_bad_image_whoever_found_it(prepare_small: Prepar
 def test_strict_stops_early(prepare_small: Prepare) -> None:
     Fussy.opened = 0
     with pytest.raises(UserError):
-        prepare_small(Fussy(10_000, 0), strict=True)
+        prepare_small(Fussy(10_000), strict=True)
     assert Fussy.opened < 200
 
 
 def test_the_one_that_waited_uses_what_the_other_made(
     tmp_path: Path, prepare_small: Prepare, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = prepare_small(DrawnFacesSource(3, 0), cache_dir=tmp_path / "other")
+    made = prepare_small(SyntheticSource(3), cache_dir=tmp_path / "other")
     monkeypatch.setattr(prepare_module, "run_task", None)  # preparing again would fail
     cache = tmp_path / "cache"
     cache.mkdir()
     with ThreadPoolExecutor(1) as thread, caplog.at_level(logging.INFO, logger="gluon_wgan.data"):
         with locked(cache / made.path.name):
-            waiting = thread.submit(prepare_small, DrawnFacesSource(3, 0))
+            waiting = thread.submit(prepare_small, SyntheticSource(3))
             deadline = time.monotonic() + 20
             while "Waiting" not in caplog.text and time.monotonic() < deadline:
                 time.sleep(0.01)

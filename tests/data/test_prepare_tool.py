@@ -24,11 +24,17 @@ from gluon_wgan.utils.atomic_folders import locked
 
 WritePictures = Callable[..., Path]
 
-# The journal is written so often that even a short preparation can be killed on its way.
+# The journal is written so often, and the built-in portraits are read so slowly, that even a short preparation can be
+# killed on its way.
 EAGER = """
-import sys
+import sys, time
 from gluon_wgan.data import store_writer
+from gluon_wgan.data.sources import BuiltInSource
 from gluon_wgan.cli.prepare import main
+def slowly(source, index, encoded=BuiltInSource.encoded):
+    time.sleep(0.005)
+    return encoded(source, index)
+BuiltInSource.encoded = slowly
 store_writer.JOURNAL_SECONDS = 0.05
 sys.exit(main(sys.argv[1:]))
 """
@@ -219,7 +225,7 @@ def test_killed_five_times_and_resumed_with_other_jobs(
 def test_what_a_killed_process_left_is_checked_before_it_is_continued(
     name: str, tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--dataset", "drawn-faces", "--num-faces", "100", "--image-size", "16", "--jobs", "1"]
+    words = ["--dataset", "built-in", "--image-size", "16", "--jobs", "1"]
     process = start(*words, "--out", str(tmp_path / "store"), repository=repository)
     partial = tmp_path / "store.partial"
     wait_for_more(partial, 10, process)
@@ -233,7 +239,7 @@ def test_what_a_killed_process_left_is_checked_before_it_is_continued(
 
 
 def test_a_full_disk_is_one_sentence_and_resumed_when_there_is_room(tmp_path: Path, repository: Path) -> None:
-    words = ["--dataset", "drawn-faces", "--num-faces", "290", "--image-size", "16", "--jobs", "1", "--resume"]
+    words = ["--dataset", "built-in", "--limit", "290", "--image-size", "16", "--jobs", "1", "--resume"]
     # A limit on the size of files stands for the full disk: both fail in write().
     code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n" + EAGER
     out = tmp_path / "store"

@@ -230,7 +230,7 @@ def test_data_root_alone_is_enough(tmp_path: Path, pictures: dict[str, bytes]) -
     assert len(find_source(config)) == len(pictures) and recognisable_roots(config) == (str(path),)
     folder = str(made.write_folder(tmp_path / "f", pictures))
     assert recognisable_roots(TrainConfig(data_root=folder)) == (folder,)
-    assert find_source(TrainConfig(num_faces=5)).label == "drawn-faces"
+    assert find_source(TrainConfig(limit=5)).label == "built-in portraits"
 
 
 def test_what_cannot_be_told(tmp_path: Path) -> None:

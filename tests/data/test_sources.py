@@ -1,4 +1,4 @@
-"""Folders, lists and drawn faces: what they find, what they refuse, when their identity changes."""
+"""Folders and lists: what they find, what they refuse, when their identity changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.sources import DrawnFacesSource, FolderSource, ListSource, Source
+from gluon_wgan.data.sources import FolderSource, ListSource, Source
 from gluon_wgan.errors import UserError
 
 WritePictures = Callable[..., Path]
@@ -209,20 +209,10 @@ def test_identity_survives_a_move_and_notices_a_missing_file(tmp_path: Path, wri
     assert ListSource(new / "list.csv").identity() != listed
 
 
-def test_drawn_faces_identity_and_limits() -> None:
-    keys = {json.dumps(DrawnFacesSource(count, seed).identity()) for count, seed in ((5, 0), (6, 0), (5, 1))}
-    assert len(keys) == 3
-    assert len(DrawnFacesSource(3, 0).names) == len(DrawnFacesSource(3, 0)) == 3
-    for count, seed in ((0, 0), (-1, 0), (5, -1)):
-        with pytest.raises(UserError) as caught:
-            DrawnFacesSource(count, seed)
-        one_sentence(caught)
-
-
 def test_sources_pickle_small_and_read_the_same(tmp_path: Path, write_pictures: WritePictures) -> None:
     write_pictures(tmp_path, "a.png", "b.png")
     (tmp_path / "list.csv").write_text("b.png\n")
-    sources: list[Source] = [FolderSource(tmp_path), ListSource(tmp_path / "list.csv"), DrawnFacesSource(10**7, 3)]
+    sources: list[Source] = [FolderSource(tmp_path), ListSource(tmp_path / "list.csv")]
     for source in sources:
         packed = pickle.dumps(source)
         assert len(packed) < 1000

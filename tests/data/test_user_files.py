@@ -13,8 +13,9 @@ from gluon_wgan.cli.prepare import main
 from gluon_wgan.data import preparation as prepare_module
 from gluon_wgan.data.store import open_store
 from gluon_wgan.data.workers import run_task
+from tests.data.synthetic import SyntheticSource
 
-FACES = ["--dataset", "drawn-faces", "--num-faces", "8", "--image-size", "16", "--jobs", "1"]
+FACES = ["--dataset", "built-in", "--limit", "8", "--image-size", "16", "--jobs", "1"]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -96,21 +97,19 @@ def test_a_file_named_like_the_lock_keeps_its_content(tmp_path) -> None:
 
 
 def test_what_is_old_in_a_users_folder_stays_when_that_is_the_cache(tmp_path, prepare_small) -> None:
-    from gluon_wgan.data.sources import DrawnFacesSource
-
     cache, old = tmp_path / "cache", time.time() - 30 * 86_400
     for name in ("film.mkv.partial", "store.partial", f"images-8px-pil-bilinear-{'0' * 16}.partial"):
         folder_with_a_file_in(cache / name)
         os.utime(cache / name, (old, old))
     before = contents(cache)
-    store = prepare_small(DrawnFacesSource(2, 0), cache_dir=cache)
+    store = prepare_small(SyntheticSource(2), cache_dir=cache)
     after = contents(cache)
     assert {name: after[name] for name in before} == before
     # A damaged store is made again, but not over what somebody put beside its files.
     (store.path / "store.json").write_text("{}")
     (store.path / "notes.txt").write_text("mine")
     with pytest.raises(Exception, match="belong to no store"):
-        prepare_small(DrawnFacesSource(2, 0), cache_dir=cache)
+        prepare_small(SyntheticSource(2), cache_dir=cache)
     assert (store.path / "notes.txt").read_text() == "mine"
 
 

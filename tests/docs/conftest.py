@@ -43,7 +43,7 @@ def place_with_a_run(tmp_path_factory) -> Path:
         ngf=4,
         ndf=4,
         batch_size=8,
-        num_faces=16,
+        limit=16,
         n_critic=1,
         warmup_iters=0,
         boost_every=0,

@@ -32,7 +32,7 @@ def run(tmp_path_factory) -> Path:
         ndf=4,
         nz=6,
         batch_size=8,
-        num_faces=40,
+        limit=40,
         warmup_iters=0,
         boost_every=0,
         n_critic=1,

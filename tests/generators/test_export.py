@@ -162,7 +162,15 @@ def test_the_card_tells_what_the_run_recorded(run, tmp_path):
     data = json.loads((source / "data.json").read_text())
     for words in (
         *("images of 16x16 pixels", "Maps 6 numbers from N(0, 1)", "three channels (RGB)"),
-        *("| images | 40 |", "drawn-faces", data["content_sha256"], "**To be filled in:**", "pil-bilinear"),
+        *(
+            "| images | 40 |",
+            "built-in, a part of it",
+            "artflow.ai",
+            "licenses/by/4.0/",
+            data["content_sha256"],
+            "**To be filled in:**",
+            "pil-bilinear",
+        ),
         *("| generator iterations | 3 |", "| critic steps in all | 3 |", "| lr_g | 0.01 |"),
         *("| fid | 41.25 | 40 \N{EN DASH} 42.50 |", "samples 9", "| kid | 0.5000 |  | 0.2500 | iter_000003 |"),
         "Batch norm is in inference mode: it uses the running statistics",

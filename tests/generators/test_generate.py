@@ -160,7 +160,7 @@ def test_neighbours_in_other_pixels_than_the_runs_are_refused(run, tmp_path, cap
     moved = tmp_path / "run"
     shutil.copytree(run, moved)
     data = json.loads((moved / "data.json").read_text())
-    other = TrainConfig(**{**RunDirectory(run).config().to_json(), "faces_seed": 5})
+    other = TrainConfig(**{**RunDirectory(run).config().to_json(), "subset_seed": 5})
     data["store"] = str(prepare_data(other, progress=False).path)
     (moved / "data.json").write_text(json.dumps(data))
     assert main([str(moved), "--out", str(tmp_path / "out"), "--neighbours", "2"]) == 2

@@ -219,7 +219,7 @@ def run(tmp_path_factory) -> Path:
     config = small(
         image_size=16,
         batch_size=8,
-        num_faces=16,
+        limit=16,
         n_critic=2,
         warmup_iters=2,
         warmup_critic=3,

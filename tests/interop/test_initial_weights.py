@@ -23,7 +23,7 @@ OPTIONS: dict[str, Any] = {"image_size": 32, "ngf": 6, "ndf": 4, "nz": 10, "batc
 def run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     config = TrainConfig(
-        **OPTIONS, seed=3, num_faces=8, gen_iters=1, warmup_critic=1, out=str(folder / "run"), cache_dir=str(folder)
+        **OPTIONS, seed=3, limit=8, gen_iters=1, warmup_critic=1, out=str(folder / "run"), cache_dir=str(folder)
     )
     return train(config, progress=False)
 
@@ -98,7 +98,7 @@ def test_a_lone_file_tells_its_options_by_its_shapes(run, tmp_path):
 
 def test_a_refused_start_leaves_no_directory_and_a_resumed_one_needs_no_first_weights(run, tmp_path):
     moved = shutil.copytree(run, tmp_path / "first")
-    fields = {**OPTIONS, "num_faces": 8, "gen_iters": 1, "warmup_critic": 1, "cache_dir": str(run.parent)}
+    fields = {**OPTIONS, "limit": 8, "gen_iters": 1, "warmup_critic": 1, "cache_dir": str(run.parent)}
     out = tmp_path / "out"
     for wrong in ({"ngf": 8}, {"net_d": str(tmp_path / "missing")}, {"net_g": str(tmp_path)}):
         with pytest.raises(UserError):

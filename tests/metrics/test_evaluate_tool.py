@@ -21,7 +21,7 @@ from gluon_wgan.metrics import fid as frechet
 from gluon_wgan.metrics.random_network import random_network
 from gluon_wgan.runs.evaluations import differing, metric_of
 
-FACES = ["--dataset", "drawn-faces", "--num-faces", "60", "--image-size", "32"]
+FACES = ["--dataset", "built-in", "--limit", "60", "--image-size", "32"]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     small = ["--ngf", "4", "--ndf", "4", "--batch-size", "8", "--warmup-iters", "0", "--n-critic", "1"]
     words = [*FACES, *small, "--gen-iters", "2", "--cache-dir", str(folder / "cache"), "--out", str(folder / "run")]
     assert train_main(words) == 0
-    assert prepare_main([*FACES, "--faces-seed", "7", "--out", str(folder / "others")]) == 0
+    assert prepare_main([*FACES, "--subset-seed", "7", "--out", str(folder / "others")]) == 0
     assert prepare_main([*FACES[:-1], "16", "--out", str(folder / "small")]) == 0
     return folder
 

@@ -20,7 +20,7 @@ from tests.reports.html import Page, check_closed_off
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
-    sizes = {"image_size": 16, "ngf": 4, "ndf": 4, "batch_size": 8, "num_faces": 16, "warmup_iters": 0, "n_critic": 1}
+    sizes = {"image_size": 16, "ngf": 4, "ndf": 4, "batch_size": 8, "limit": 16, "warmup_iters": 0, "n_critic": 1}
     often = {"gen_iters": 4, "sample_every": 2, "checkpoint_every": 2, "resize": "cv2-bilinear"}
     found = []
     for seed in (0, 1):

@@ -42,7 +42,7 @@ return [refused.map((one) => one.replace("-elem", "")).sort(), root.title, page.
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the page of a report on drawn faces, with every section."""
+    """Return the page of a report on the built-in portraits, with every section."""
     out = tmp_path_factory.mktemp("report")
     words = ["--size", "32", "16", "--enlarge", "--decoders", "pil,cv2", "--quiet", "--jobs", "1", "--out", str(out)]
     names = "pil-nearest,pil-bilinear,pil-box,cv2-bilinear,cv2-bicubic,cv2-area,mxnet-area"
@@ -96,7 +96,7 @@ def test_page_says_everything_in_words(page):
 def test_answer_comes_first_and_then_one_table_the_worst_image_and_the_spectra(page):
     text = page.read_text()
     body = text[text.index("<body") : text.index('<section id="more"')]
-    order = ["<h1>Yes, it matters for the drawn faces</h1>", 'class="main"', "disagree most", ">Spectra<"]
+    order = ["<h1>Yes, it matters for the built-in portraits</h1>", 'class="main"', "disagree most", ">Spectra<"]
     places = [body.index(words) for words in order]
     assert places == sorted(places) and body.count("<table") == 1 and "<details" not in body
 

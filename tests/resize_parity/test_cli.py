@@ -17,11 +17,11 @@ from PIL import Image, ImageOps
 from gluon_wgan.cli.resize_parity import main
 from gluon_wgan.data.geometry import fit
 from gluon_wgan.data.resize import BACKENDS
-from gluon_wgan.data.sources import DrawnFacesSource
 from gluon_wgan.resize_parity import measures
 from gluon_wgan.resize_parity.compare_backends import compare_images
 from gluon_wgan.resize_parity.plan import Case, Plan
 from tests.data import containers as made
+from tests.data.synthetic import SyntheticSource
 
 FEW = ["--backends", "cv2,cv2-area", "--jobs", "1", "--quiet"]
 
@@ -107,7 +107,7 @@ def test_report_does_not_depend_on_the_number_of_jobs(tmp_path):
         report.pop("command"), report.pop("made")
         made.append((report, (out / "parity.csv").read_bytes()))
     assert made[0] == made[1]
-    assert made[0][0]["images"]["label"] == "drawn-faces"
+    assert made[0][0]["images"]["label"] == "built-in portraits"
 
 
 def test_workers_end_with_a_killed_parent(repository, tmp_path):
@@ -176,7 +176,7 @@ def test_lists_and_single_files_and_several_folders(photos, tmp_path):
 
 def test_enlarging_takes_a_few_images_evenly_spread():
     cases = (Case(16), Case(64, 32))
-    plan = Plan(DrawnFacesSource(200, 0), cases, ("pil-bilinear", "cv2-area"), "pil-bilinear", None, ())
+    plan = Plan(SyntheticSource(200), cases, ("pil-bilinear", "cv2-area"), "pil-bilinear", None, ())
     shrinking, enlarging = compare_images(plan, range(0, 6)).tallies
     assert shrinking.indices == [0, 1, 2, 3, 4, 5]
     assert enlarging.indices == [0, 4] and enlarging.ratios == [0.5, 0.5]

@@ -90,7 +90,7 @@ def test_a_folder_with_anything_in_it_is_refused_as_out(name: str, tmp_path: Pat
 
 def test_without_out_each_report_gets_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("gluon_wgan.data.aliasing_options.FACES", 2)
+    monkeypatch.setattr("gluon_wgan.data.aliasing_options.BUILT_IN_IMAGES", 2)
     for _ in range(2):
         assert main(["--size", "8", "--backends", "pil-box", "--quiet", "--jobs", "1"]) == 0
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["parity", "parity-2"]

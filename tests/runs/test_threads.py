@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import REPOSITORY
 
 SMALL = [
-    *("--image-size", "16", "--ngf", "4", "--ndf", "4", "--batch-size", "8", "--num-faces", "24"),
+    *("--image-size", "16", "--ngf", "4", "--ndf", "4", "--batch-size", "8", "--limit", "24"),
     *("--gen-iters", "1", "--warmup-iters", "0", "--jobs", "1"),
 ]
 

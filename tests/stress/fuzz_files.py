@@ -30,7 +30,7 @@ from tests.stress.fuzz_sources import damage
 from tools.reproduction.plan import read_plan
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = ["--dataset", "drawn-faces", "--num-faces", "16", "--image-size", "16", "--batch-size", "8", "--ngf", "4"]
+TINY = ["--dataset", "built-in", "--limit", "16", "--image-size", "16", "--batch-size", "8", "--ngf", "4"]
 TINY += ["--ndf", "4", "--nz", "4", "--warmup-iters", "0", "--sample-every", "2"]
 HOSTILE = (
     *(b"[" * 100_000, b"9" * 400, b"NaN", b"1e999", b"-1", b"true", b"null", b'"\\ud800"', b'"\\u0000"', b"{}", b"[]"),

@@ -22,7 +22,7 @@ def run(tmp_path_factory) -> Path:
         ngf=4,
         ndf=4,
         batch_size=8,
-        num_faces=16,
+        limit=16,
         n_critic=1,
         lr_g=0.01,
         warmup_iters=0,

@@ -109,7 +109,7 @@ def test_a_preset_replaces_the_algorithm_and_keeps_networks_and_data(parents, tm
     assert new.preset == "paper" and new.lr_d == 1e-3
     preset = PRESETS["paper"]
     assert {name: getattr(new, name) for name in preset} == preset
-    kept = ("image_size", "ngf", "ndf", "batch_size", "num_faces", "n_critic")
+    kept = ("image_size", "ngf", "ndf", "batch_size", "limit", "n_critic")
     assert all(getattr(new, name) == getattr(old, name) for name in kept)
     assert hashes(out, 5) == hashes(parents[1], 5)
     told = {"--" + name.replace("_", "-") for name in preset if getattr(old, name) != preset[name]}

@@ -36,7 +36,7 @@ TINY: dict[str, Any] = {
     "ngf": 4,
     "ndf": 4,
     "batch_size": 8,
-    "num_faces": 27,
+    "limit": 27,
     "n_critic": 2,
     "warmup_iters": 2,
     "warmup_critic": 3,

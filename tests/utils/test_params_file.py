@@ -216,7 +216,7 @@ def test_another_network_is_refused_by_name(tmp_path: Path) -> None:
 def test_the_example_of_a_dimension_count_of_minus_one_ends_in_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "hostile.params"
     path.write_bytes(HEAD + struct.pack("<Iii", V2, 0, -1) + b"A" * 65536)
-    command = [sys.executable, "train_wgan.py", "--dataset", "drawn-faces", "--image-size", "16", "--limit", "64"]
+    command = [sys.executable, "train_wgan.py", "--dataset", "built-in", "--image-size", "16", "--limit", "64"]
     done = subprocess.run(
         [*command, "--net-g", str(path), "--out", str(tmp_path / "run"), "--cache-dir", str(tmp_path / "cache")],
         capture_output=True,

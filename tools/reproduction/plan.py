@@ -102,7 +102,7 @@ class Plan:
         Side of the images in pixels.
     crop
         What is cut out of each given image before it is resized: left, top, right, bottom; None for nothing.
-        Drawn faces are taken whole.
+        The built-in portraits are taken whole: they are cut out already.
     held_out, split_seed
         How many images are kept apart from training, and which.
     judged

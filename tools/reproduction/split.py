@@ -12,27 +12,22 @@ from gluon_wgan import compat
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.preparation import Preparation, prepare_at
 from gluon_wgan.data.prepared_data import find_source
-from gluon_wgan.data.sources import DrawnFacesSource, Source, take
+from gluon_wgan.data.sources import BuiltInSource, Source, take
 from gluon_wgan.errors import UserError
 from tools.reproduction.plan import Plan
 
 TRAIN, HELD_OUT = "train", "held-out"
-# How many times as many faces are drawn as are held out, where no images are given.
-_DRAWN = 3
 
 
 def find_images(plan: Plan, data: Optional[Path]) -> Source:
-    """Return the plan's images: a folder, list or archive, or faces drawn by this project's own code.
+    """Return the plan's images: a folder, list or archive, or the built-in portraits.
 
     Raises
     ------
     UserError
         When there are none, or no more than are to be held out.
     """
-    if data is None:
-        source = find_source(TrainConfig(dataset="drawn-faces", num_faces=_DRAWN * plan.held_out))
-    else:
-        source = find_source(TrainConfig(data_root=str(data)))
+    source = find_source(TrainConfig(data_root=None if data is None else str(data)))
     if len(source) < 2 * plan.held_out:
         raise UserError(
             f"There are {len(source)} images, but the plan {plan.name} holds {plan.held_out} out and trains on at "
@@ -60,7 +55,7 @@ def prepare_images(plan: Plan, source: Source, resizes: Iterable[str], out: Path
     UserError
         When something else is in the place of a store, or the disk is full.
     """
-    crop = None if isinstance(source, DrawnFacesSource) else plan.crop
+    crop = None if isinstance(source, BuiltInSource) else plan.crop
     for part, numbers in split(plan, len(source)).items():
         for resize in resizes:
             how = Preparation(plan.image_size, resize, crop, 3, strict=True, jobs=compat.usable_cores(), progress=True)

@@ -1,4 +1,4 @@
-"""Where images come from: folders, lists, archives, databases or our own drawing code, behind one small interface.
+"""Where images come from: folders, lists, archives, databases or the package itself, behind one small interface.
 
 A source names its images and reads them one at a time, in any order and in any process. Its
 identity changes whenever any of its images may have changed.
@@ -6,9 +6,9 @@ identity changes whenever any of its images may have changed.
 
 from gluon_wgan.data.image_formats import IMAGE_SUFFIXES
 from gluon_wgan.data.sources.base import Source
+from gluon_wgan.data.sources.built_in import BuiltInSource
 from gluon_wgan.data.sources.cifar import CifarSource
 from gluon_wgan.data.sources.detect import recognise, source_of
-from gluon_wgan.data.sources.drawn import DrawnFacesSource
 from gluon_wgan.data.sources.faces import celeba, lfw
 from gluon_wgan.data.sources.folder import FolderSource
 from gluon_wgan.data.sources.idx import IdxSource
@@ -24,8 +24,8 @@ from gluon_wgan.data.sources.zip_archive import ZipSource
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "BuiltInSource",
     "CifarSource",
-    "DrawnFacesSource",
     "FolderSource",
     "IdxSource",
     "ListSource",

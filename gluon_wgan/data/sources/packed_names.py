@@ -32,7 +32,7 @@ class LazyNames(Sequence[str]):
 
 
 class NumberedNames(LazyNames):
-    """Names that are their number put into a pattern, as in ``face-{:06d}``."""
+    """Names that are their number put into a pattern, as in ``image-{:06d}``."""
 
     def __init__(self, pattern: str, count: int) -> None:
         self._pattern, self._length = pattern, count

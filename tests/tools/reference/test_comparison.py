@@ -50,7 +50,7 @@ def trace(require_torch, tmp_path):
 
 
 def small(preset: str, **fields: Any) -> TrainConfig:
-    sizes = {"image_size": 16, "ngf": 8, "ndf": 8, "nz": 12, "batch_size": 8, "num_faces": 20}
+    sizes = {"image_size": 16, "ngf": 8, "ndf": 8, "nz": 12, "batch_size": 8, "limit": 20}
     return preset_config(preset, **{**sizes, "running_var": "unbiased", **fields})
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tools.reference.comparison.cli import main
 
-SMALL = ["--image-size", "16", "--ngf", "4", "--ndf", "4", "--nz", "5", "--batch-size", "4", "--num-faces", "9"]
+SMALL = ["--image-size", "16", "--ngf", "4", "--ndf", "4", "--nz", "5", "--batch-size", "4", "--limit", "9"]
 
 
 def test_the_tool_writes_a_table_json_csv_and_figures_that_agree(require_torch, tmp_path, capsys):
@@ -62,7 +62,7 @@ def test_the_tool_writes_a_table_json_csv_and_figures_that_agree(require_torch, 
         (["--running-var", "population"], "--running-var population has no counterpart"),
         (["--dataset", "folder"], "needs --data-root"),
         (["--image-size", "48"], "--image-size 48"),
-        (["--num-faces", "3"], "--batch-size"),
+        (["--limit", "3"], "--batch-size"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence_before_anything_is_made(words, sentence, require_torch, tmp_path, capsys):

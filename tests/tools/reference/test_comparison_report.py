@@ -73,12 +73,12 @@ def test_tensors_that_do_not_correspond_are_refused():
 @pytest.fixture
 def faces(tmp_path) -> Store:
     """Return a store of nine faces."""
-    config = preset_config("gluon", batch_size=4, image_size=16, num_faces=9, cache_dir=str(tmp_path / "cache"))
+    config = preset_config("gluon", batch_size=4, image_size=16, limit=9, cache_dir=str(tmp_path / "cache"))
     return prepare_data(config, progress=False)
 
 
 def test_steps_follow_what_was_asked_for(faces):
-    config = preset_config("gluon", batch_size=4, image_size=16, num_faces=9)
+    config = preset_config("gluon", batch_size=4, image_size=16, limit=9)
     found = list(steps(config, faces, Length(None, 2, 3)))
     assert [step.kind[0] for step in found] == list("ccgccgccg")
     assert [step.number for step in found] == list(range(1, 10))
@@ -100,7 +100,7 @@ def test_steps_follow_what_was_asked_for(faces):
     ],
 )
 def test_steps_follow_the_presets_own_schedule(preset, total, kinds, faces):
-    config = preset_config(preset, batch_size=4, image_size=16, num_faces=9)
+    config = preset_config(preset, batch_size=4, image_size=16, limit=9)
     found = list(steps(config, faces, Length(total)))
     assert "".join(step.kind[0] for step in found) == kinds
     sizes = {len(step.real) for step in found if step.real is not None}

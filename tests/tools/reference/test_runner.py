@@ -63,9 +63,7 @@ def torch(require_torch):
 @pytest.fixture(scope="module")
 def store(tmp_path_factory) -> Path:
     """Return a store of 29 images of 16 pixels: three batches of 8, and a short one of 5."""
-    config = TrainConfig(
-        image_size=16, num_faces=29, batch_size=8, cache_dir=str(tmp_path_factory.mktemp("cache")), jobs=1
-    )
+    config = TrainConfig(image_size=16, limit=29, batch_size=8, cache_dir=str(tmp_path_factory.mktemp("cache")), jobs=1)
     return prepare_data(config, progress=False).path
 
 

@@ -78,10 +78,10 @@ def test_just_enough_pictures_are_taken(images):
     assert len(find_images(PLAN, images(32))) == 32
 
 
-def test_without_pictures_faces_are_drawn_three_times_as_many_as_are_held_out_and_taken_whole(whole):
+def test_without_pictures_the_built_in_portraits_are_taken_whole(whole):
     source = find_images(whole.plan, None)
-    assert len(source) == 48 and "drawn" in source.label
+    assert len(source) == 512 and source.label == "built-in portraits"
     train, held_out = (open_store(store_path(whole.out, part, "pil-bilinear")) for part in (TRAIN, HELD_OUT))
-    assert (len(train), len(held_out)) == (32, 16)
+    assert (len(train), len(held_out)) == (496, 16)
     assert whole.plan.crop is not None and train.made_from["crop"] is None
-    assert len({image.tobytes() for store in (train, held_out) for image in store.images}) == 48
+    assert len({image.tobytes() for store in (train, held_out) for image in store.images}) == 512

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 # 37 images leave a last batch of one, which is less than any world here.
 OPTIONS: dict[str, Any] = {
     "name": "gluon",
-    "num_faces": 37,
+    "limit": 37,
     "image_size": 16,
     "ngf": 4,
     "ndf": 4,

@@ -63,7 +63,7 @@ def test_an_exchange(tmp_path: Path) -> None:
 
 
 def test_workers_of_other_pixels_or_the_same_number_are_refused(tmp_path: Path) -> None:
-    work = {**job(tmp_path / "run", 1, kvstore="dist_sync"), "by_worker": {"1": {"faces_seed": 5}}}
+    work = {**job(tmp_path / "run", 1, kvstore="dist_sync"), "by_worker": {"1": {"subset_seed": 5}}}
     done = launch(2, *WORKER, json.dumps([work]))
     assert done.returncode == 2 and "differ in the pixels of the store" in done.stderr, done.stderr[-3000:]
     assert not (tmp_path / "run").exists()

@@ -1,1 +1,0 @@
-"""How a drawn face is painted: traits are chosen first, then painted back to front."""
