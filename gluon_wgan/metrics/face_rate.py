@@ -6,17 +6,19 @@ import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
 from gluon_wgan.errors import UserError, last_line
-from gluon_wgan.metrics.image_sets import ImageSet
 from gluon_wgan.utils.disposable_process import Died, ExpendableProcess
 from gluon_wgan.utils.progress_bars import redraw_seconds
 from gluon_wgan.utils.untrusted import read_bytes
+
+if TYPE_CHECKING:  # it loads MXNet, which the process of a cascade starts sooner without
+    from gluon_wgan.metrics.image_sets import ImageSet
 
 FRONTAL = "haarcascade_frontalface_default.xml"
 """Comes with opencv-python."""

@@ -254,7 +254,7 @@ def _page(run: Path) -> None:
 def _compare(run: Path) -> None:
     from gluon_wgan.cli.compare import main
 
-    _tool(main, [str(run), str(run), "--redraw", "--out", str(run.parent / "page.html")])
+    _tool(main, [str(run), "--redraw", "--out", str(run.parent / "page.html")])
 
 
 def _generate(run: Path) -> None:
