@@ -159,6 +159,10 @@ def open_store(path: Union[str, PathLike[str]], *, part: bool = False) -> Store:
         raise UserError(f"{folder} does not exist: check the path, or make a store there with tools/prepare_data.py.")
     try:
         meta = read_json_object(folder / META)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(
+            f"{folder} is no image store (it has no {META}): name a folder that tools/prepare_data.py has made."
+        ) from None
     except OSError as error:
         raise _unusable(folder, f"{META}: {error.strerror}") from error
     except ValueError as error:
@@ -230,4 +234,4 @@ def _size(path: Path) -> Optional[int]:
 
 
 def _unusable(folder: Path, reason: str) -> UserError:
-    return UserError(f"{folder} is no usable image store ({reason}): delete it and prepare the images again.")
+    return UserError(f"{folder} is no usable image store ({reason}): prepare the images again.")

@@ -273,6 +273,12 @@ def test_a_run_directory_is_refused_as_images_and_its_samples_are_not(kind, tmp_
     assert [*named_source(kind, [str(run / "samples")], tmp_path / "cache").names] == ["fake_000002.png"]
 
 
+def test_a_store_is_refused_as_images_with_the_option_that_takes_it(tmp_path, capsys):
+    assert prepare(tmp_path, made("folder", tmp_path)) == 0
+    assert prepare_main([str(tmp_path / "store"), "--out", str(tmp_path / "again")]) == 2
+    assert "store is a store of prepared images: give it to training with --data" in capsys.readouterr().err
+
+
 def test_run_directories_beside_images_are_left_out_and_named(tmp_path, capsys):
     root = made("folder", tmp_path)
     for name in ("runs/0001", "runs/0002"):

@@ -146,7 +146,7 @@ def test_what_is_there_is_never_touched(pictures: Path, tmp_path: Path, capsys: 
         (["{in}", "--out", "{new}", "--strict"], "05.png cannot be used"),
         (["{in}", "--out", "/proc/store"], "Cannot write /proc/store"),
         (["--verify", "{new}"], "does not exist"),
-        (["--verify", "{in}"], "no usable image store"),
+        (["--verify", "{in}"], "no image store (it has no store.json)"),
     ],
 )
 def test_bad_input_is_one_sentence(

@@ -216,7 +216,7 @@ BAD = [
     (["{run}", "--out", "{new}", "--steps", "5"], "belongs to --interpolate"),
     (["{run}", "--out", "{new}", "--data", "x"], "belongs to --neighbours"),
     (["{run}", "--out", "{new}", "--neighbours", "41"], "ask for 1 to 40"),
-    (["{run}", "--out", "{new}", "--neighbours", "3", "--data", "{tmp}"], "no usable image store"),
+    (["{run}", "--out", "{new}", "--neighbours", "3", "--data", "{tmp}"], "no image store (it has no store.json)"),
     (["{run}", "--out", "{new}", "--seed", "-1"], "--seed -1 is out of range"),
     (["{run}", "--out", "{new}", "--truncate", "nan"], "--truncate nan is out of range"),
     (["{run}", "--out", "{new}", "--gpus", "a"], "is no list of GPUs"),

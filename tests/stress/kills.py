@@ -30,7 +30,9 @@ from gluon_wgan.runs.checkpoints import check_checkpoint, list_checkpoints
 from gluon_wgan.utils.untrusted import read_json_lines
 from tests.stress.fuzz_files import ROOT, TINY
 
-SECONDS = 300
+SECONDS = 600.0
+# Between two looks at a command.
+_STEP = 0.005
 # Of one command, before it may end.
 MAX_KILLS = 4
 # Of the starts: new interpreters.
@@ -124,15 +126,12 @@ class Killer:
     def __init__(self, scenario: Scenario, folder: Path) -> None:
         self.scenario, self.folder = scenario, folder
         _SERVER.set_forkserver_preload(list(_PRELOADED))
-        self._seconds: dict[bool, float] = {}
+        self._cpu: dict[bool, float] = {}
         self.wanted: object = None
         for way in ("first", "forked", "cold"):  # the first start may have to wait for the server
             whole = folder / f"{scenario.name}-{way}"
             whole.mkdir()
-            words = scenario.words(whole)
-            started = time.monotonic()
-            said = self._start(words, SECONDS, cold=way == "cold")
-            self._seconds[way == "cold"] = time.monotonic() - started
+            said, self._cpu[way == "cold"] = self._start(scenario.words(whole), cold=way == "cold")
             if said:
                 raise RuntimeError(f"{scenario.name} fails without a kill: {said}")
             result = scenario.result(whole)
@@ -151,7 +150,7 @@ class Killer:
             words, cold = self.scenario.words(folder), bool(way < COLD)
             if not words:
                 break
-            said = self._start(words, SECONDS if moment is None else moment * self._seconds[cold], cold=cold)
+            said, _ = self._start(words, cold, None if moment is None else moment * self._cpu[cold])
             if not said:
                 break
             if said != _KILLED or moment is None:
@@ -168,21 +167,31 @@ class Killer:
         shutil.rmtree(folder)
         return hits, ""
 
-    def _start(self, words: list[str], seconds: float, cold: bool) -> str:
-        """Run a command, killed with its helpers after some seconds; return what it did, nothing if it succeeded."""
-        errors = self.folder / "stderr"
+    def _start(self, words: list[str], cold: bool, moment: Optional[float] = None) -> tuple[str, float]:
+        """Run a command, killed with its helpers after so much CPU time, in seconds.
+
+        Returns
+        -------
+        What it did, nothing if it succeeded, and the CPU time that it took.
+        """
+        errors, until, used = self.folder / "stderr", time.monotonic() + SECONDS, 0.0
         wait, pid = (_start_interpreter if cold else _start_fork)(words, errors)
-        status = wait(seconds)
-        if status is None:
-            for end in (os.killpg, os.kill):  # a fork may not lead its group yet
-                with contextlib.suppress(ProcessLookupError):
-                    end(pid, signal.SIGKILL)
-            wait(None)
-            return _KILLED
-        return f"ends with status {status}: {errors.read_text()[-400:]!r}" if status else ""
+        while (status := wait(_STEP)) is None:
+            with contextlib.suppress(OSError):  # it has just ended
+                # Its CPU clock, as clock_getcpuclockid(3) has it: unlike the time of day the same on a busy machine.
+                used = time.clock_gettime(~pid << 3 | 2)
+            if time.monotonic() > until or (moment is not None and used >= moment):
+                for end in (os.killpg, os.kill):  # a fork may not lead its group yet
+                    with contextlib.suppress(ProcessLookupError):
+                        end(pid, signal.SIGKILL)
+                status = wait(SECONDS)
+                if status == -signal.SIGKILL:  # else it has just ended
+                    return (_KILLED if moment is not None else f"takes more than {SECONDS:.0f} seconds"), used
+                break
+        return (f"ends with status {status}: {errors.read_text()[-400:]!r}" if status else ""), used
 
 
-Wait = Callable[[Optional[float]], Optional[int]]
+Wait = Callable[[float], Optional[int]]
 
 
 def _start_interpreter(words: list[str], errors: Path) -> tuple[Wait, int]:
@@ -192,7 +201,7 @@ def _start_interpreter(words: list[str], errors: Path) -> tuple[Wait, int]:
             [sys.executable, *words], cwd=ROOT, stdin=nothing, stdout=nothing, stderr=file, start_new_session=True
         )
 
-    def wait(seconds: Optional[float]) -> Optional[int]:
+    def wait(seconds: float) -> Optional[int]:
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.wait(seconds)
         return None
@@ -205,7 +214,7 @@ def _start_fork(words: list[str], errors: Path) -> tuple[Wait, int]:
     process.start()
     assert process.pid is not None
 
-    def wait(seconds: Optional[float]) -> Optional[int]:
+    def wait(seconds: float) -> Optional[int]:
         process.join(seconds)
         return process.exitcode
 

@@ -84,6 +84,11 @@ class FolderSource(FileSource):
         self.left_out = LeftOut()
         names = pack_names(_image_names(folder, self.left_out, exclude))
         if not names:
+            if (folder / "store.json").exists():
+                raise UserError(
+                    f"{folder} is a store of prepared images: give it to training with --data, or name the images that "
+                    "it was made from."
+                )
             others = "; ".join(f"{name}: {why}" for name, why in self.left_out.rows()[:3])
             raise UserError(
                 f"{folder} holds no image{f' ({others})' if others else ''}: give a folder with JPEG, PNG or other "
