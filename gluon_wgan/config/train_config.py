@@ -396,7 +396,9 @@ class TrainConfig:
     keep_checkpoints: int = _option(
         0, "keep only so many of this run's newest checkpoints (0: all)", RUN, kind=CADENCE, low=0
     )
-    tensorboard: bool = _option(False, "write TensorBoard events to the run directory too", RUN, kind=CADENCE)
+    tensorboard: bool = _option(
+        False, "write the metrics and the grids of samples as TensorBoard events too", RUN, kind=CADENCE
+    )
 
     gpus: tuple[int, ...] = _option(
         (),

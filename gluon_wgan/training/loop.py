@@ -200,7 +200,7 @@ class Session:
         if not self.writes:
             return
         log.info("Finished %d generator iterations. Look at:", self.state.gen_iter)
-        files = [self._fake_file(), self.run.samples / "real.png", self.run.curves_file]
+        files = [self._grid_file("fake"), self.run.samples / "real.png", self.run.curves_file]
         for path in files + ([] if self.page is None else [self.page.path]):
             log.info("  %s", path)
 
@@ -264,16 +264,21 @@ class Session:
         """Draw the fixed latents' images and the curves so far, and the page that shows both."""
         if not self.writes:
             return
-        samples = to_bytes(self.engine.sample(self.fixed_latents), self.config.sample_rounding)
-        figures.save_grid(self._fake_file(), samples)
+        self._draw_grid("fake", self.engine.sample(self.fixed_latents))
         averaged = self.engine.sample_average(self.fixed_latents)
         if averaged is not None:
-            samples = to_bytes(averaged, self.config.sample_rounding)
-            figures.save_grid(self.run.samples / f"ema_{self.state.gen_iter:06d}.png", samples)
+            self._draw_grid("ema", averaged)
         if self.state.gen_iter > 0:
             figures.save_curves(self.run.curves_file, self.curves.update())
         if self.page is not None:
             self.page.write_if_possible()
+
+    def _draw_grid(self, name: str, images: np.ndarray) -> None:
+        """Write a grid of images in [-1, 1], (n, C, H, W), as a file and for TensorBoard."""
+        samples = to_bytes(images, self.config.sample_rounding)
+        figures.save_grid(self._grid_file(name), samples)
+        if self.tensorboard is not None:
+            self.tensorboard.add_grid(name, samples, self.state.gen_iter)
 
     def save(self) -> Path:
         """Save a checkpoint of this very moment."""
@@ -385,8 +390,8 @@ class Session:
         assert self.config.epochs is not None
         return self.config.epochs * self.batches.batches_per_epoch
 
-    def _fake_file(self) -> Path:
-        return self.run.samples / f"fake_{self.state.gen_iter:06d}.png"
+    def _grid_file(self, name: str) -> Path:
+        return self.run.samples / f"{name}_{self.state.gen_iter:06d}.png"
 
     def _refuse_other_pixels(self, store: Store) -> None:
         if store.content_sha256 != self.state.store_sha256:

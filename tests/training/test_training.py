@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import itertools
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -403,12 +405,44 @@ def test_load_generator_refuses_what_is_none(tmp_path, straight):
             gluon_wgan.load_generator(path)
 
 
-def test_tensorboard_gets_every_row(tiny):
-    reading = pytest.importorskip("tensorboardX.record_writer", reason="tensorboardX is missing")
-    assert reading is not None
-    path = run(tiny(tensorboard=True, gen_iters=2))
-    events = b"".join(file.read_bytes() for file in (path / "tensorboard").iterdir())
-    assert events.count(b"w_estimate") == 2
+def tensorboard_values(path: Path) -> list[tuple[int, Any]]:
+    """Return step and value of each event, by TensorBoard's own message and the framing of TFRecord files."""
+    event = pytest.importorskip("tensorboardX.proto.event_pb2", reason="tensorboardX is missing").Event
+    found = []
+    for file in sorted((path / "tensorboard").iterdir()):
+        content = file.read_bytes()
+        while content:
+            # Length, its checksum, the message, its checksum.
+            [length] = struct.unpack_from("<Q", content)
+            message = event.FromString(content[12 : 12 + length])
+            found += [(message.step, value) for value in message.summary.value]
+            content = content[16 + length :]
+    return found
+
+
+def test_tensorboard_gets_every_row_and_every_grid_once(tiny):
+    path = run(tiny(tensorboard=True, gen_iters=6, ema=0.9))
+    values = tensorboard_values(path)
+    scalars = [(step, one.tag, one.simple_value) for step, one in values if one.WhichOneof("value") == "simple_value"]
+    losses = ("loss_d", "loss_d_last", "loss_g", "d_real", "d_fake", "w_estimate", "penalty")
+    tags = {name: f"losses/{name}" if name in losses else f"training/{name}" for name in COLUMNS[1:]}
+    wanted = [(int(row["gen_iter"]), tags[name], np.float32(row[name])) for row in rows(path) for name in tags]
+    assert scalars == wanted
+    images = {}
+    for step, one in values:
+        if one.WhichOneof("value") == "image":
+            name = f"{one.tag.removeprefix('samples/')}_{step:06d}.png"
+            assert name not in images
+            images[name] = np.asarray(Image.open(io.BytesIO(one.image.encoded_image_string)))
+    assert set(images) == {file.name for file in (path / "samples").iterdir()} - {"real.png"}
+    assert len(images) == 6
+    for name, image in images.items():
+        assert np.array_equal(image, np.asarray(Image.open(path / "samples" / name)))
+
+
+def test_tensorboard_has_no_curve_that_the_objective_does_not_have(tiny):
+    tags = {one.tag for _, one in tensorboard_values(run(tiny(tensorboard=True, gen_iters=1, objective="dcgan")))}
+    assert "losses/loss_d" in tags and "losses/w_estimate" not in tags
 
 
 def test_dry_run_tells_and_writes_nothing(tiny, capfd, tmp_path):
