@@ -11,7 +11,7 @@ import gluon_wgan
 from gluon_wgan.config.effects import without_effect
 from gluon_wgan.config.train_config import TrainConfig, preset_config
 
-TINY = {"image_size": 16, "ngf": 4, "ndf": 4, "batch_size": 8, "limit": 20, "n_critic": 2, "gen_iters": 2}
+TINY = {"image_size": 16, "ngf": 4, "ndf": 4, "batch_size": 8, "n_critic": 2, "gen_iters": 2}
 OTHER = {
     "gp_lambda": 3.0,
     "gp_alpha": "per-batch",
