@@ -77,12 +77,11 @@ def write_demo(app: Sphinx, failure: Optional[Exception]) -> None:
     # Imported here because MXNet takes its time.
     from mxnet import cpu
 
-    from gluon_wgan.generators.browser_layers import browser_layers
     from gluon_wgan.generators.image_folder import ImageFolder
     from gluon_wgan.generators.load import open_generator
     from gluon_wgan.generators.sampler import Sampler
     from gluon_wgan.models.zoo import PRETRAINED
-    from gluon_wgan.reports.generator_page import write_generator_page
+    from gluon_wgan.reports.generator_page import browser_layers, write_generator_page
 
     folder = Path(app.outdir) / "demo"
     folder.mkdir(exist_ok=True)

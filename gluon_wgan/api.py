@@ -12,13 +12,13 @@ from mxnet import Context
 from gluon_wgan import compat
 from gluon_wgan.config.train_config import TrainConfig, preset_config
 from gluon_wgan.data import aliasing_options
-from gluon_wgan.data.resize import BACKENDS, canonical_name
+from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.reports.compare_runs import RunSummary, summarise, write_comparison
 from gluon_wgan.reports.comparison import open_sides
-from gluon_wgan.reports.resize_report import cases_of, compare_backends, write_report
+from gluon_wgan.reports.resize_page import write_report
 from gluon_wgan.reports.run_page import RunPage
-from gluon_wgan.resize_parity.input_images import find_images
-from gluon_wgan.resize_parity.plan import Plan
+from gluon_wgan.resize_parity.comparison_report import compare_backends
+from gluon_wgan.resize_parity.plan import make_plan
 from gluon_wgan.resize_parity.save import as_finite_json
 from gluon_wgan.training import trainer
 from gluon_wgan.utils.new_folder import new_folder
@@ -151,17 +151,17 @@ def compare_resizes(
     UserError
         For bad input.
     """
-    named = [images] if isinstance(images, (str, os.PathLike)) else list(images)
-    wanted = {*map(canonical_name, backends), canonical_name(against)}
-    config = TrainConfig(exclude=tuple(exclude), bit_depth=bit_depth, fit=fit)
-    plan = Plan(
-        images=find_images([os.fspath(path) for path in named], config.exclude, config.bit_depth),
-        cases=cases_of(sizes, enlarge=enlarge),
-        backends=tuple(name for name in BACKENDS if name in wanted),
-        against=canonical_name(against),
+    named = [images] if isinstance(images, (str, os.PathLike)) else images
+    plan = make_plan(
+        [os.fspath(path) for path in named],
+        sizes=sizes,
+        backends=backends,
+        against=against,
         crop=crop,
-        decoders=(),
-        fit=config.fit,
+        fit=fit,
+        exclude=exclude,
+        bit_depth=bit_depth,
+        enlarge=enlarge,
     )
     findings, report = compare_backends(
         plan, jobs=jobs or compat.usable_cores(), progress=progress, command="gluon_wgan.compare_resizes"

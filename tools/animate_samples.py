@@ -72,9 +72,12 @@ def frames(run: Path, columns: int, rows: int, scale: int) -> list[Image.Image]:
     UserError
         When the run has fewer than two checkpoints, or one of them is damaged.
     """
+    from mxnet import cpu
+
     from gluon_wgan.config.train_config import read_config
     from gluon_wgan.generators.latents import draw_groups
-    from gluon_wgan.reports.redraw_samples import draw_checkpoint
+    from gluon_wgan.generators.load import load_generator
+    from gluon_wgan.generators.sampler import Sampler
     from gluon_wgan.runs.checkpoints import list_checkpoints, saved_iteration
     from gluon_wgan.runs.figures import make_grid
 
@@ -89,7 +92,8 @@ def frames(run: Path, columns: int, rows: int, scale: int) -> list[Image.Image]:
         )
     found = []
     for checkpoint in checkpoints:
-        grid = make_grid(draw_checkpoint(checkpoint, latents[:wanted], config.sample_bn), columns)
+        sampler = Sampler(load_generator(checkpoint), config.sample_bn, cpu())
+        grid = make_grid(sampler.draw(latents[:wanted]), columns)
         image = Image.fromarray(grid[:, :, 0] if grid.shape[2] == 1 else grid).convert("RGB")
         image = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
         frame = Image.new("RGB", (image.width, image.height + CAPTION), "white")

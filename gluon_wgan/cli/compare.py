@@ -10,14 +10,7 @@ from typing import Optional
 from gluon_wgan.cli.runner import SentenceParser, run_tool
 from gluon_wgan.commands import program
 from gluon_wgan.reports.compare_runs import NOISE_SEED, write_comparison
-from gluon_wgan.reports.comparison import (
-    Side,
-    differing_options,
-    evaluations,
-    filter_width,
-    open_sides,
-    results,
-)
+from gluon_wgan.reports.comparison import Side, differing_options, evaluations, filter_width, open_sides, results
 from gluon_wgan.reports.template import refuse_foreign
 from gluon_wgan.utils.formatting import UNKNOWN
 
@@ -33,13 +26,7 @@ drawn from the checkpoints, from one set of latents.
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Compare as the command line says and return the exit status: 0, or 2 for bad input.
-
-    Parameters
-    ----------
-    argv
-        The words after the program's name; None takes them from ``sys.argv``.
-    """
+    """Compare as the command line says and return the exit status: 0, or 2 for bad input."""
     arguments = _parser().parse_args(argv)
 
     def unwritable(error: OSError) -> str:
@@ -49,13 +36,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def compare(arguments: argparse.Namespace) -> None:
-    """Print the table, and write the page.
-
-    Raises
-    ------
-    UserError
-        For bad input.
-    """
+    """Print the table, and write the page."""
     out = page_path(arguments.out)
     refuse_foreign(out)
     sides = open_sides(arguments.runs)
@@ -88,10 +69,7 @@ def table(sides: Sequence[Side]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = SentenceParser(
-        prog=program("compare"),
-        description=DESCRIPTION,
-    )
+    parser = SentenceParser(prog=program("compare"), description=DESCRIPTION)
     add = parser.add_argument
     add("runs", type=Path, nargs="+", metavar="RUN_DIR", help="run directories")
     add(

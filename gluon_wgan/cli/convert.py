@@ -51,13 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def convert_weights(arguments: argparse.Namespace) -> None:
-    """Convert what the arguments name, and print what was read and written.
-
-    Raises
-    ------
-    UserError
-        For bad input.
-    """
+    """Convert what the arguments name, and print what was read and written."""
     compat.check_mxnet_loads()
     from gluon_wgan.interop.torch_weights import convert
 

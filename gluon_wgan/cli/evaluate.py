@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Optional
@@ -16,8 +16,8 @@ from gluon_wgan.commands import program
 from gluon_wgan.devices import choose_contexts, parse_gpus
 from gluon_wgan.metrics.evaluation_options import EvaluationOptions
 from gluon_wgan.runs.log import log_to_terminal
+from gluon_wgan.runs.run_record import EVALUATIONS
 
-RESULTS = "evaluation.jsonl"
 EXAMPLES = """examples:
   python tools/evaluate.py runs/0001                                SWD, and FID, KID and so on on random features
   python tools/evaluate.py runs/0001 --metrics swd,faces --num 2000
@@ -46,9 +46,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = SentenceParser(
-        prog=program("evaluate"),
-        description="Measure how far generated images are from real ones.",
-        epilog=EXAMPLES,
+        prog=program("evaluate"), description="Measure how far generated images are from real ones.", epilog=EXAMPLES
     )
     default = EvaluationOptions
     add = parser.add_argument
@@ -88,23 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="batch norm's statistics (default: %(default)s)",
     )
     add("--ema", action="store_true", help="evaluate the averaged generator of a run trained with --ema")
-    features = parser.add_argument_group("features")
-    add = features.add_argument
-    add(
-        "--features",
-        default=default.features,
-        metavar="NAME",
-        help="random, inception (fetch its weights once with --download), or a classifier of gluoncv's zoo",
-    )
-    add("--weights", metavar="FILE", help="the weights of inception or the classifier")
-    add("--download", action="store_true", help="fetch inception's weights into the cache folder, once")
-    add("--save-stats", type=Path, metavar="FILE", help="only write SOURCE's FID statistics to a new .npz file")
-    add(
-        "--resize-rule",
-        choices=("clean", "legacy", "pytorch"),
-        default=default.resize_rule,
-        help="to the network's size (default: %(default)s)",
-    )
+    _add_features(parser.add_argument_group("features").add_argument)
     faces = parser.add_argument_group("faces")
     faces.add_argument("--cascade", metavar="FILE", help="an OpenCV cascade (default: opencv-python's frontal faces)")
     add_flags(parser.add_argument_group("images that are decoded"), ("exclude", "bit_depth"))
@@ -114,18 +96,30 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def evaluate(arguments: argparse.Namespace) -> None:
-    """Open what is to be evaluated, and print and keep every metric value as soon as it is computed.
+def _add_features(add: Callable[..., object]) -> None:
+    add(
+        "--features",
+        default=EvaluationOptions.features,
+        metavar="NAME",
+        help="random, inception (fetch its weights once with --download), or a classifier of gluoncv's zoo",
+    )
+    add("--weights", metavar="FILE", help="the weights of inception or the classifier")
+    add("--download", action="store_true", help="fetch inception's weights into the cache folder, once")
+    add("--save-stats", type=Path, metavar="FILE", help="only write SOURCE's FID statistics to a new .npz file")
+    add(
+        "--resize-rule",
+        choices=("clean", "legacy", "pytorch"),
+        default=EvaluationOptions.resize_rule,
+        help="to the network's size (default: %(default)s)",
+    )
 
-    Raises
-    ------
-    UserError
-        For bad input.
-    """
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """Open what is to be evaluated, and print and keep every metric value as soon as it is computed."""
     compat.check_mxnet_loads()
+    from gluon_wgan.metrics.all_metrics import HEAD, as_line, as_row
     from gluon_wgan.metrics.evaluate_statistics import compare_statistics, concerns_statistics, save_statistics
     from gluon_wgan.metrics.evaluation import Evaluation, check_options
-    from gluon_wgan.metrics.result_lines import HEAD, as_line, as_row
 
     options = _options(arguments)
     (context,) = choose_contexts(arguments.gpus, require_gpu=bool(arguments.gpus))
@@ -146,7 +140,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         line = as_line(value, evaluation.about, evaluation.evaluated)
         print(json.dumps(line) if arguments.json else as_row(line), flush=True)
         if evaluation.run is not None:
-            _append(evaluation.run / RESULTS, json.dumps(line))
+            _append(evaluation.run / EVALUATIONS, json.dumps(line))
     if evaluation.run is not None:
         from gluon_wgan.reports.run_page import RunPage
         from gluon_wgan.runs.directory import RunDirectory

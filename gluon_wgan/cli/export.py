@@ -33,13 +33,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def export_model(arguments: argparse.Namespace) -> None:
-    """Export what the arguments say, and print what was written.
-
-    Raises
-    ------
-    UserError
-        For bad input.
-    """
+    """Export what the arguments say, and print what was written."""
     compat.check_mxnet_loads()
     # Imported here because NumPy and MXNet read their settings when they are loaded.
     from gluon_wgan.generators.export_model import export

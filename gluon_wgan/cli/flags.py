@@ -172,10 +172,7 @@ def _add_reference_spellings(parser: argparse.ArgumentParser) -> None:
 def chosen_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the options that the command line gave, by field name.
 
-    Raises
-    ------
-    UserError
-        When a value is malformed, or the reference's clamp bounds are not symmetric.
+    Raises UserError when a value is malformed, or the reference's clamp bounds are not symmetric.
     """
     names = {field.name for field in dataclasses.fields(TrainConfig)}
     given = vars(arguments)

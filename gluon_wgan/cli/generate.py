@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import itertools
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +16,9 @@ from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.devices import choose_contexts, parse_gpus
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs.log import log_to_terminal
-from gluon_wgan.utils.new_folder import new_folder, refuse_taken
+from gluon_wgan.utils.new_folder import free_name, new_folder, refuse_taken
 
 if TYPE_CHECKING:
-    from gluon_wgan.generators.browser_layers import Layer
     from gluon_wgan.generators.image_folder import ImageFolder
     from gluon_wgan.generators.load import LoadedGenerator
 
@@ -49,13 +46,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def generate(arguments: argparse.Namespace) -> None:
-    """Draw what the arguments say.
-
-    Raises
-    ------
-    UserError
-        For bad input.
-    """
+    """Draw what the arguments say."""
     compat.check_mxnet_loads()
     _check(arguments)
     if arguments.source is None:
@@ -67,9 +58,7 @@ def generate(arguments: argparse.Namespace) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = SentenceParser(
-        prog=program("generate"),
-        description="Draw images with a trained generator.",
-        epilog=EXAMPLES,
+        prog=program("generate"), description="Draw images with a trained generator.", epilog=EXAMPLES
     )
     add = parser.add_argument
     add("source", nargs="?", type=Path, metavar="SOURCE", help="a run directory (its newest checkpoint) or checkpoint")
@@ -153,10 +142,10 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _draw(arguments: argparse.Namespace) -> None:
     # Imported here because NumPy and MXNet read their settings when they are loaded.
-    from gluon_wgan.generators.browser_layers import browser_layers
     from gluon_wgan.generators.image_folder import RECORD, training_images
     from gluon_wgan.generators.load import open_generator
     from gluon_wgan.generators.nearest_neighbours import refuse_too_many
+    from gluon_wgan.reports.generator_page import browser_layers, write_generator_page
 
     others = (arguments.num, arguments.interpolate, arguments.neighbours)
     nothing = all(value is None for value in others) and not arguments.page
@@ -183,7 +172,7 @@ def _draw(arguments: argparse.Namespace) -> None:
             images.write_images(samples)
             said = images.write_neighbours(arguments.neighbours, min(samples, MOST_SAMPLES), store)
         if layers is not None:
-            _write_page(images, layers)
+            write_generator_page(images, layers)
         images.write_record(RECORD)
         described = _described(images)
     if "interpolation" in images.record and len(images.record["interpolation"]["files"]) < 3:
@@ -193,19 +182,11 @@ def _draw(arguments: argparse.Namespace) -> None:
         print(said)
 
 
-def _write_page(images: ImageFolder, layers: list[Layer]) -> None:
-    from gluon_wgan.reports.generator_page import write_generator_page
-
-    write_generator_page(images, layers)
-
-
 def _free_folder(trained: LoadedGenerator) -> Path:
     """Return the first of generated, generated-2 and so on that is not in the run directory yet."""
     if trained.run is None:
         raise UserError(f"{trained.folder} lies in no run directory: say with --out FOLDER where to put the images.")
-    numbered = (trained.run / f"generated-{number}" for number in itertools.count(2))
-    names = itertools.chain([trained.run / "generated"], numbered)
-    return next(path for path in names if not os.path.lexists(path))
+    return free_name(trained.run / "generated")
 
 
 def _as_the_authors(arguments: argparse.Namespace) -> None:

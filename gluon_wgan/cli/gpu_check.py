@@ -28,13 +28,7 @@ exit status: 0 every part passes; 1 one fails; 2 bad input
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run the parts that the command line names and return the exit status.
-
-    Parameters
-    ----------
-    argv
-        The words after the program's name; None takes them from ``sys.argv``.
-    """
+    """Run the parts that the command line names and return the exit status."""
     parts = "\n".join(f"    {letter}  {part.title}" for letter, part in PARTS.items())
     parser = SentenceParser(prog=program("gpu-check"), description=DESCRIPTION.format(parts=parts))
     parser.add_argument("--gpus", default="0", metavar="N,...", help="GPUs to check (default: 0); '' is the CPU")

@@ -34,13 +34,7 @@ _POLL = 0.2
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Start what the command line says and return the exit status.
-
-    Parameters
-    ----------
-    argv
-        The words after the program's name; None takes them from ``sys.argv``.
-    """
+    """Start what the command line says and return the exit status."""
     parser = SentenceParser(prog=program("launch"), description=DESCRIPTION)
     parser.add_argument("-n", "--workers", type=whole_number, required=True, metavar="N", help="how many workers")
     parser.add_argument(

@@ -28,13 +28,7 @@ COMMANDS = {
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run the sub-command that the first argument names and return its exit status.
-
-    Parameters
-    ----------
-    argv
-        The arguments after ``gluon-wgan``; None takes them from ``sys.argv``.
-    """
+    """Run the sub-command that the first argument names and return its exit status."""
     protect_standard_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):

@@ -105,13 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def verify(arguments: argparse.Namespace) -> None:
-    """Read a store again.
-
-    Raises
-    ------
-    UserError
-        Naming the first file that is not as it was made.
-    """
+    """Read a store again: UserError naming the first file that is not as it was made."""
     store = open_store(arguments.verify, part=True)
     store.verify(progress=True)
     print(f"{store.path} is whole: {_described(store)}.")
@@ -120,10 +114,7 @@ def verify(arguments: argparse.Namespace) -> None:
 def join(arguments: argparse.Namespace) -> None:
     """Join the parts of a store.
 
-    Raises
-    ------
-    UserError
-        For parts that do not belong together, a full disk, or something else in the store's place.
+    Raises UserError for parts that do not belong together, a full disk, or something else in the store's place.
     """
     if arguments.out is None:
         raise UserError("Nothing says where to put the store: give --out STORE.")
@@ -143,10 +134,7 @@ def join(arguments: argparse.Namespace) -> None:
 def make(arguments: argparse.Namespace) -> None:
     """Prepare a store, or a part of one.
 
-    Raises
-    ------
-    UserError
-        For bad input, a full disk, or something else in the store's place.
+    Raises UserError for bad input, a full disk, or something else in the store's place.
     """
     if arguments.out is None:
         raise UserError("Nothing says where to put the store: give --out STORE.")

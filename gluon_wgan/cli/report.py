@@ -19,17 +19,8 @@ DESCRIPTION = """Write RUN_DIR/report.html, which training writes at every sampl
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Write the page that the command line names and return the exit status: 0, or 2 for bad input.
-
-    Parameters
-    ----------
-    argv
-        The words after the program's name; None takes them from ``sys.argv``.
-    """
-    parser = SentenceParser(
-        prog=program("report"),
-        description=DESCRIPTION,
-    )
+    """Write the page that the command line names and return the exit status: 0, or 2 for bad input."""
+    parser = SentenceParser(prog=program("report"), description=DESCRIPTION)
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="a run directory; training may still be under way")
     arguments = parser.parse_args(argv)
 
@@ -40,11 +31,5 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def write_report(run: Path) -> None:
-    """Write a run's page and say where.
-
-    Raises
-    ------
-    UserError
-        When the folder is no run directory.
-    """
+    """Write a run's page and say where; UserError when the folder is no run directory."""
     print(f"Wrote {RunPage(RunDirectory(run)).write()}")

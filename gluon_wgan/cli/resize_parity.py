@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import shlex
 import sys
@@ -20,13 +19,12 @@ from gluon_wgan.data import aliasing_options
 from gluon_wgan.data.geometry import FITS, Box
 from gluon_wgan.data.resize import BACKENDS, canonical_name
 from gluon_wgan.errors import UserError
-from gluon_wgan.reports.resize_report import cases_of, compare_backends, write_report
-from gluon_wgan.resize_parity import console
-from gluon_wgan.resize_parity.comparison_report import Report
+from gluon_wgan.reports.resize_page import write_report
+from gluon_wgan.resize_parity import console, plan
+from gluon_wgan.resize_parity.comparison_report import Report, compare_backends
 from gluon_wgan.resize_parity.decoders import DECODERS
-from gluon_wgan.resize_parity.input_images import find_images
 from gluon_wgan.resize_parity.plan import Plan
-from gluon_wgan.utils.new_folder import new_folder
+from gluon_wgan.utils.new_folder import free_name, new_folder
 
 ALIASES = 1
 _EPILOG = """The images may be whatever --data-root of train_wgan.py reads (folders, lists, archives, databases,
@@ -35,54 +33,43 @@ with --check 1 when the backend aliases at one of the sizes."""
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Compare as the command line says and return the exit status.
-
-    Parameters
-    ----------
-    argv
-        The words after the program's name; None takes them from ``sys.argv``.
-    """
+    """Compare as the command line says and return the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = _parser().parse_args(words)
     command = shlex.join(["python", "tools/resize_parity.py", *words])
-    return run_tool(program("resize-parity"), lambda: _compare(make_plan(arguments), arguments, command))
+    return run_tool(program("resize-parity"), lambda: _compare(arguments, command))
 
 
 def make_plan(arguments: argparse.Namespace) -> Plan:
     """Turn parsed arguments into a plan, or raise UserError."""
     sizes, more_images = _sizes(arguments.size)
     names, still_more = _backends(arguments)
-    against = canonical_name(arguments.against)
-    checked = [canonical_name(arguments.check)] if arguments.check else []
-    wanted = {*names, against, *checked}
-    config = TrainConfig(exclude=tuple(arguments.exclude or ()), bit_depth=arguments.bit_depth)
     if arguments.jobs < 1:
         raise UserError(f"{arguments.jobs} processes cannot compare images: use 1 or more.")
-    return Plan(
-        images=find_images([*arguments.images, *more_images, *still_more], config.exclude, config.bit_depth),
-        cases=cases_of(sizes, enlarge=arguments.enlarge),
-        backends=tuple(name for name in BACKENDS if name in wanted),
-        against=against,
+    return plan.make_plan(
+        [*arguments.images, *more_images, *still_more],
+        sizes=sizes,
+        backends=[*names, *filter(None, [arguments.check])],
+        against=arguments.against,
         crop=_crop(arguments.crop),
-        decoders=_decoders(arguments.decoders),
         fit=arguments.fit,
+        exclude=arguments.exclude or (),
+        bit_depth=arguments.bit_depth,
+        enlarge=arguments.enlarge,
+        decoders=_decoders(arguments.decoders),
     )
 
 
-def _compare(plan: Plan, arguments: argparse.Namespace, command: str) -> int:
-    out = _free_folder() if arguments.out is None else Path(arguments.out)
+def _compare(arguments: argparse.Namespace, command: str) -> int:
+    planned = make_plan(arguments)
+    out = free_name(Path(aliasing_options.OUT)) if arguments.out is None else Path(arguments.out)
     with new_folder(out) as folder:
-        findings, report = compare_backends(plan, jobs=arguments.jobs, progress=not arguments.quiet, command=command)
+        findings, report = compare_backends(planned, jobs=arguments.jobs, progress=not arguments.quiet, command=command)
         write_report(folder, findings, report, figures=arguments.figures)
     if not arguments.quiet:
         print(console.as_text(report))
         print(f"\nReport: {out / 'parity.html'}")
     return _check(report, canonical_name(arguments.check)) if arguments.check else 0
-
-
-def _free_folder() -> Path:
-    numbered = (Path(f"{aliasing_options.OUT}-{number}") for number in itertools.count(2))
-    return next(path for path in itertools.chain([Path(aliasing_options.OUT)], numbered) if not os.path.lexists(path))
 
 
 def _check(report: Report, backend: str) -> int:
@@ -100,13 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     sizes = " ".join(map(str, aliasing_options.SIZES))
     add("images", nargs="*", metavar="IMAGES", help="what to compare on (default: 64 built-in portraits)")
     add("--size", nargs="+", default=[], metavar="PIXELS", help=f"sizes to resize to (default: {sizes})")
-    add(
-        "--backends",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="all, or names as in --resize (default: all)",
-    )
+    add("--backends", nargs="+", default=[], metavar="NAME", help="all, or names as in --resize (default: all)")
     add(
         "--against",
         default=aliasing_options.AGAINST,
@@ -116,11 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--fit", choices=FITS, default=TrainConfig.fit, help="how an image becomes a square, as in training")
     add("--crop", metavar="L,T,R,B", help="cut this box of pixels out of each image first, as in training")
     add_flags(parser, ("exclude", "bit_depth"))
-    add(
-        "--decoders",
-        metavar="NAMES",
-        help=f"compare decoders too, of {','.join(DECODERS)}, the first with the others",
-    )
+    add("--decoders", metavar="NAMES", help=f"compare decoders too, of {','.join(DECODERS)}, the first with the others")
     add(
         "--enlarge",
         action="store_true",

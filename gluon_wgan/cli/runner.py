@@ -75,8 +75,6 @@ def run_tool(
 
     Parameters
     ----------
-    program
-        The tool's name, which begins each sentence on stderr.
     work
         Raises UserError for bad input.
     stopped

@@ -28,13 +28,7 @@ DIVERGED = 1
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Train as the command line says and return the exit status.
-
-    Parameters
-    ----------
-    argv
-        The words after the program's name; None takes them from ``sys.argv``.
-    """
+    """Train as the command line says and return the exit status."""
     parser = build_parser(f"gluon_wgan {__version__}")
     arguments = parser.parse_args(argv)
     log_to_terminal()
@@ -67,15 +61,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:
-    """Return the configuration that a preset, or the run to resume, and the given options make.
-
-    Parameters
-    ----------
-    options
-        The options given on the command line, by name.
-    resume
-        The run directory to continue.
-    """
+    """Return the configuration that a preset, or the run to resume, and the given options make."""
     options = one_end(options)  # replaces what a preset or the run had
     if options.get("data") is not None:
         # Imported here because NumPy reads its number of threads when it is loaded.

@@ -15,9 +15,8 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.generators.latents import draw_groups
 from gluon_wgan.generators.load import LoadedGenerator, load_generator, open_generator
 from gluon_wgan.generators.model_card import CARD, model_card
-from gluon_wgan.interop import gluon_checkpoints, onnx_export, symbol_graph, torch_files
-from gluon_wgan.interop.authors_names import GENERATOR
-from gluon_wgan.interop.generator_config import FILE, generator_config
+from gluon_wgan.interop import gluon_checkpoints, symbol_graph, torch_files
+from gluon_wgan.interop.authors_names import FILE, GENERATOR, generator_config
 from gluon_wgan.interop.network_weights import state_of
 from gluon_wgan.interop.safetensors_files import SUFFIX, write_safetensors
 from gluon_wgan.models.generator_spec import generator_spec
@@ -135,8 +134,8 @@ def _write(
     if kind == "gluon":
         return symbol_graph.write_symbol(folder, trained.generator), symbol_graph.check_symbol(folder, latents, wanted)
     if kind == "onnx":
-        path = onnx_export.write_onnx(folder, trained.generator, trained.config.nz)
-        return [path], onnx_export.check_onnx(path, latents, wanted)
+        path = symbol_graph.write_onnx(folder, trained.generator, trained.config.nz)
+        return [path], symbol_graph.check_onnx(path, latents, wanted)
     if kind == "safetensors":
         path = folder / f"generator{SUFFIX}"
         write_safetensors(path, read_params(trained.weights), generator_spec(trained.config))
@@ -177,13 +176,7 @@ def _use(kind: str, trained: LoadedGenerator, file: str) -> str:
 
 
 def _training_samples(trained: LoadedGenerator, folder: Path) -> Optional[str]:
-    """Write the samples that the run drew at this checkpoint's iteration, or draw them now if it did not.
-
-    Returns
-    -------
-    str or None
-        The file's name, None where there is no run.
-    """
+    """Write the samples of the run at this checkpoint's iteration, and return the file's name, None without a run."""
     if trained.run is None or trained.folder is None:
         return None
     iteration, target = checkpoints.saved_iteration(trained.folder), folder / TRAINING_SAMPLES

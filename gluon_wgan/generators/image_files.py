@@ -40,12 +40,8 @@ def save_strip(path: Path, frames: np.ndarray, steps: int) -> None:
 
     Parameters
     ----------
-    path
-        The PNG file.
     frames
         uint8 (legs * steps, C, H, W).
-    steps
-        Frames of a leg.
     """
     rows = [np.take(frames, range(start, start + steps + 1), 0, mode="wrap") for start in range(0, len(frames), steps)]
     grid = make_grid(np.concatenate(rows), steps + 1)
@@ -93,8 +89,6 @@ def save_neighbours(path: Path, samples: np.ndarray, neighbours: np.ndarray, cap
 
     Parameters
     ----------
-    path
-        The PNG file.
     samples
         uint8 (n, C, H, W).
     neighbours

@@ -11,7 +11,6 @@ from typing import Any, Optional
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from gluon_wgan.data.prepared_data import prepare_data
 from gluon_wgan.data.store import Store, open_store
@@ -27,7 +26,7 @@ from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.runs.environment import LIBRARIES
 from gluon_wgan.runs.figures import make_grid
 from gluon_wgan.utils import atomic_files
-from gluon_wgan.utils.progress_bars import redraw_seconds
+from gluon_wgan.utils.progress_bars import progress_bar
 from gluon_wgan.utils.text import csv_name
 from gluon_wgan.utils.untrusted import read_json_object
 
@@ -42,12 +41,6 @@ class ImageFolder:
 
     Attributes
     ----------
-    trained, sampler
-        The generator, and what draws with it.
-    seed, truncate
-        What the latents are drawn with.
-    folder
-        Where the files go.
     record
         What ``generate.json`` will hold; every method adds what it made.
     """
@@ -72,7 +65,7 @@ class ImageFolder:
         """Write ``images/000000.png`` and so on."""
         (self.folder / IMAGES).mkdir()
         number = 0
-        with tqdm(desc="Images", total=count, mininterval=redraw_seconds(), leave=False) as bar:
+        with progress_bar("Images", count, unit="it", leave=False) as bar:
             for images in self.sampler.draw_first(self.latent_groups(), count):
                 for image in images:
                     image_files.save_png(self.folder / IMAGES / f"{number:06d}.png", image_files.as_image(image))
@@ -91,8 +84,7 @@ class ImageFolder:
         others, kind = next(self.latent_groups()), self.trained.config.latent
         walk = closed_walk(others[:keyframes], steps, kind)
         drawn = self.sampler.draw_each(walk, others)
-        bar = tqdm(drawn, desc="Interpolation", total=len(walk), mininterval=redraw_seconds(), leave=False)
-        frames = np.stack(list(bar))
+        frames = np.stack(list(progress_bar("Interpolation", len(walk), unit="it", iterable=drawn, leave=False)))
         image_files.save_strip(self.folder / "interpolation.png", frames, steps)
         image_files.save_gif(self.folder / "interpolation.gif", frames)
         videos = ["interpolation.gif"]
@@ -182,17 +174,7 @@ def versions() -> dict[str, str]:
 def training_images(trained: LoadedGenerator, given: Optional[Path]) -> Store:
     """Open the store that a run was trained on, checked by its hash, or prepare it again.
 
-    Parameters
-    ----------
-    trained
-        The generator.
-    given
-        A store that the user names instead.
-
-    Raises
-    ------
-    UserError
-        When there is none, or it holds other pixels than the run's.
+    Raises UserError when there is none, or it holds other pixels than the run's.
     """
     if given is not None:
         return open_store(given)

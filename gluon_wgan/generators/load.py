@@ -1,4 +1,4 @@
-"""LoadedGenerator generators, with everything that is known of where they came from."""
+"""Loading generators, with everything that is known of where they came from."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from mxnet import Context, cpu, nd
+import numpy as np
+from mxnet import Context
 from mxnet.gluon import HybridBlock
 
 from gluon_wgan.config.train_config import TrainConfig, read_config
 from gluon_wgan.errors import UserError
-from gluon_wgan.interop.authors_names import GENERATOR
-from gluon_wgan.interop.generator_config import read_generator_config
+from gluon_wgan.interop.authors_names import GENERATOR, read_generator_config
 from gluon_wgan.interop.network_weights import network_from_state
-from gluon_wgan.interop.plain_torch_files import read_state_dict
 from gluon_wgan.interop.safetensors_files import SUFFIX, read_safetensors
+from gluon_wgan.interop.torch_files import read_state_dict
 from gluon_wgan.models import build_generator
 from gluon_wgan.models.generator_spec import read_generator_spec, spec_config
 from gluon_wgan.models.inference import has_batch_norm, load_weights, set_weights
 from gluon_wgan.runs import checkpoints
 from gluon_wgan.utils import atomic_files
-from gluon_wgan.utils.untrusted import read_json_object
+from gluon_wgan.utils.untrusted import object_or_empty
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,7 @@ def load_generator(path: str | os.PathLike[str], ctx: Optional[Context] = None, 
 
 
 def weights_file(folder: Path, ema: bool) -> Path:
-    """Return the file of a checkpoint's generator, or of its averaged one.
-
-    Raises
-    ------
-    UserError
-        When it has no averaged one.
-    """
+    """Return the file of a checkpoint's generator, or of its averaged one; UserError when it has no averaged one."""
     if not ema:
         return folder / checkpoints.GENERATOR
     if not (folder / checkpoints.AVERAGE).is_file():
@@ -111,13 +105,7 @@ def open_generator(source: Path, ctx: Optional[Context] = None, *, ema: bool = F
 
 
 def read_spec(folder: Path) -> TrainConfig:
-    """Read the ``generator.json`` of a checkpoint.
-
-    Raises
-    ------
-    UserError
-        When there is none, or it cannot be used.
-    """
+    """Read the ``generator.json`` of a checkpoint; UserError when there is none, or it cannot be used."""
     if any(folder.glob("netG_epoch_*.pth")):
         raise UserError(
             f"{folder} holds PyTorch's weights: convert it first, with `python tools/convert_weights.py {folder} OUT`."
@@ -134,14 +122,20 @@ def _load(weights: Path, spec: TrainConfig, ctx: Optional[Context]) -> HybridBlo
     return generator
 
 
+def _with_weights(
+    config: TrainConfig, arrays: dict[str, np.ndarray], origin: Path, ctx: Optional[Context] = None
+) -> HybridBlock:
+    generator = build_generator(config)
+    set_weights(generator, arrays, None if ctx is None else [ctx], origin)
+    generator.hybridize()
+    return generator
+
+
 def _from_safetensors(path: Path, ctx: Optional[Context]) -> HybridBlock:
     arrays, spec = read_safetensors(path)
     if spec is None:
         raise UserError(f"{path} does not say what network it holds: name one that python tools/export_model.py made.")
-    generator = build_generator(spec_config(spec, str(path)))
-    set_weights(generator, arrays, None if ctx is None else [ctx], path)
-    generator.hybridize()
-    return generator
+    return _with_weights(spec_config(spec, str(path)), arrays, path, ctx)
 
 
 def open_pair(description: Path, weights: Path) -> LoadedGenerator:
@@ -161,22 +155,11 @@ def open_pair(description: Path, weights: Path) -> LoadedGenerator:
     """
     if not weights.is_file():
         raise UserError(f"There is no file {weights}: name the generator's weights with --weights.")
-    config = read_generator_spec(description) if _is_ours(description) else read_generator_config(description)[0]
-    generator = build_generator(config)
+    ours = "image_size" in object_or_empty(description)  # if not, the reader of the authors' file says what is wrong
+    config = read_generator_spec(description) if ours else read_generator_config(description)[0]
     if weights.suffix == ".params":
-        load_weights(generator, str(weights), contexts=None)
+        generator = _load(weights, config, None)
     else:
         network = network_from_state(GENERATOR, read_state_dict(weights), config, str(weights))
-        parameters = generator._collect_params_with_prefix()
-        generator.collect_params().initialize(ctx=cpu())
-        for name, values in network.weights.items():
-            parameters[name].set_data(nd.array(values, dtype=parameters[name].dtype))
-    generator.hybridize()
+        generator = _with_weights(config, network.weights, weights)
     return LoadedGenerator(generator, config, weights, atomic_files.sha256_of(weights))
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        return "image_size" in read_json_object(path)
-    except (OSError, ValueError):
-        return False  # the reader of the authors' file says what is wrong

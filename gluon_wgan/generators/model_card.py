@@ -12,10 +12,11 @@ from gluon_wgan.generators.load import LoadedGenerator
 from gluon_wgan.runs.checkpoints import STATE
 from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.runs.evaluations import newest
+from gluon_wgan.runs.run_record import RunRecord
 from gluon_wgan.utils.text import markdown_text
-from gluon_wgan.utils.untrusted import read_json_lines, read_json_object
+from gluon_wgan.utils.untrusted import object_or_empty
 
-CARD, EVALUATIONS = "MODEL_CARD.md", "evaluation.jsonl"
+CARD = "MODEL_CARD.md"
 # Where files lie and how much of a machine was used say nothing of a model, and may be nobody's business.
 _PRIVATE = {"data_root", "data", "cache_dir", "out", "branch", "net_g", "net_d"}
 
@@ -38,8 +39,6 @@ def model_card(
 
     Parameters
     ----------
-    trained
-        The generator.
     use
         How to load the files, as code.
     statistics
@@ -55,11 +54,13 @@ def model_card(
     count = sum(int(p.data().size) for p in trained.generator.collect_params().values() if p.grad_req != "null")
     kind = "multilayer perceptron" if config.mlp_g else f"{config.arch} generator"
     last = "" if pictures is None else f"\n\n![Samples of the run]({pictures})\n\nThe run's samples at this checkpoint."
+    latents = "N(0, 1)" if config.latent == "normal" else "the uniform distribution over [-1, 1]"
+    channels = "one channel (gray)" if config.nc == 1 else "three channels (RGB)"
     beyond = " and a little beyond" if config.mlp_g else ""
     parts = [
         _HEADER,
         f"# A {kind} for images of {config.image_size}x{config.image_size} pixels",
-        f"Maps {config.nz} numbers from {_latents(config.latent)} to an image of {_channels(config.nc)}, with values "
+        f"Maps {config.nz} numbers from {latents} to an image of {channels}, with values "
         f"from -1 (black) to 1 (white){beyond}. {count:,} trained numbers. Made with gluon_wgan in Apache MXNet Gluon.",
         "![Images drawn from this generator](samples.png)\n\nThe first images of seed 0, drawn as exported. "
         f"{statistics}{last}",
@@ -76,17 +77,9 @@ def model_card(
     return "\n\n".join(parts) + "\n"
 
 
-def _latents(kind: str) -> str:
-    return "N(0, 1)" if kind == "normal" else "the uniform distribution over [-1, 1]"
-
-
-def _channels(nc: int) -> str:
-    return "one channel (gray)" if nc == 1 else "three channels (RGB)"
-
-
 def _data(run: Optional[Path]) -> str:
     unknown = "**To be filled in:** whose images they are, their licence, and the licence of these weights."
-    data = {} if run is None else _read_object(RunDirectory(run).data_file)
+    data = {} if run is None else object_or_empty(RunDirectory(run).data_file)
     made: dict[str, Any] = data["made_from"] if isinstance(data.get("made_from"), dict) else {}
     if not made:
         return f"Nothing is recorded about the training images.\n\n{unknown}"
@@ -114,7 +107,7 @@ def _source(source: Any) -> str:
 def _training(trained: LoadedGenerator) -> str:
     if trained.run is None or trained.folder is None:
         return "Nothing is recorded: the weights come from no run directory."
-    config, state = trained.config, _read_object(trained.folder / STATE)
+    config, state = trained.config, object_or_empty(trained.folder / STATE)
     rows = [
         ("preset", config.preset),
         ("objective", config.objective),
@@ -124,7 +117,7 @@ def _training(trained: LoadedGenerator) -> str:
         ("seed", config.seed),
     ]
     rows += [(name, getattr(config, name)) for name in overridden_fields(config) if name not in _PRIVATE]
-    environment = _read_object(RunDirectory(trained.run).environment_file)
+    environment = object_or_empty(RunDirectory(trained.run).environment_file)
     libraries = environment.get("libraries")
     if isinstance(libraries, dict):
         rows.append(("libraries", ", ".join(f"{name} {version}" for name, version in libraries.items())))
@@ -133,7 +126,7 @@ def _training(trained: LoadedGenerator) -> str:
 
 
 def _figures(run: Optional[Path]) -> str:
-    lines = [] if run is None else _evaluations(run / EVALUATIONS)
+    lines = [] if run is None else RunRecord(RunDirectory(run)).evaluations()[0]
     if not lines:
         return "None yet: `tools/evaluate.py` measures a run."
     figures = list(newest(lines).values())
@@ -153,24 +146,6 @@ def _words(protocol: Iterable[tuple[str, str]], without: set[tuple[str, str]]) -
     return ", ".join(f"{name} {text}" for name, text in protocol if (name, text) not in without)
 
 
-def _evaluations(path: Path) -> list[dict[str, Any]]:
-    try:
-        return read_json_lines(path)[0]
-    except (OSError, ValueError):
-        return []
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        return read_json_object(path, non_finite=True)
-    except (OSError, ValueError):
-        return {}
-
-
 def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
-
-
-def _cell(value: Any) -> str:
-    return markdown_text(str(value))
+    return "\n".join("| " + " | ".join(markdown_text(str(value)) for value in line) + " |" for line in lines)

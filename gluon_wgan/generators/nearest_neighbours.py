@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any, Optional
 
 import numpy as np
-from tqdm import tqdm
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.utils.progress_bars import redraw_seconds
+from gluon_wgan.utils.progress_bars import progress_bar
 
 _CHUNK_VALUES = 1 << 22
 
@@ -57,7 +56,7 @@ def nearest(
     distances = np.zeros((len(flat), 0), np.int64)
     each = max(1, chunk_values // flat.shape[1])
     starts = range(0, len(images), each)
-    for start in tqdm(starts, desc="Neighbours", disable=not progress, mininterval=redraw_seconds(), leave=False):
+    for start in progress_bar("Neighbours", len(starts), shown=progress, unit="it", iterable=starts, leave=False):
         chunk = np.asarray(images[start : start + each]).reshape(-1, flat.shape[1]).astype(np.float64)
         found = squares[:, None] + (chunk**2).sum(axis=1)[None] - 2.0 * (flat @ chunk.T)
         numbered = np.broadcast_to(np.arange(start, start + len(chunk)), found.shape)
@@ -73,13 +72,7 @@ def nearest(
 
 
 def refuse_too_many(count: int, available: int) -> None:
-    """Refuse to look for more neighbours than there are images.
-
-    Raises
-    ------
-    UserError
-        Saying how many there are.
-    """
+    """Refuse to look for more neighbours than there are images: UserError saying how many there are."""
     if not 1 <= count <= available:
         raise UserError(f"{count} neighbours of {available} images cannot be found: ask for 1 to {available}.")
 

@@ -31,8 +31,6 @@ class Sampler:
     batch_norm
         ``"batch"``: normalise with the statistics of each group of latents, as the authors' generate.py does;
         ``"running"``: with those gathered in training.
-    context
-        The device.
 
     Attributes
     ----------

@@ -55,17 +55,7 @@ def is_gluon_folder(path: Path) -> bool:
 def read_folder(source: Path, roles: tuple[str, ...]) -> tuple[Path, list[Network], Origin]:
     """Read the networks of a run directory's newest checkpoint, of a checkpoint, or of a converted folder.
 
-    Parameters
-    ----------
-    source
-        The directory.
-    roles
-        Which networks to read where they are there.
-
-    Returns
-    -------
-    tuple
-        The folder that was read, its networks, and where they came from (all zeros for a run of ours).
+    Beside the networks are returned the folder that was read, and where they came from (all zeros for a run of ours).
 
     Raises
     ------

@@ -15,8 +15,8 @@ from gluon_wgan.config.train_config import TrainConfig, read_config
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
 from gluon_wgan.interop.network_weights import config_of, network_from_state, role_of
-from gluon_wgan.interop.plain_torch_files import read_state_dict
 from gluon_wgan.interop.safetensors_files import SUFFIX, read_safetensors
+from gluon_wgan.interop.torch_files import read_state_dict
 from gluon_wgan.models.generator_spec import NETWORK, read_generator_spec, spec_config
 from gluon_wgan.runs.checkpoints import resolve_checkpoint, run_of
 from gluon_wgan.utils.params_file import read_params
@@ -55,7 +55,7 @@ def load_initial_weights(net: HybridBlock, role: str, given: str, config: TrainC
     file = _file_of(role, given)
     arrays, found = _read(role, file)
     parameters = net._collect_params_with_prefix()
-    differing = [] if found is None else _differing(role, found, config)
+    differing = [n for n in _FIELDS[role] if found is not None and getattr(found, n) != getattr(config, n)]
     fits = {name: array.shape for name, array in arrays.items()} == {n: p.shape for n, p in parameters.items()}
     if differing or not fits:
         raise UserError(f"{file} holds the weights of another {role}: {_remedy(role, found, differing)}.")
@@ -129,10 +129,6 @@ def _described(role: str, file: Path, arrays: dict[str, np.ndarray]) -> Optional
         return config_of(role, arrays, str(file))
     except (OSError, ValueError, KeyError, TypeError, RecursionError, UserError):
         return None  # the shapes decide
-
-
-def _differing(role: str, found: TrainConfig, config: TrainConfig) -> list[str]:
-    return [name for name in _FIELDS[role] if getattr(found, name) != getattr(config, name)]
 
 
 def _remedy(role: str, found: Optional[TrainConfig], differing: list[str]) -> str:

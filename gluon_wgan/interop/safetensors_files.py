@@ -19,12 +19,7 @@ _INSTALL = "run `pip install 'gluon-wgan[safetensors]'`"
 def write_safetensors(path: Path, arrays: dict[str, np.ndarray], spec: dict[str, Any]) -> None:
     """Write arrays by name, with the network's description.
 
-    Raises
-    ------
-    UserError
-        When the library is not installed.
-    OSError
-        When the file cannot be written.
+    Raises UserError when the library is not installed, OSError when the file cannot be written.
     """
     try:
         from safetensors import numpy as safetensors
@@ -37,10 +32,7 @@ def write_safetensors(path: Path, arrays: dict[str, np.ndarray], spec: dict[str,
 def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], Optional[dict[str, Any]]]:
     """Return a file's arrays by name, and the network's description where it has one.
 
-    Raises
-    ------
-    UserError
-        When the library is not installed, or the file is damaged or holds another kind of numbers.
+    Raises UserError when the library is not installed, or the file is damaged or holds another kind of numbers.
     """
     try:
         from safetensors import SafetensorError, safe_open

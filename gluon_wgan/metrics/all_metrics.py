@@ -1,13 +1,14 @@
-"""Every metric of one set of images against another, each with its real-vs-real baseline."""
+"""Every metric of one set of images against another, each with its real-vs-real baseline, and as a line to be kept."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Optional
 
 import numpy as np
-from tqdm import tqdm
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.metrics import fid as frechet
@@ -28,7 +29,7 @@ from gluon_wgan.metrics.image_sets import ChosenImages, halves
 from gluon_wgan.metrics.kid import kid
 from gluon_wgan.metrics.prdc import prdc
 from gluon_wgan.metrics.swd import DIRECTIONS, PATCH, PATCHES, REPEATS, sliced_wasserstein
-from gluon_wgan.utils.progress_bars import redraw_seconds
+from gluon_wgan.utils.progress_bars import progress_bar
 
 METRICS = ("swd", "fid", "kid", "prdc", "is", "faces")
 NEEDS_FEATURES = ("fid", "kid", "prdc", "is")
@@ -69,26 +70,14 @@ class Features:
 
 
 def check_shapes(real: tuple[int, ...], fake: tuple[int, ...]) -> None:
-    """Refuse images of different shapes (channels, height, width).
-
-    Raises
-    ------
-    UserError
-        With both.
-    """
+    """Refuse images of different shapes (channels, height, width): UserError with both."""
     if real != fake:
         words = [f"{width}x{height} in {channels} channels" for channels, height, width in (real, fake)]
         raise UserError(f"The real images are {words[0]} and the others {words[1]}: compare images of one kind.")
 
 
 def check_counts(real: ChosenImages, fake: ChosenImages) -> None:
-    """Refuse sets that cannot be compared.
-
-    Raises
-    ------
-    UserError
-        If one is too small, or their images differ in shape.
-    """
+    """Refuse sets that cannot be compared; UserError if one is too small, or their images differ in shape."""
     for images in (real, fake):
         if len(images) < MIN_IMAGES:
             raise UserError(
@@ -116,13 +105,7 @@ def sliced(
 def features_of(network: FeatureNetwork, images: ChosenImages, progress: bool) -> Features:
     """Run a network over images; its features are all in memory, the images are not."""
     found: list[tuple[np.ndarray, Optional[np.ndarray]]] = []
-    with tqdm(
-        desc=f"Features of {images.label} images",
-        total=len(images),
-        unit=" images",
-        disable=not progress,
-        mininterval=redraw_seconds(),
-    ) as bar:
+    with progress_bar(f"Features of {images.label} images", len(images), shown=progress) as bar:
         for values, logits in network.extract(images):
             found.append((values, logits))
             bar.update(len(values))
@@ -137,7 +120,7 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any
     ones, others = (
         [frechet.statistics([part]) for part in np.array_split(values, FID_PARTS)] for values in (real, fake)
     )
-    one, other = (_sum(parts) for parts in (ones, others))
+    one, other = (frechet.total(parts) for parts in (ones, others))
     without = np.array([frechet.distance(one - a, other - b) for a, b in zip(ones, others)])
     half = len(real) // 2
     baseline = frechet.distance(frechet.statistics([real[:half]]), frechet.statistics([real[half : 2 * half]]))
@@ -214,13 +197,7 @@ def _density(values: np.ndarray, by_parts: np.ndarray) -> Estimate:
 
 
 def classifier_score(real: Features, fake: Features, protocol: dict[str, Any]) -> Iterator[MetricValue]:
-    """Yield the Inception score, beside that of the real images.
-
-    Raises
-    ------
-    UserError
-        If the network classifies nothing.
-    """
+    """Yield the Inception score, beside that of the real images; UserError if the network classifies nothing."""
     if real.logits is None or fake.logits is None:
         raise UserError("The random network has no classes: give --features inception for the Inception score.")
     found, baseline = (of_mean(inception_score.scores(logits, IS_SPLITS)) for logits in (fake.logits, real.logits))
@@ -238,8 +215,41 @@ def face_rate(
     )
 
 
-def _sum(parts: list[frechet.Statistics]) -> frechet.Statistics:
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = whole + part
-    return whole
+HEAD = f"{'metric':12} {'value':>10}  {'95 % interval':>22}  {'baseline':>8}   protocol"
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def as_line(found: MetricValue, about: dict[str, Any], evaluated: dict[str, Any]) -> dict[str, Any]:
+    """Return a metric value as a line of ``evaluation.jsonl``; what is not a number is null."""
+    baseline = None if found.baseline is None else _finite(found.baseline)
+    protocol = {**about, **found.protocol}
+    about_value = {**_finite(found.estimate), "baseline": baseline}
+    return {"metric": found.metric, **about_value, "protocol": protocol, "evaluated": evaluated}
+
+
+def _finite(estimate: Estimate) -> dict[str, Optional[float]]:
+    return {name: None if math.isnan(number) else number for name, number in estimate._asdict().items()}
+
+
+def as_row(line: dict[str, Any]) -> str:
+    """Return a line as a row of the table, below `HEAD`: its protocol with hashes cut to eight digits."""
+    low, high, baseline = line["low"], line["high"], line["baseline"]
+    interval = "" if low is None or high is None else f"{low:.4g} to {high:.4g}"
+    shown_baseline = "" if baseline is None else _number(baseline["value"])
+    row = f"{line['metric']:12} {_number(line['value']):>10}  {interval:>22}  {shown_baseline:>8}"
+    return f"{row}   {', '.join(_words(line['protocol']))}"
+
+
+def _number(value: Any) -> str:
+    return "not known" if value is None else f"{value:.4g}"
+
+
+def _words(values: dict[str, Any], above: str = "") -> list[str]:
+    found = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found += _words(value, f"{above}{name} ")
+        else:
+            shown = value[:8] if isinstance(value, str) and _SHA256.fullmatch(value) else value
+            found.append(f"{above}{name}".replace("_", " ") + f" {shown}")
+    return found

@@ -49,8 +49,6 @@ def jackknife(value: float, without: np.ndarray) -> Estimate:
 
     Parameters
     ----------
-    value
-        The metric value.
     without
         float (groups,): the value without each of some equal parts of the images.
     """

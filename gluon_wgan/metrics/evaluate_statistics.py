@@ -11,12 +11,11 @@ from mxnet import Context
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.metrics import fid, given_images, image_sets
-from gluon_wgan.metrics.all_metrics import MetricValue
+from gluon_wgan.metrics.all_metrics import MetricValue, as_line
 from gluon_wgan.metrics.confidence_intervals import Estimate
 from gluon_wgan.metrics.evaluation import check_options, draw_images, load_network, open_if_generator
 from gluon_wgan.metrics.evaluation_options import EvaluationOptions
-from gluon_wgan.metrics.fid_statistics import Gaussian, holds_statistics, read_statistics, write_statistics
-from gluon_wgan.metrics.result_lines import as_line
+from gluon_wgan.metrics.fid import Gaussian, holds_statistics, read_statistics, write_statistics
 
 
 def concerns_statistics(samples: Path, real: Optional[Path]) -> bool:
@@ -27,13 +26,7 @@ def concerns_statistics(samples: Path, real: Optional[Path]) -> bool:
 def save_statistics(
     samples: Path, real: Optional[Path], out: Path, options: EvaluationOptions, context: Context
 ) -> str:
-    """Write the FID statistics of images to a new file, and return what was written.
-
-    Raises
-    ------
-    UserError
-        For bad input.
-    """
+    """Write the FID statistics of images to a new file, and return what was written."""
     if real is not None:
         raise UserError("--save-stats compares nothing: leave --real out, and give the new file to the next command.")
     if out.exists():
@@ -47,13 +40,7 @@ def save_statistics(
 def compare_statistics(
     samples: Path, real: Optional[Path], options: EvaluationOptions, context: Context
 ) -> dict[str, Any]:
-    """Return the FID as a line of ``evaluation.jsonl``.
-
-    Raises
-    ------
-    UserError
-        For bad input.
-    """
+    """Return the FID as a line of ``evaluation.jsonl``."""
     _refuse_other_metrics(options)
     if real is None:
         raise UserError(f"{samples} holds FID statistics: say with --real what to compare them with.")

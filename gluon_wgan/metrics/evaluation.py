@@ -20,12 +20,10 @@ from gluon_wgan.generators.load import LoadedGenerator, open_generator
 from gluon_wgan.generators.sampler import Sampler
 from gluon_wgan.metrics import all_metrics, given_images, image_sets
 from gluon_wgan.metrics.all_metrics import METRICS, MIN_IMAGES, NEEDS_FEATURES, MetricValue
-from gluon_wgan.metrics.arrays import ImageArray, StoredImages, image_array
-from gluon_wgan.metrics.download import fetch_inception
 from gluon_wgan.metrics.evaluation_options import MAX_SEED, EvaluationOptions
 from gluon_wgan.metrics.face_rate import FaceFinder
-from gluon_wgan.metrics.features import INCEPTION, RANDOM, FeatureNetwork, load_features
-from gluon_wgan.metrics.image_sets import ChosenImages
+from gluon_wgan.metrics.features import INCEPTION, RANDOM, FeatureNetwork, fetch_inception, load_features
+from gluon_wgan.metrics.image_sets import ChosenImages, ImageArray, StoredImages, image_array
 from gluon_wgan.runs.checkpoints import DESCRIPTION
 
 Images = Union[str, os.PathLike[str], np.ndarray]
@@ -75,13 +73,7 @@ def evaluate(
 
 
 def check_options(options: EvaluationOptions) -> tuple[str, ...]:
-    """Return the metrics that the options ask for.
-
-    Raises
-    ------
-    UserError
-        When they ask for what cannot be computed.
-    """
+    """Return the metrics that the options ask for; UserError when they ask for what cannot be computed."""
     if options.num < MIN_IMAGES:
         raise UserError(f"--num {options.num} images are too few: use {MIN_IMAGES} or more.")
     if not 0 <= options.seed <= MAX_SEED:
@@ -106,20 +98,12 @@ class Evaluation:
 
     Attributes
     ----------
-    options
-        How.
-    real, fake
-        The images.
-    store
-        Where the real images come from.
     network, finder
         What the metrics need; None where none of them does.
     about
         What every line of ``evaluation.jsonl`` says of the protocol.
     evaluated
         What it says of the images that are evaluated.
-    run
-        The run directory around the generator, if any.
     """
 
     options: EvaluationOptions
@@ -135,13 +119,7 @@ class Evaluation:
 
     @classmethod
     def of(cls, samples: Images, real: Optional[Images], options: EvaluationOptions, context: Context) -> Evaluation:
-        """Open both sides, and draw the images that a generator has to draw.
-
-        Raises
-        ------
-        UserError
-            For bad input.
-        """
+        """Open both sides, and draw the images that a generator has to draw."""
         metrics = check_options(options)
         ours, theirs = _as_input(samples), None if real is None else _as_input(real)
         trained = None if isinstance(ours, ImageArray) else open_if_generator(ours, options)

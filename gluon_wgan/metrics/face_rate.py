@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.utils.disposable_process import Died, ExpendableProcess
-from gluon_wgan.utils.progress_bars import redraw_seconds
+from gluon_wgan.utils.progress_bars import progress_bar
 from gluon_wgan.utils.untrusted import read_bytes
 
 if TYPE_CHECKING:  # it loads MXNet, which the process of a cascade starts sooner without
@@ -71,13 +70,7 @@ class FaceFinder:
     def with_one_face(self, images: ImageSet, progress: bool = False) -> int:
         """Return in how many images exactly one face is found, with a progress bar on stderr if wanted."""
         found = 0
-        with tqdm(
-            desc=f"Faces in {images.label} images",
-            total=len(images),
-            unit=" images",
-            disable=not progress,
-            mininterval=redraw_seconds(),
-        ) as bar:
+        with progress_bar(f"Faces in {images.label} images", len(images), shown=progress) as bar:
             for batch in images.batches(64):
                 found += sum(self._faces(image) == 1 for image in batch)
                 bar.update(len(batch))

@@ -1,24 +1,32 @@
-"""The networks on whose features sets of images are compared."""
+"""The networks on whose features sets of images are compared, and fetching the published Inception, once."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 import numpy as np
 from mxnet import Context, nd
+from tqdm import tqdm
 
-from gluon_wgan.errors import UserError
-from gluon_wgan.interop.plain_torch_files import read_state_dict
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.data.prepared_data import cache_directory
+from gluon_wgan.errors import UserError, last_line
+from gluon_wgan.interop.torch_files import read_state_dict
 from gluon_wgan.metrics.image_sets import ImageSet
 from gluon_wgan.metrics.inception import SIDE, Inception
 from gluon_wgan.metrics.model_zoo import classifier, scale_of, side_of
 from gluon_wgan.metrics.network_resize import RULES, resized
 from gluon_wgan.metrics.random_network import random_network
-from gluon_wgan.utils.untrusted import open_regular
+from gluon_wgan.utils.atomic_files import sha256_of
+from gluon_wgan.utils.folders import remove_stale_files, rename_new, set_aside
 
 RANDOM, INCEPTION = "random", "inception"
 INCEPTION_ADDRESS = (
@@ -28,6 +36,7 @@ INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb91
 """Of the published weights; their name has the first eight digits."""
 INCEPTION_BYTES = 95_628_359
 _BATCH = 50
+_BLOCK, _SECONDS = 1 << 20, 30
 
 
 @dataclass(frozen=True)
@@ -65,10 +74,8 @@ def load_features(name: str, *, weights: Optional[str], rule: str, context: Cont
         The file of the weights: for ``inception`` the published ``pt_inception-2015-12-05-6726825d.pth``, for a
         model of the zoo its ``.params``. ``random`` has its own.
     rule
-        How images are brought to the network's size: ``clean``, ``legacy`` or ``pytorch``; see `resizing`. ``random``
-        takes them as they are.
-    context
-        The device.
+        How images are brought to the network's size: ``clean``, ``legacy`` or ``pytorch``, as
+        `gluon_wgan.metrics.network_resize` has them. ``random`` takes them as they are.
 
     Raises
     ------
@@ -124,10 +131,7 @@ def _inception(path: Path, rule: str, context: Context) -> FeatureNetwork:
 def inception_of(state: dict[str, np.ndarray], path: Path, context: Context) -> Inception:
     """Return the Inception with the weights of a state dict of its port to PyTorch.
 
-    Raises
-    ------
-    UserError
-        If they are of another network.
+    Raises UserError if they are of another network.
     """
     network = Inception()
     network.initialize(ctx=context)
@@ -158,11 +162,55 @@ def _zoo(name: str, path: Path, rule: str, context: Context) -> FeatureNetwork:
 
 def _sha256(path: Path) -> str:
     try:
-        with open_regular(path) as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest()
+        return sha256_of(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"Cannot read the weights {path} ({reason}): check the path.") from None
+
+
+def fetch_inception(address: str = INCEPTION_ADDRESS) -> Path:
+    """Return the weights in the cache folder, fetching them if they are not there: 96 MB.
+
+    A file in that place that is damaged, or something else, is renamed.
+
+    Raises
+    ------
+    UserError
+        If they cannot be fetched, or what comes is something else; nothing is then left behind.
+    """
+    final = cache_directory(TrainConfig()) / address.rsplit("/", 1)[1]
+    if final.is_file() and sha256_of(final) == INCEPTION_SHA256:
+        return final
+    partial = final.with_name(f".{final.name}.{os.getpid()}.tmp")
+    digest = hashlib.sha256()
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale_files(final.parent, [final.name])
+        with urllib.request.urlopen(address, timeout=_SECONDS) as answer, partial.open("wb") as file:
+            length = int(answer.headers.get("Content-Length") or 0) or None
+            with tqdm(desc=f"Fetching {final.name}", total=length, unit="B", unit_scale=True) as bar:
+                received = 0
+                while block := answer.read(_BLOCK):
+                    received += len(block)
+                    if received > INCEPTION_BYTES:
+                        break  # it is something else, and may have no end
+                    digest.update(block)
+                    file.write(block)
+                    bar.update(len(block))
+        if received > INCEPTION_BYTES or digest.hexdigest() != INCEPTION_SHA256:
+            raise UserError(
+                f"What {address} gives is not the published Inception: fetch it by hand, and give --weights."
+            )
+        if os.path.lexists(final):  # damaged, or a file of the user's
+            set_aside(final)
+        with suppress(FileExistsError):  # another process was faster
+            rename_new(partial, final)
+    # A server that does not keep to HTTP raises HTTPException, which is no OSError.
+    except (OSError, ValueError, HTTPException) as error:
+        reason = last_line(error) or type(error).__name__
+        raise UserError(
+            f"Cannot fetch {address} ({reason}): fetch it elsewhere, and give it with --weights FILE."
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return final

@@ -1,11 +1,23 @@
-"""The Frechet distance between two sets of features, each taken for a Gaussian (Heusel et al. 2017, equation 6)."""
+"""The Frechet distance between two sets of features, each taken for a Gaussian (Heusel et al. 2017, equation 6).
+
+Mean and covariance can lie in a file, as pytorch-fid writes them with --save-stats.
+"""
 
 from __future__ import annotations
 
+import functools
+import operator
+import struct
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+
+from gluon_wgan.errors import UserError
+from gluon_wgan.utils.params_file import read_arrays
+from gluon_wgan.utils.untrusted import open_regular
 
 
 @dataclass(frozen=True)
@@ -40,12 +52,13 @@ class Statistics:
 
 def statistics(chunks: Iterable[np.ndarray]) -> Statistics:
     """Return the statistics of features that come in chunks, float (images, width), summed in float64."""
-    found: list[Statistics] = []
-    for chunk in chunks:
-        wide = chunk.astype(np.float64)
-        part = Statistics(len(wide), wide.sum(axis=0), wide.T @ wide)
-        found = [found[0] + part] if found else [part]
-    return found[0]
+    wide = (chunk.astype(np.float64) for chunk in chunks)
+    return total(Statistics(len(one), one.sum(axis=0), one.T @ one) for one in wide)
+
+
+def total(parts: Iterable[Statistics]) -> Statistics:
+    """Return the statistics of several parts together."""
+    return functools.reduce(operator.add, parts)
 
 
 def distance(one: Statistics, other: Statistics) -> float:
@@ -71,3 +84,58 @@ def distance_of_gaussians(one: tuple[np.ndarray, np.ndarray], other: tuple[np.nd
 def _root(covariance: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(covariance)
     return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+
+
+Gaussian = tuple[np.ndarray, np.ndarray]
+"""Mean (width,) and covariance (width, width), float64."""
+_NAMES = ("mu", "sigma")
+
+
+def holds_statistics(path: Path) -> bool:
+    """Return whether a file is an ``.npz`` with ``mu`` and ``sigma``."""
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            return {f"{name}.npy" for name in _NAMES} <= set(archive.namelist())
+    except (OSError, ValueError, NotImplementedError, struct.error, IndexError, EOFError, zipfile.BadZipFile):
+        return False
+
+
+def read_statistics(path: Path) -> Gaussian:
+    """Read mean and covariance.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged, or they are no mean and covariance.
+    """
+    try:
+        found = read_arrays(path, _NAMES)
+        mean, covariance = (np.asarray(found[name], np.float64) for name in _NAMES)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"Cannot read the FID statistics {path} ({error}): make them again.") from error
+    fits = mean.ndim == 1 and covariance.shape == (len(mean), len(mean)) and len(mean) > 0
+    if not fits or not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise UserError(
+            f"{path} holds mu {mean.shape} and sigma {covariance.shape}, which are no mean and covariance: make them "
+            "again."
+        )
+    return mean, covariance
+
+
+def write_statistics(path: Path, gaussian: Gaussian) -> None:
+    """Write mean and covariance into a new file.
+
+    Raises
+    ------
+    UserError
+        If something is there already, or it cannot be written.
+    """
+    if path.suffix != ".npz":
+        raise UserError(f"--save-stats {path} would not be found again by other tools: end its name in .npz.")
+    try:
+        with path.open("xb") as file:
+            np.savez_compressed(file, mu=gaussian[0], sigma=gaussian[1])
+    except FileExistsError:
+        raise UserError(f"{path} exists already: choose another name for --save-stats.") from None
+    except OSError as error:
+        raise UserError(f"Cannot write {path} ({error.strerror or error}): choose another place.") from error

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import glob
+from collections.abc import Callable
 from pathlib import Path
-from typing import Optional, Union
+from typing import Union
 
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.preparation import Preparation, prepare
 from gluon_wgan.data.prepared_data import cache_directory, preparation_of
 from gluon_wgan.data.preprocessing_spec import fit_of
-from gluon_wgan.data.sources import named_source, recognise
+from gluon_wgan.data.sources import Source, named_source, recognise
 from gluon_wgan.data.sources.base import set_bit_depth
 from gluon_wgan.data.store import META, Store, open_store
 from gluon_wgan.errors import UserError
-from gluon_wgan.metrics.arrays import ARRAY_SUFFIXES, ImageArray, StoredImages, decoded_images, read_array
 from gluon_wgan.metrics.evaluation_options import EvaluationOptions
+from gluon_wgan.metrics.image_sets import ARRAY_SUFFIXES, ImageArray, StoredImages, decoded_images, read_array
 
 Given = Union[Path, ImageArray]
 WANTED = "give a store, a .npy or .npz array, or a folder, a list, an archive or a database of images"
@@ -30,10 +31,7 @@ def is_store(path: Path) -> bool:
 def like_run(path: Given, config: TrainConfig, options: EvaluationOptions) -> StoredImages:
     """Return a store, an array, or a store made in the cache of other images as a run's own were prepared.
 
-    Raises
-    ------
-    UserError
-        If there are no images.
+    Raises UserError if there are no images.
     """
     how = preparation_of(config, progress=True)
     if options.bit_depth is not None:
@@ -70,13 +68,6 @@ def pair(evaluated: Given, real: Given, options: EvaluationOptions) -> tuple[Sto
 
     Otherwise image files are compared at their own size, which must be the same for all.
 
-    Parameters
-    ----------
-    evaluated, real
-        What the user names.
-    options
-        How many images are decoded at most where there is no store, and which.
-
     Raises
     ------
     UserError
@@ -94,40 +85,35 @@ def pair(evaluated: Given, real: Given, options: EvaluationOptions) -> tuple[Sto
 def own_size(path: Given, options: EvaluationOptions) -> StoredImages:
     """Return a store, an array, or images decoded and left at their own size.
 
-    Raises
-    ------
-    UserError
-        If there are no images, or they differ in size.
+    Raises UserError if there are no images, or they differ in size.
     """
-    if isinstance(path, ImageArray):
-        return path
-    found = _undecoded(path)
-    if found is not None:
-        return found
-    source = named_source("auto", [str(path)], cache_directory(TrainConfig()), exclude=options.exclude)
-    set_bit_depth(source, options.bit_depth)
-    return decoded_images(source, path, options.num, options.seed)
+
+    def decoded(source: Source, _: Path) -> StoredImages:
+        assert isinstance(path, Path)
+        set_bit_depth(source, options.bit_depth)
+        return decoded_images(source, path, options.num, options.seed)
+
+    return _opened(path, TrainConfig(), options, decoded)
 
 
 def _prepared(path: Given, how: Preparation, config: TrainConfig, options: EvaluationOptions) -> StoredImages:
+    how = dataclasses.replace(how, strict=False)
+    return _opened(path, config, options, lambda source, cache: prepare(source, how, cache))
+
+
+def _opened(
+    path: Given, config: TrainConfig, options: EvaluationOptions, make: Callable[[Source, Path], StoredImages]
+) -> StoredImages:
+    """Return a store or an array as it is, and what is made of other images and the cache folder."""
     if isinstance(path, ImageArray):
         return path
-    found = _undecoded(path)
-    if found is not None:
-        return found
-    cache = cache_directory(config)
-    source = named_source("auto", [str(path)], cache, exclude=options.exclude)
-    return prepare(source, dataclasses.replace(how, strict=False), cache)
-
-
-def _undecoded(path: Path) -> Optional[StoredImages]:
-    """Return a store or an array, or None for images that must be decoded."""
     if is_store(path):
         return open_store(path)
     if path.suffix.lower() in ARRAY_SUFFIXES:
         return read_array(path)
     _recognised(path)
-    return None
+    cache = cache_directory(config)
+    return make(named_source("auto", [str(path)], cache, exclude=options.exclude), cache)
 
 
 def _recognised(path: Path) -> None:

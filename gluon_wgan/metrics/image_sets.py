@@ -1,24 +1,30 @@
-"""Sets of images to be evaluated: some of a store's, or those that a generator has drawn."""
+"""Sets of images to be evaluated: some of a store's, arrays, image files at their own size, or drawn by a generator."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import tempfile
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol, Union
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, Union
 
 import numpy as np
-from tqdm import tqdm
 
+from gluon_wgan.data.decode import BadImage
+from gluon_wgan.data.resize import library_versions
 from gluon_wgan.data.shards import ShardedImages
+from gluon_wgan.data.sources import Source
+from gluon_wgan.data.sources.subset import sample
+from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.generators.latents import draw_groups
 from gluon_wgan.generators.sampler import Sampler
-from gluon_wgan.utils.progress_bars import redraw_seconds
-
-if TYPE_CHECKING:
-    from gluon_wgan.metrics.arrays import StoredImages
+from gluon_wgan.utils.params_file import read_arrays
+from gluon_wgan.utils.progress_bars import progress_bar
 
 
 class ImageSet(Protocol):
@@ -47,8 +53,6 @@ class ChosenImages:
         uint8 (all, channels, height, width), which may be mapped from a disk.
     numbers
         int (images,): which, in which order.
-    label
-        What to call them.
     """
 
     def __init__(self, images: Union[np.ndarray, ShardedImages], numbers: np.ndarray, label: str) -> None:
@@ -80,24 +84,10 @@ def halves(images: ChosenImages) -> tuple[ChosenImages, ChosenImages]:
 
 
 def draw(sampler: Sampler, wanted: int, *, nz: int, latent: str, seed: int, progress: bool) -> ChosenImages:
-    """Draw images with a generator into a file that vanishes with them.
-
-    Parameters
-    ----------
-    sampler
-        The generator, and the statistics that its batch norm uses.
-    wanted
-        How many images.
-    nz, latent
-        Length and distribution of a latent.
-    seed
-        Of the latents.
-    progress
-        Whether to show a progress bar on stderr.
-    """
+    """Draw images with a generator into a file that vanishes with them."""
     images: Any = None
     taken = 0
-    with tqdm(desc="Drawing", total=wanted, unit=" images", disable=not progress, mininterval=redraw_seconds()) as bar:
+    with progress_bar("Drawing", wanted, shown=progress) as bar:
         for batch in sampler.draw_first(draw_groups(seed, nz, latent), wanted):
             if images is None:
                 images = room_for((wanted, *batch.shape[1:]))
@@ -132,3 +122,132 @@ def description(store: StoredImages) -> dict[str, Any]:
         "resize": made_from["resize"],
         "libraries": made_from["libraries"],
     }
+
+
+ARRAY_SUFFIXES = (".npy", ".npz")
+_USUAL_NAMES = ("arr_0", "samples", "images", "x")
+
+
+@dataclass(frozen=True)
+class ImageArray:
+    """Images that are not in a store.
+
+    Attributes
+    ----------
+    images
+        uint8 (images, channels, height, width).
+    made_from
+        How they were prepared, as a store says it.
+    """
+
+    path: Path
+    images: np.ndarray
+    made_from: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @cached_property
+    def content_sha256(self) -> str:
+        """SHA-256 of the pixels."""
+        digest = hashlib.sha256()
+        for image in self.images:
+            digest.update(np.ascontiguousarray(image).tobytes())
+        return digest.hexdigest()
+
+
+StoredImages = Union[Store, ImageArray]
+
+
+def read_array(path: Path) -> ImageArray:
+    """Read samples from a ``.npy`` or ``.npz`` file.
+
+    Of several arrays in an ``.npz``, the one called ``arr_0``, ``samples``, ``images`` or ``x`` is taken, or the
+    only one that can be images. Axes are (images, height, width, channels), (images, channels, height, width) or
+    (images, height, width). Values are uint8, or floats from 0 to 1 or from -1 to 1.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or damaged, or holds no such array.
+    """
+    try:
+        arrays = read_arrays(path)
+    except ValueError as error:
+        raise UserError(f"Cannot read the array {path} ({error}): check the file.") from error
+    images = {name: array for name, array in arrays.items() if _axes(array) is not None}
+    names = [name for name in _USUAL_NAMES if name in images] or list(images)
+    if len(names) != 1 and not set(names) & set(_USUAL_NAMES):
+        shapes = ", ".join(f"{name or 'an array'} {array.shape}" for name, array in arrays.items()) or "nothing"
+        raise UserError(
+            f"{path} holds {shapes}: give one array of images with the axes (images, height, width, channels)."
+        )
+    return image_array(images[names[0]], path)
+
+
+def image_array(array: np.ndarray, path: Union[str, Path]) -> ImageArray:
+    """Return an array as images; its axes and values may be those that `read_array` names.
+
+    Raises UserError if they are others.
+    """
+    axes = _axes(array)
+    if axes is None:
+        raise UserError(
+            f"{path} has the shape {array.shape}: give one array of images with the axes (images, height, width, "
+            "channels)."
+        )
+    shaped = array[..., np.newaxis] if array.ndim == 3 else array
+    return ImageArray(Path(path), _as_bytes(shaped, path).transpose(axes), {"resize": "none", "libraries": {}})
+
+
+def _axes(array: np.ndarray) -> Any:
+    """Return the order that makes (images, channels, height, width) of an array's axes, or None for other arrays."""
+    if array.dtype.kind not in "uif" or not array.size:
+        return None
+    if array.ndim == 3 or (array.ndim == 4 and array.shape[3] in (1, 3)):
+        return 0, 3, 1, 2
+    return (0, 1, 2, 3) if array.ndim == 4 and array.shape[1] in (1, 3) else None
+
+
+def _as_bytes(array: np.ndarray, path: Union[str, Path]) -> np.ndarray:
+    """Return levels from 0 to 255, rounded."""
+    if array.dtype == np.uint8:
+        return array
+    low, high = float(array.min()), float(array.max())
+    if array.dtype.kind != "f":
+        scaled, known = array, low >= 0 and high <= 255
+    elif low >= 0:
+        scaled, known = array * np.float32(255), high <= 1
+    else:
+        scaled, known = (array + 1) * np.float32(127.5), low >= -1 and high <= 1
+    if not known:  # NaN, too
+        raise UserError(
+            f"{path} holds values from {low:g} to {high:g}: save the images as uint8 from 0 to 255, or as floats from "
+            "0 to 1 or from -1 to 1."
+        )
+    return np.rint(scaled).astype(np.uint8)
+
+
+def decoded_images(source: Source, path: Path, wanted: int, seed: int) -> ImageArray:
+    """Decode `wanted` of a source's images, or all if there are fewer, at their own size, into a file that vanishes.
+
+    Raises UserError if one cannot be read or has another size than the first.
+    """
+    some = sample(source, wanted, seed)
+    images = None
+    for number in range(len(some)):
+        try:
+            pixels = some.read(number, 3).transpose(2, 0, 1)
+        except BadImage as error:
+            raise UserError(f"{some.names[number]} in {path} cannot be used ({error}): fix or remove it.") from error
+        if images is None:
+            images = room_for((len(some), *pixels.shape))
+        if pixels.shape != images.shape[1:]:
+            raise UserError(
+                f"{some.names[number]} in {path} has {pixels.shape[2]}x{pixels.shape[1]} pixels and others have "
+                f"{images.shape[3]}x{images.shape[2]}: bring them to one size with python tools/prepare_data.py {path} "
+                "--out STORE, and give STORE."
+            )
+        images[number] = pixels
+    assert images is not None
+    return ImageArray(path, images, {"resize": "none", "libraries": library_versions("pil-bilinear")})

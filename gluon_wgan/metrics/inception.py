@@ -39,15 +39,9 @@ class Mixed(HybridBlock):
 
     Parameters
     ----------
-    channels_in
-        Of the input.
-    branches
-        The steps of each branch.
     pool
         ``avg`` or ``max`` for a 3x3 pool of stride 1, followed by a 1x1 convolution; ``halve`` for a 3x3
         maximum of stride 2 alone, beside which each branch's last convolution has stride 2, too.
-    pool_channels
-        Of the convolution after the pool.
     """
 
     def __init__(self, channels_in: int, branches: list[list[Step]], pool: str, pool_channels: int = 0) -> None:

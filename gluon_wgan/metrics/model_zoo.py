@@ -31,10 +31,6 @@ def classifier(name: str, weights: str, context: Context) -> gluon.SymbolBlock:
     ----------
     name
         As ``gluoncv.model_zoo.get_model`` takes it, for example ``resnet50_v1b``.
-    weights
-        The ``.params`` file.
-    context
-        The device.
 
     Raises
     ------

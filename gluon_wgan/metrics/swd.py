@@ -1,8 +1,8 @@
 """The sliced Wasserstein distance between two sets of images (Karras et al. 2018, progressive GAN, section 5).
 
-From each level of each image's Laplacian pyramid come 128 patches of 7x7 pixels. The patches of a level, normalised
-by each channel's mean and deviation in the set, are projected on random directions; along one direction the
-Wasserstein-1 distance is the mean difference of two sorted lists.
+From each level of each image's Laplacian pyramid (Burt and Adelson 1983) come 128 patches of 7x7 pixels. The patches of
+a level, normalised by each channel's mean and deviation in the set, are projected on random directions; along one
+direction the Wasserstein-1 distance is the mean difference of two sorted lists.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
 from gluon_wgan.metrics.confidence_intervals import PARTS, Estimate, batch_means
 from gluon_wgan.metrics.image_sets import ImageSet
-from gluon_wgan.metrics.pyramid import laplacian_level, sides
-from gluon_wgan.utils.progress_bars import redraw_seconds
+from gluon_wgan.utils.progress_bars import progress_bar
 
 PATCH = 7
 PATCHES = 128
@@ -64,18 +64,11 @@ def sliced_wasserstein(
         Of the places of the patches and of the directions.
     threads
         How many sort at once; the result does not depend on it.
-    progress
-        Whether to show a progress bar on stderr.
     """
     levels = sides(next(real.batches(1)).shape[-1])
     values, parts = np.empty(len(levels)), np.empty((len(levels), PARTS))
-    bar = tqdm(
-        desc=f"Sliced distance to {fake.label} images",
-        total=len(levels) * REPEATS * DIRECTIONS,
-        unit=" directions",
-        disable=not progress,
-        mininterval=redraw_seconds(),
-    )
+    total = len(levels) * REPEATS * DIRECTIONS
+    bar = progress_bar(f"Sliced distance to {fake.label} images", total, shown=progress, unit=" directions")
     for level, side in enumerate(levels):
         # One level after the other: the patches of one are all in memory.
         with ThreadPoolExecutor(threads) as pool:
@@ -156,3 +149,58 @@ def _distance_on_a_line(pair: tuple[np.ndarray, np.ndarray]) -> float:
     step = (max(float(x.max()) for x in pair) - low) / (_STEPS - 1) or 1.0
     one, other = (np.bincount(((x - low) / step + 0.5).astype(np.uint16), minlength=_STEPS) for x in pair)
     return float(np.abs(np.cumsum(one - other)).sum() / len(pair[0]) * step)
+
+
+SMALLEST = 16
+"""A level is halved as long as this side, in pixels, is not fallen below."""
+# Binomial; borders are mirrored without repeating the outermost pixel.
+_TAPS = np.array([1, 4, 6, 4, 1], np.float32) / 16
+
+
+def sides(size: int) -> list[int]:
+    """Return the side of each level of the pyramid of square images, the finest first, in pixels."""
+    found = [size]
+    while found[-1] % 2 == 0 and found[-1] // 2 >= SMALLEST:
+        found.append(found[-1] // 2)
+    return found
+
+
+def laplacian_level(images: np.ndarray, level: int, levels: int) -> np.ndarray:
+    """Return one level of the pyramids of some images: what the next coarser one cannot tell of it.
+
+    The last level is the coarsest image itself.
+
+    Parameters
+    ----------
+    images
+        uint8 (images, channels, size, size), of a size that can be halved `levels` - 1 times.
+    level, levels
+        Which level, 0 being the finest, of how many.
+
+    Returns
+    -------
+    float32 (images, side, side, channels), in gray levels of 0 to 255
+    """
+    return np.stack([_level(image.transpose(1, 2, 0).astype(np.float32), level, levels) for image in images])
+
+
+def _level(fine: np.ndarray, level: int, levels: int) -> np.ndarray:
+    """Return a level of the pyramid of one image, float32 (size, size, channels)."""
+    for _ in range(level):
+        fine = _halved(fine)
+    return fine if level == levels - 1 else fine - _doubled(_halved(fine))
+
+
+def _halved(image: np.ndarray) -> np.ndarray:
+    return _filtered(image, _TAPS)[::2, ::2]
+
+
+def _doubled(image: np.ndarray) -> np.ndarray:
+    height, width, channels = image.shape
+    sparse = np.zeros((2 * height, 2 * width, channels), np.float32)
+    sparse[::2, ::2] = image
+    return _filtered(sparse, 2 * _TAPS)
+
+
+def _filtered(image: np.ndarray, taps: np.ndarray) -> np.ndarray:
+    return cv2.sepFilter2D(image, cv2.CV_32F, taps, taps, borderType=cv2.BORDER_REFLECT_101).reshape(image.shape)

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Optional
 
+import numpy as np
+
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.errors import UserError
-from gluon_wgan.reports.comparison import Side, differing_values, filter_width, last_values, newest_values, same_noise
-from gluon_wgan.reports.comparison_images import checkpoints, drawn_grids, frames, moments, saved_grids
-from gluon_wgan.reports.comparison_page import Shown, render_comparison
-from gluon_wgan.reports.template import refuse_foreign, write_page
+from gluon_wgan.reports.charts import CHARTS, axis, filtered_series, history_of_runs
+from gluon_wgan.reports.comparison import (
+    Side,
+    differing_options,
+    differing_values,
+    evaluations,
+    filter_width,
+    is_machine_option,
+    last_values,
+    newest_values,
+    results,
+    same_noise,
+)
+from gluon_wgan.reports.comparison_images import COLUMNS, Grids, checkpoints, drawn_grids, frames, moments, saved_grids
+from gluon_wgan.reports.template import refuse_foreign, render, write_page
+from gluon_wgan.runs.evaluations import common_protocol, metric_of
 from gluon_wgan.utils.formatting import plain
 from gluon_wgan.utils.seeding import SAMPLING, draw_latents, make_rng
 
@@ -70,24 +85,7 @@ def summarise(sides: Sequence[Side]) -> list[RunSummary]:
 
 
 def write_comparison(sides: Sequence[Side], out: Path, *, redraw: bool, noise_seed: Optional[int]) -> None:
-    """Write the page.
-
-    Parameters
-    ----------
-    sides
-        The runs.
-    out
-        The page; a file that is no page of this project is not replaced.
-    redraw
-        Draw the samples anew from the checkpoints, from one set of latents.
-    noise_seed
-        Which latents that is; implies ``redraw``.
-
-    Raises
-    ------
-    UserError
-        When ``out`` holds something else, or a run has nothing to draw from.
-    """
+    """Write the page; UserError when ``out`` holds something else, or a run has nothing to draw from."""
     refuse_foreign(out)
     shown = redrawn(sides, noise_seed or NOISE_SEED) if redraw or noise_seed is not None else saved(sides)
     text = render_comparison(sides, shown)
@@ -115,10 +113,7 @@ def saved(sides: Sequence[Side]) -> Shown:
 def redrawn(sides: Sequence[Side], seed: int) -> Shown:
     """Return images that the checkpoints' generators make of one set of latents.
 
-    Raises
-    ------
-    UserError
-        When a run has no checkpoint, or its latents have another length.
+    Raises UserError when a run has no checkpoint, or its latents have another length.
     """
     for side in sides:
         if not checkpoints(side):
@@ -130,16 +125,103 @@ def redrawn(sides: Sequence[Side], seed: int) -> Shown:
     # Checked by making a configuration of them: another may have written these files.
     first = sides[0].record.values
     config = TrainConfig(**{name: first[name] for name in ("nz", "latent") if name in first})
-    # Imported here because MXNet takes a second to load, which the rest can do without.
-    from gluon_wgan.reports.redraw_samples import draw_checkpoint
-
     available = [sorted(checkpoints(side)) for side in sides]
     chosen = moments(available)
     wanted = frames(available, chosen)
     latents = draw_latents(make_rng(seed, SAMPLING), _LATENTS, config.nz, config.latent)
-    grids = drawn_grids(sides, _by_side(wanted, len(sides)), latents, draw_checkpoint)
+    grids = drawn_grids(sides, _by_side(wanted, len(sides)), latents)
     return Shown(chosen, wanted, grids, f"Drawn from the checkpoints, all from the latents of seed {seed}.", None)
 
 
 def _by_side(wanted: Sequence[Sequence[Optional[int]]], sides: int) -> list[set[int]]:
     return [{row[side] for row in wanted if row[side] is not None} for side in range(sides)]  # type: ignore[misc]
+
+
+SCRIPTS = ("scales.js", "charts.js", "player.js", "page.js", "compare.js")
+LINES = 8
+"""Colours that ``pages.css`` has for the runs."""
+_OVERLAID = ("w_estimate", "loss_d", "loss_g", "penalty", "images_per_second")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The images on the page.
+
+    Attributes
+    ----------
+    moments
+        The iterations that the slider stops at.
+    frames
+        For each of them and each run, of which iteration the image is; None for none.
+    grids
+        For each run, the images by their iteration.
+    caution
+        Why they cannot be compared one by one, or None.
+    """
+
+    moments: list[int]
+    frames: list[list[Optional[int]]]
+    grids: Grids
+    words: str
+    caution: Optional[str]
+
+
+def render_comparison(sides: Sequence[Side], shown: Shown) -> str:
+    """Return the page as HTML."""
+    width = filter_width(sides)
+    differing = differing_options(sides)
+    values = [[metric_of(line) for line in side.record.evaluations()[0]] for side in sides]
+    history = history_of_runs([side.name for side in sides], values)
+    unfiltered = [side.name for side in sides if side.curves.applied < width]
+    return render(
+        "compare.html",
+        SCRIPTS,
+        {
+            **overlaid(sides),
+            "evaluations": history,
+            "moments": shown.moments,
+            "frames": shown.frames,
+            "images": shown.grids,
+        },
+        names=[side.name for side in sides],
+        lines=LINES,
+        written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %Z"),
+        filter=width,
+        filtered=len(unfiltered) < len(sides) and width > 1,
+        raw_names=unfiltered,
+        history=history,
+        common=common_protocol([one for _, row, _ in evaluations(sides) for one in row if one is not None]),
+        curves=any(side.iterations for side in sides),
+        results=results(sides, width),
+        metrics=evaluations(sides),
+        options=[row for row in differing if not is_machine_option(row[0])],
+        machine=[row for row in differing if is_machine_option(row[0])],
+        shown=shown,
+        columns=COLUMNS,
+        unread=[(side.name, side.record.evaluations()[1]) for side in sides if side.record.evaluations()[1]],
+    )
+
+
+def overlaid(sides: Sequence[Side]) -> dict[str, Any]:
+    """Return the charts, JSON-able: one curve for each run, median-filtered, each along its own axis."""
+    medians = [side.curves.filtered() for side in sides]
+    charts = []
+    for title, note, unit, columns in CHARTS:
+        for name, _ in columns:
+            curves = [
+                {"label": side.name, "name": name, "axis": run, "colour": run % LINES}
+                | filtered_series("raw", name, one)
+                for run, (side, one) in enumerate(zip(sides, medians))
+                if name in _OVERLAID and np.isfinite(side.curves.column(name, "low")).any()
+            ]
+            if curves and _says_something(name, sides):
+                charts.append({"title": title, "note": note, "unit": unit, "series": curves})
+    return {"axes": [axis(side.curves) for side in sides], "charts": charts}
+
+
+def _says_something(name: str, sides: Sequence[Side]) -> bool:
+    if name == "penalty":
+        return any(bool(np.any(side.curves.column(name, "high"))) for side in sides)
+    # Where every run has an estimate, the critic's loss is only that upside down.
+    without = any(side.iterations and not np.isfinite(side.curves.column("w_estimate", "low")).any() for side in sides)
+    return name != "loss_d" or without

@@ -33,10 +33,6 @@ class Side:
     ----------
     name
         What it is called beside the others: as much of its path as tells it from them.
-    record
-        What its directory tells.
-    curves
-        What its ``metrics.csv`` tells.
     """
 
     name: str
@@ -55,13 +51,7 @@ class Side:
 
 
 def open_sides(paths: Sequence[Path]) -> list[Side]:
-    """Read the runs.
-
-    Raises
-    ------
-    UserError
-        When one is named twice or cannot be read, naming it.
-    """
+    """Read the runs; UserError when one is named twice or cannot be read, naming it."""
     whole = [path.resolve() for path in paths]
     for place, path in enumerate(whole):
         if path in whole[:place]:
@@ -106,15 +96,7 @@ def differing_values(sides: Sequence[Side]) -> dict[str, list[Any]]:
 
 
 def results(sides: Sequence[Side], width: int) -> list[tuple[str, list[str]]]:
-    """Return how the runs did: name, and each run's value as text.
-
-    Parameters
-    ----------
-    sides
-        The runs.
-    width
-        The losses are medians of so many last iterations.
-    """
+    """Return how the runs did: name, and each run's value as text; losses: medians of the last `width` iterations."""
     return [
         ("generator iterations", [f"{side.iterations:,}{_goal(side.record.values)}" for side in sides]),
         ("training time", [duration(side.seconds) for side in sides]),
@@ -168,12 +150,7 @@ def last_values(side: Side, width: int) -> dict[str, Optional[float]]:
 
 def newest_values(side: Side) -> dict[str, Optional[float]]:
     """Return the newest value of each metric that was evaluated."""
-    lines, _ = side.record.evaluations()
-    found = {}
-    for line in lines:
-        value = line.get("value")
-        found[plain(line.get("metric"))] = float(value) if isinstance(value, (int, float)) else None
-    return found
+    return {name: one.numbers["value"] for name, one in newest(side.record.evaluations()[0]).items()}
 
 
 def _last(side: Side, name: str, width: int) -> str:

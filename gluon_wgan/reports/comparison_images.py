@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.reports.comparison import Side
 from gluon_wgan.reports.embedded import png_uri
 from gluon_wgan.runs.figures import GAP, make_grid
-from gluon_wgan.utils.progress_bars import redraw_seconds
+from gluon_wgan.utils.progress_bars import progress_bar
 
 MOMENTS = 12
 """The most iterations of which images are shown."""
@@ -36,8 +35,6 @@ def moments(available: Sequence[Sequence[int]], most: int = MOMENTS) -> list[int
     ----------
     available
         The iterations of which each run has images.
-    most
-        How many to choose at most.
     """
     counts: dict[int, int] = {}
     for iterations in available:
@@ -66,42 +63,35 @@ def frames(available: Sequence[Sequence[int]], chosen: Sequence[int]) -> list[li
 
 
 def saved_grids(sides: Sequence[Side], wanted: Sequence[set[int]]) -> Grids:
-    """Return pieces of the grids that training saved.
-
-    Raises
-    ------
-    UserError
-        When a file cannot be read.
-    """
+    """Return pieces of the grids that training saved; UserError when a file cannot be read."""
     return [
         {iteration: _cut_out(path, _size_of(side)) for iteration, path in side.record.samples() if iteration in chosen}
         for side, chosen in zip(sides, wanted)
     ]
 
 
-def drawn_grids(
-    sides: Sequence[Side], wanted: Sequence[set[int]], latents: np.ndarray, draw: Callable[..., np.ndarray]
-) -> Grids:
-    """Return images drawn anew from checkpoints, all from the same latents.
+def drawn_grids(sides: Sequence[Side], wanted: Sequence[set[int]], latents: np.ndarray) -> Grids:
+    """Return images drawn anew from checkpoints, all from the same latents, float32 (n, nz, 1, 1)."""
+    # Imported here because MXNet takes a second to load, which the rest can do without.
+    from mxnet import cpu
 
-    Parameters
-    ----------
-    sides, wanted
-        The runs, and of which iterations to draw.
-    latents
-        float32 (n, nz, 1, 1).
-    draw
-        From (checkpoint, latents, batch norm's statistics) to uint8 images (n, C, H, W).
-    """
+    from gluon_wgan.generators.load import load_generator
+    from gluon_wgan.generators.sampler import Sampler
+
     found: Grids = []
-    total = sum(map(len, wanted))
-    with tqdm(total=total, desc="Drawing", unit="grid", mininterval=redraw_seconds(), leave=False) as bar:
+    with progress_bar("Drawing", sum(map(len, wanted)), unit="grid", leave=False) as bar:
         for side, chosen in zip(sides, wanted):
             paths = checkpoints(side)
             statistics = str(side.record.values.get("sample_bn", "batch"))
             found.append({})
             for iteration in sorted(chosen):
-                images = draw(paths[iteration], latents, statistics)
+                generator = load_generator(paths[iteration])
+                if generator.nz != latents.shape[1]:
+                    raise UserError(
+                        f"{paths[iteration]} takes latents of {generator.nz} numbers, and the run's config.json says "
+                        f"{latents.shape[1]}: put that file back as the run wrote it, or leave --redraw out."
+                    )
+                images = Sampler(generator, statistics, cpu()).draw(latents)
                 found[-1][iteration] = png_uri(make_grid(images[_CORNER], COLUMNS))
                 bar.update()
     return found

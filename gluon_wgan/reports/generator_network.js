@@ -54,7 +54,7 @@ const OPERATIONS = {
 };
 
 class Network {
-  // `layers` are those of browser_layers.py.
+  // `layers` are those of generator_page.py.
   constructor(layers) {
     this.layers = layers.map((layer) => {
       const arrays = ["weight", "bias", "scale", "shift"].filter((name) => name in layer);

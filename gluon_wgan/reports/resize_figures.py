@@ -34,8 +34,9 @@ def distances(report: Report, found: CaseReport) -> str:
         body.append(svg.text(left - 10, y + 4, found.short_title(name), "bold" if kind == "bad" else "", "end"))
         body.append(svg.line(x_of(one.p5 or 0), y, x_of(one.p95 or 0), y, f"span-{kind}"))
         body.append(svg.line(x_of(one.low or 0), y, x_of(one.high or 0), y, f"bar-{kind}"))
-        body.append(_mark(x_of(one.median or 0), y, kind))
-        body.append(svg.text(right + 8, y + 4, f"{one.median or 0:.2f}{_flag(kind)}", kind))
+        mark = svg.diamond if kind == "bad" else svg.dot
+        body.append(mark(x_of(one.median or 0), y, f"fill-{kind}"))
+        body.append(svg.text(right + 8, y + 4, f"{one.median or 0:.2f}{' aliases' if kind == 'bad' else ''}", kind))
     title = f"Mean absolute difference from {report.plan.against} at {found.case.label}"
     return svg.figure(780, bottom + 34, body, title)
 
@@ -139,14 +140,6 @@ def kernel(report: Report, name: str, twins: Sequence[str]) -> str:
 
 def _kind(found: CaseReport, name: str) -> str:
     return "bad" if found.aliases[name] else "clean"
-
-
-def _flag(kind: str) -> str:
-    return " aliases" if kind == "bad" else ""
-
-
-def _mark(x: float, y: float, kind: str) -> str:
-    return svg.diamond(x, y, "fill-bad") if kind == "bad" else svg.dot(x, y, "fill-clean")
 
 
 def _panel(name: str, twins: Sequence[str], kind: str) -> list[str]:

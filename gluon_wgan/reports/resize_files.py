@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.reports import resize_figures, svg
-from gluon_wgan.reports.resize_images import Card, exhibit
+from gluon_wgan.reports.resize_images import exhibit
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
-from gluon_wgan.resize_parity.ratios import ENLARGING, SHRINKING
+from gluon_wgan.resize_parity.probes import ENLARGING, SHRINKING
 from gluon_wgan.resize_parity.verdict import where_words
 
 _COLUMNS = 4
@@ -65,7 +65,9 @@ def _sheet(report: Report, found: CaseReport) -> str:
     """Draw the image on which backends disagree most: a column for each, of image, difference and piece."""
     shown = exhibit(report, found, found.specimens[0])
     columns: list[tuple[str, str, list[Optional[str]]]] = [("the source", "", [shown.source, None, shown.source_piece])]
-    columns += [(card.title.split(" = ")[0], _under(card), _pictures(card)) for card in (shown.reference, *shown.cards)]
+    for card in (shown.reference, *shown.cards):
+        words = f"{'▲ aliases, ' if card.aliases else ''}off by {card.off:.1f}"
+        columns.append((card.title.split(" = ")[0], words, [card.picture, card.heat, card.piece]))
     step, per_row = _TILE + _GAP, 6
     row_height = _HEAD + 14 + 3 * step + 10
     body = []
@@ -79,14 +81,6 @@ def _sheet(report: Report, found: CaseReport) -> str:
     rows = -(-len(columns) // per_row)
     title = f"{shown.name} at {found.case.label}: image, difference, the piece that differs most"
     return svg.figure(step * per_row - _GAP, row_height * rows, body, title)
-
-
-def _under(card: Card) -> str:
-    return f"{'▲ aliases, ' if card.aliases else ''}off by {card.off:.1f}"
-
-
-def _pictures(card: Card) -> list[Optional[str]]:
-    return [card.picture, card.heat, card.piece]
 
 
 def _table(report: Report, found: CaseReport) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Any
 
 import matplotlib
 import numpy as np
 from PIL import Image
 
+from gluon_wgan.reports.embedded import image_uri, png_uri
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
 from gluon_wgan.resize_parity.tally import Specimen
 
@@ -58,7 +56,7 @@ def exhibit(report: Report, found: CaseReport, specimen: Specimen) -> Exhibit:
             aliases=found.aliases[name],
             off=float(np.abs(picture.astype(np.int16) - reference).mean()),
             picture=png_uri(picture),
-            heat=_uri(heat_map(difference), "PNG", optimize=True),
+            heat=image_uri(heat_map(difference)),
             piece=png_uri(picture[top : top + side, left : left + side]),
         )
         for name, picture, difference in zip(report.plan.backends, specimen.pictures, differences)
@@ -73,11 +71,6 @@ def exhibit(report: Report, found: CaseReport, specimen: Specimen) -> Exhibit:
         reference=first,
         cards=[cards[name] for name in found.leaders() if cards[name] is not first],
     )
-
-
-def png_uri(picture: np.ndarray) -> str:
-    """Return uint8 RGB (height, width, 3) or gray (height, width) as a data URI."""
-    return _uri(Image.fromarray(np.ascontiguousarray(picture)), "PNG", optimize=True)
 
 
 def heat_map(difference: np.ndarray) -> Image.Image:
@@ -96,18 +89,12 @@ def heat_map(difference: np.ndarray) -> Image.Image:
 def heat_scale() -> str:
     """Return the map's colours, from 0 to `HEAT_FULL` levels on its scale, as a data URI of a strip."""
     levels = HEAT_FULL * np.linspace(0, 1, 192) ** 2
-    return _uri(heat_map(np.tile(levels, (8, 1))), "PNG", optimize=True)
+    return image_uri(heat_map(np.tile(levels, (8, 1))))
 
 
 def _photo_uri(picture: np.ndarray) -> str:
     # What is only looked at, not measured by eye, need not be stored losslessly.
-    return _uri(Image.fromarray(np.ascontiguousarray(picture)), "JPEG", quality=88)
-
-
-def _uri(picture: Image.Image, kind: str, **options: Any) -> str:
-    content = BytesIO()
-    picture.save(content, kind, **options)
-    return f"data:image/{kind.lower()};base64,{b64encode(content.getvalue()).decode()}"
+    return image_uri(Image.fromarray(np.ascontiguousarray(picture)), "jpeg", quality=88)
 
 
 def _card_of(cards: dict[str, Card], found: CaseReport, name: str) -> Card:

@@ -1,4 +1,4 @@
-"""``parity.html``: the whole report in one file that needs nothing else."""
+"""The files of a resize comparison, above all ``parity.html``: the whole report in one page that needs nothing else."""
 
 from __future__ import annotations
 
@@ -8,40 +8,47 @@ from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gluon_wgan.data.aliasing_options import ALIASING_LEVELS, ALIASING_SHARE
 from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.reports import resize_figures, svg
-from gluon_wgan.reports.resize_images import HEAT_FULL, exhibit, heat_scale, png_uri
-from gluon_wgan.reports.style import BASE
-from gluon_wgan.reports.template import policy
-from gluon_wgan.resize_parity.answer import answer
+from gluon_wgan.reports.embedded import png_uri
+from gluon_wgan.reports.resize_files import write_figures
+from gluon_wgan.reports.resize_images import HEAT_FULL, exhibit, heat_scale
+from gluon_wgan.reports.template import BASE, HERE, environment, policy
+from gluon_wgan.resize_parity.compare_backends import Findings
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
 from gluon_wgan.resize_parity.decoders import DECODERS
 from gluon_wgan.resize_parity.measures import MEASURES, Measure
-from gluon_wgan.resize_parity.probes import RATIO
-from gluon_wgan.resize_parity.ratios import ENLARGING, SHRINKING
-from gluon_wgan.resize_parity.save import decoder_words
-from gluon_wgan.resize_parity.verdict import advice, verdict, where_words
+from gluon_wgan.resize_parity.probes import ENLARGING, RATIO, SHRINKING
+from gluon_wgan.resize_parity.save import decoder_words, write_csv, write_json
+from gluon_wgan.resize_parity.verdict import advice, answer, verdict, where_words
 
-_HERE = Path(__file__).parent
 _UNKNOWN = "\N{EN DASH}"
 
 
-def write_page(path: Path, report: Report) -> None:
-    """Write the page."""
-    path.write_text(render(report), encoding="utf-8", errors="backslashreplace")
+def write_report(folder: Path, findings: Findings, report: Report, *, figures: bool) -> None:
+    """Write ``parity.csv``, ``parity.json`` and ``parity.html`` into a folder, and ``figures`` if wanted."""
+    write_csv(folder / "parity.csv", report.plan, findings)
+    write_json(folder / "parity.json", report)
+    (folder / "parity.html").write_text(render(report), encoding="utf-8", errors="backslashreplace")
+    if figures:
+        write_figures(folder / "figures", report)
 
 
 def render(report: Report) -> str:
     """Return the page as HTML."""
-    loader = FileSystemLoader(_HERE)
-    templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    templates.filters.update(number=number, percent=percent, fixed=fixed, names=_names, capitalized=_capitalized)
+    templates = environment()
+    templates.filters.update(
+        number=number,
+        percent=percent,
+        fixed=fixed,
+        names=_names,
+        capitalized=lambda words: words[:1].upper() + words[1:],
+    )
     shrinking = [found for found in report.cases if found.case.enlarged_from is None]
-    style = svg.STYLE + BASE + (_HERE / "resize_page.css").read_text(encoding="utf-8")
+    style = svg.STYLE + BASE + (HERE / "resize_page.css").read_text(encoding="utf-8")
     return templates.get_template("resize_page.html").render(
         report=report,
         # The lengths of bars and the shades of a table's cells are style attributes.
@@ -103,20 +110,17 @@ def _names(words: str) -> Markup:
     return Markup(re.sub(r"(?:= )?\b(?:pil|cv2|mxnet)-\w+", r'<span class="nowrap">\g<0></span>', str(escape(words))))
 
 
-def _capitalized(words: str) -> str:
-    return words[:1].upper() + words[1:]
-
-
 def _case(report: Report, found: CaseReport) -> dict[str, Any]:
     leaders = found.leaders()
     others = [name for name in leaders if name != report.plan.against]
+    places = [report.plan.backends.index(name) for name in leaders]
     farthest = max((found.summaries[name]["mean_abs"].median or 0 for name in leaders), default=0)
     return {
         "found": found,
         "where": where_words(found),
         "leaders": leaders,
         "farthest": farthest or 1,
-        "matrix": _matrix(report, found, leaders),
+        "matrix": [(name, found.matrix[place][places].tolist()) for name, place in zip(leaders, places)],
         "distances": Markup(resize_figures.distances(report, found)) if others else "",
         "data_sets": Markup(resize_figures.data_sets(report, found)) if others else "",
         "histograms": [Markup(resize_figures.histogram(found, name)) for name in others],
@@ -124,11 +128,6 @@ def _case(report: Report, found: CaseReport) -> dict[str, Any]:
         if found.ideal_power is not None
         else [],
     }
-
-
-def _matrix(report: Report, found: CaseReport, leaders: list[str]) -> list[tuple[str, list[float]]]:
-    places = [report.plan.backends.index(name) for name in leaders]
-    return [(name, found.matrix[place][places].tolist()) for name, place in zip(leaders, places)]
 
 
 def _probes(report: Report) -> list[dict[str, Any]]:
@@ -140,7 +139,10 @@ def _probes(report: Report) -> list[dict[str, Any]]:
             "kernel": report.kernels[names[0]],
             "figure": Markup(resize_figures.kernel(report, names[0], names[1:])),
             "pictures": {
-                kind: png_uri(_brightened(one) if kind == "impulse grid" else one)
+                # The dots would hardly be seen.
+                kind: png_uri(
+                    np.rint(one * (255 / max(1, one.max()))).astype(np.uint8) if kind == "impulse grid" else one
+                )
                 for kind, one in report.probes[names[0]].pictures.items()
             },
         }
@@ -154,7 +156,3 @@ def _same_on_texture(report: Report) -> list[list[str]]:
     for name in report.plan.backends:
         groups.setdefault(str((report.sweep.aliasing[name], report.sweep.blocky[name])), []).append(name)
     return list(groups.values())
-
-
-def _brightened(picture: np.ndarray) -> np.ndarray:
-    return np.rint(picture * (255 / max(1, picture.max()))).astype(np.uint8)

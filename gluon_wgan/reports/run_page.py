@@ -11,10 +11,9 @@ from urllib.parse import quote
 import numpy as np
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.reports.charts import chart_data
+from gluon_wgan.reports.charts import chart_data, history_of_run
 from gluon_wgan.reports.embedded import jpeg_uri
 from gluon_wgan.reports.facts import data_of, environment_of, options_of, resize_warning
-from gluon_wgan.reports.metric_history import history_of_run
 from gluon_wgan.reports.template import render, write_page
 from gluon_wgan.runs.curves import CRITIC_STEPS, ELAPSED, FILTERED, RAW, RECENT, RunCurves
 from gluon_wgan.runs.directory import RunDirectory
@@ -34,8 +33,6 @@ class RunPage:
 
     Parameters
     ----------
-    run
-        The run directory; ``report.html`` goes into it.
     curves
         Its curves, if they are kept already; None reads them.
     """
@@ -49,10 +46,7 @@ class RunPage:
     def write(self) -> Path:
         """Write the page in one step and return where it is.
 
-        Raises
-        ------
-        UserError
-            When the run directory cannot be read, or something that is no page of this project is in the way.
+        Raises UserError when the run directory cannot be read, or something that is no page of ours is in the way.
         """
         write_page(self.path, self.render())
         return self.path

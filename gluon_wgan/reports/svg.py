@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from gluon_wgan.reports.style import COLOURS
+from gluon_wgan.reports.template import COLOURS
 
 STYLE = COLOURS + Path(__file__).with_name("resize_figures.css").read_text(encoding="utf-8")
 FONT = 11

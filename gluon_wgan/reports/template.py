@@ -11,14 +11,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.reports.style import BASE, COLOURS, HERE
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.folders import remove_stale_files
 
+HERE = Path(__file__).parent
+COLOURS, BASE = ((HERE / name).read_text(encoding="utf-8") for name in ("colours.css", "base.css"))
+"""Colours, light and dark, as CSS variables; type, tables, cards and how they fold on a narrow screen."""
 GENERATOR = "gluon_wgan"
 SHORT = 10
 """Characters of a hash that are shown."""
@@ -32,23 +34,23 @@ def render(template: str, scripts: Sequence[str], drawn: Any, **values: Any) -> 
 
     Parameters
     ----------
-    template
-        File name of the template.
-    scripts
-        File names of the scripts, in the order in which they run.
     drawn
         What the scripts draw from, JSON-able.
     values
         What the template shows; every string is escaped.
     """
     style, script = _style(_CHARTS in scripts), _script(tuple(scripts))
-    return _template(template).render(
-        head=Markup(_MARK),
-        policy=policy(style, f"script-src '{_hash(script)}'", "img-src 'self' data: file:"),
-        style=Markup(style),
-        script=Markup(script),
-        data_json=Markup(json_in_html(drawn)),
-        **values,
+    return (
+        environment()
+        .get_template(template)
+        .render(
+            head=Markup(_MARK),
+            policy=policy(style, f"script-src '{_hash(script)}'", "img-src 'self' data: file:"),
+            style=Markup(style),
+            script=Markup(script),
+            data_json=Markup(json_in_html(drawn)),
+            **values,
+        )
     )
 
 
@@ -82,13 +84,7 @@ def short_hashes(text: str) -> Markup:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Refuse to write over anything but a page of this project or an empty file.
-
-    Raises
-    ------
-    UserError
-        Naming it.
-    """
+    """Refuse to write over anything but a page of this project or an empty file: UserError naming it."""
     if path.is_file():
         if not path.is_symlink() and path.stat().st_size == 0:
             return  # nothing is lost
@@ -100,24 +96,19 @@ def refuse_foreign(path: Path) -> None:
 
 
 def write_page(path: Path, text: str) -> None:
-    """Write a page in one step.
-
-    Raises
-    ------
-    UserError
-        When something else is there.
-    """
+    """Write a page in one step; UserError when something else is there."""
     refuse_foreign(path)
     remove_stale_files(path.parent, [path.name])
     atomic_files.write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 @cache
-def _template(name: str) -> Template:
+def environment() -> Environment:
+    """Return where the templates and their filters are."""
     loader = FileSystemLoader(HERE)
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     templates.filters["short_hashes"] = short_hashes
-    return templates.get_template(name)
+    return templates
 
 
 @cache

@@ -1,35 +1,46 @@
-"""Decode images once, resize each with every backend, and measure.
+"""Decode images once, resize each with every backend, and measure, in several processes.
 
 The resizing is `gluon_wgan.data.geometry.fit`: short side to the size, then the central square, by the very
-functions that prepare training data.
+functions that prepare training data. Memory is bounded, and the result is the same for any number of processes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from itertools import repeat
 
+import cv2
 import numpy as np
 from PIL import Image
 from scipy.spatial.distance import pdist
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from gluon_wgan.data.aliasing import Spectrum, fold, radial_power, to_spectrum
 from gluon_wgan.data.aliasing_options import WORST_SHOWN
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.geometry import cut, fit, source_pixels_to_one
 from gluon_wgan.data.resize import BACKENDS
-from gluon_wgan.resize_parity.critic_frechet import critic_features
-from gluon_wgan.resize_parity.decoders import DecodingTally, compare_decoders
-from gluon_wgan.resize_parity.detail_swd import patches_of, project
-from gluon_wgan.resize_parity.header_oddities import oddities
-from gluon_wgan.resize_parity.input_images import encoded_image
+from gluon_wgan.errors import UserError
+from gluon_wgan.metrics import fid
+from gluon_wgan.resize_parity.data_sets import critic_features, group_of, patches_of, project
+from gluon_wgan.resize_parity.decoders import Agreement, compare_decoders
 from gluon_wgan.resize_parity.measures import ALIASING_MEASURES, measure_pair
-from gluon_wgan.resize_parity.plan import Case, Plan
-from gluon_wgan.resize_parity.real_vs_real import group_of
+from gluon_wgan.resize_parity.plan import Case, Plan, encoded_image, oddities
 from gluon_wgan.resize_parity.tally import Specimen, Tally
 
 _SHOWN_SIDE = 256
 _NEAREST = "pil-nearest"
+_CHUNK = 8
 
 
 @dataclass
@@ -45,13 +56,13 @@ class Findings:
     odd
         Number and oddities of each image that is not plain 8-bit RGB.
     decoding
-        How decoders differ on these images.
+        How decoders differ on these images, by kind of file and decoder.
     """
 
     tallies: list[Tally]
     skipped: list[tuple[int, str]] = field(default_factory=list)
     odd: list[tuple[int, list[str]]] = field(default_factory=list)
-    decoding: DecodingTally = field(default_factory=DecodingTally)
+    decoding: dict[tuple[str, str], Agreement] = field(default_factory=dict)
 
     @classmethod
     def none(cls, plan: Plan) -> Findings:
@@ -64,7 +75,8 @@ class Findings:
             tally.merge(more)
         self.skipped += other.skipped
         self.odd += other.odd
-        self.decoding.merge(other.decoding)
+        for key, agreement in other.decoding.items():
+            self.decoding.setdefault(key, Agreement()).merge(agreement)
 
 
 def compare_images(plan: Plan, chunk: range) -> Findings:
@@ -76,7 +88,7 @@ def compare_images(plan: Plan, chunk: range) -> Findings:
         if unusual:
             findings.odd.append((index, unusual))
         if encoded is not None and plan.decoders:
-            findings.decoding.merge(compare_decoders(encoded, unusual, plan.decoders))
+            compare_decoders(findings.decoding, encoded, unusual, plan.decoders)
         try:
             image = plan.images.open(index, 3)
             if plan.crop is not None:
@@ -97,14 +109,14 @@ def compare_images(plan: Plan, chunk: range) -> Findings:
 
 def _compare(plan: Plan, case: Case, tally: Tally, index: int, image: Image.Image, spectrum: Spectrum) -> None:
     """Measure one image at one size."""
-    ratio = source_pixels_to_one(*image.size, case.size, plan.fit)
+    ratio, names = source_pixels_to_one(*image.size, case.size, plan.fit), {*plan.backends, _NEAREST}
     if case.enlarged_from is None:
-        drawn = {name: fit(image, case.size, None, BACKENDS[name], how=plan.fit) for name in _with_nearest(plan)}
+        drawn = {name: fit(image, case.size, None, BACKENDS[name], how=plan.fit) for name in names}
     else:
         small = Image.fromarray(fit(image, case.enlarged_from, None, BACKENDS[plan.against], how=plan.fit))
         target = (case.size, case.size)
         ratio = case.enlarged_from / case.size
-        drawn = {name: BACKENDS[name].function(small, target) for name in _with_nearest(plan)}
+        drawn = {name: BACKENDS[name].function(small, target) for name in names}
     pictures = np.stack([drawn[name] for name in plan.backends])
     if ratio < 1:
         tally.blocky &= (pictures == drawn[_NEAREST]).all(axis=(1, 2, 3))
@@ -125,10 +137,6 @@ def _compare(plan: Plan, case: Case, tally: Tally, index: int, image: Image.Imag
     _keep_specimen(tally, pictures, plan, index, image)
 
 
-def _with_nearest(plan: Plan) -> set[str]:
-    return {*plan.backends, _NEAREST}
-
-
 def _pair_rows(pictures: np.ndarray, reference: int) -> list[list[float]]:
     """Measure every image against the reference, and equal ones only once."""
     known: dict[bytes, list[float]] = {}
@@ -147,10 +155,9 @@ def _tally_pixels(tally: Tally, pictures: np.ndarray, reference: int) -> None:
 
 def _tally_data_set(tally: Tally, pictures: np.ndarray, plan: Plan, index: int, step: int) -> None:
     place, count = index // step, -(-len(plan.images) // step)
-    features = [critic_features(picture) for picture in pictures]
-    for backend, samples in enumerate(features):
-        tally.moments.add(backend, samples)
-    tally.moments.add(len(pictures) + group_of(place), features[plan.reference])
+    features = [fid.statistics([critic_features(picture)]) for picture in pictures]
+    tally.features = [known + one for known, one in zip(tally.features, features)]
+    tally.group_features[group_of(place)] += features[plan.reference]
     patches = patches_of(place, count)
     if patches:
         tally.groups += [group_of(place)] * patches
@@ -172,6 +179,61 @@ def _shown_source(image: Image.Image) -> np.ndarray:
     return np.asarray(picture)
 
 
-def chunks_of(count: int, length: int) -> Sequence[range]:
-    """Cut the numbers from 0 to `count` into ranges of at most `length`."""
-    return [range(start, min(start + length, count)) for start in range(0, count, length)]
+def compare_all(plan: Plan, jobs: int, progress: bool) -> Findings:
+    """Compare all images of a plan, in so many processes; 1 is this one alone.
+
+    Raises UserError if a worker process dies, for example for lack of memory.
+    """
+    findings, count = Findings.none(plan), len(plan.images)
+    chunks = [range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
+    with tqdm(total=count, desc="Comparing", unit="image", disable=not progress, dynamic_ncols=True) as bar:
+        parts = _in_processes(plan, jobs, chunks) if jobs > 1 else (_compare_chunk(plan, c) for c in chunks)
+        for chunk, part in zip(chunks, parts):
+            findings.merge(part)
+            bar.update(len(chunk))
+    return findings
+
+
+def _in_processes(plan: Plan, jobs: int, chunks: Sequence[range]) -> Iterator[Findings]:
+    """Yield the findings of every chunk in order."""
+    # Spawned, since a process that has loaded MXNet must not be forked.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, _start_worker) as pool:
+        try:
+            with _ctrl_c_held_back():
+                found = pool.map(_compare_chunk, repeat(plan), chunks)
+            yield from found
+        except BrokenProcessPool as error:
+            raise UserError("A worker process died: use fewer --jobs if memory is short.") from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _compare_chunk(plan: Plan, chunk: range) -> Findings:
+    # BLAS adds in another order with another number of threads, so the last bits would depend on the number of jobs.
+    with threadpool_limits(1, user_api="blas"):
+        return compare_images(plan, chunk)
+
+
+@contextlib.contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Let Ctrl-C wait, and be held back in the processes that are started meanwhile, for the parent handles it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    cv2.setNumThreads(1)
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent was killed: otherwise it would wait forever for the next chunk."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)

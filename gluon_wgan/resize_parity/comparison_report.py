@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib import metadata
 from typing import Optional
 
 import numpy as np
 from scipy.spatial.distance import squareform
 
+from gluon_wgan.commands import package_version
 from gluon_wgan.data.aliasing_options import ALIASING_LEVELS, ALIASING_SHARE
-from gluon_wgan.resize_parity.compare_backends import Findings
-from gluon_wgan.resize_parity.decoder_probes import probe_decoders
-from gluon_wgan.resize_parity.decoders import DecodingTally
-from gluon_wgan.resize_parity.detail_swd import sliced_distance
-from gluon_wgan.resize_parity.kernels import Kernel, measure_kernel
-from gluon_wgan.resize_parity.measures import MEASURES
+from gluon_wgan.data.resize import library_versions
+from gluon_wgan.errors import UserError
+from gluon_wgan.resize_parity.compare_backends import Findings, compare_all
+from gluon_wgan.resize_parity.data_sets import frechet_distance, halves_frechet, halves_sliced, sliced_distance
+from gluon_wgan.resize_parity.decoders import Agreement, probe_decoders
+from gluon_wgan.resize_parity.measures import MEASURES, Summary, summarise
 from gluon_wgan.resize_parity.plan import Case, Plan
-from gluon_wgan.resize_parity.probes import ProbeResult, probe
-from gluon_wgan.resize_parity.ratios import Sweep, sweep_ratios
-from gluon_wgan.resize_parity.real_vs_real import halves_frechet, halves_sliced
-from gluon_wgan.resize_parity.summary import Summary, summarise
+from gluon_wgan.resize_parity.probes import Kernel, ProbeResult, Sweep, measure_kernel, probe, sweep_ratios
 from gluon_wgan.resize_parity.tally import Specimen, Tally
 
 
@@ -30,10 +31,6 @@ class CaseReport:
 
     Attributes
     ----------
-    case
-        The size.
-    count
-        How many images were compared.
     ratios
         Least, median and greatest ratio of source to target pixels along a side.
     summaries
@@ -58,8 +55,6 @@ class CaseReport:
         By backend: radial power of the resized images, and of the false detail in them, in levels squared.
     ideal_power
         Radial power of ideally resized images; None if no image was shrunk.
-    specimens
-        The images on which the backends disagree most.
     """
 
     case: Case
@@ -115,18 +110,10 @@ class Report:
 
     Attributes
     ----------
-    plan
-        What was compared.
-    command, versions, when
-        How the report was made.
-    cases
-        What was found at each size.
     skipped, odd
         Images that could not be used, with the reason, and unusual ones, with what is unusual.
     decoding, decoder_probes
         How decoders differ on the images, and on made-up files; empty if not asked for.
-    probes, kernels, sweep
-        What does not depend on the images.
     """
 
     plan: Plan
@@ -136,7 +123,7 @@ class Report:
     cases: list[CaseReport]
     skipped: list[tuple[str, str]]
     odd: list[tuple[str, list[str]]]
-    decoding: DecodingTally
+    decoding: dict[tuple[str, str], Agreement]
     decoder_probes: dict[str, dict[str, str]]
     probes: dict[str, ProbeResult]
     kernels: dict[str, Kernel]
@@ -167,15 +154,21 @@ class Report:
         return groups
 
 
-def build_report(plan: Plan, findings: Findings, command: str, versions: dict[str, str], when: str) -> Report:
-    """Summarise findings and add what does not depend on the images."""
-    names = plan.images.names
+def compare_backends(plan: Plan, *, jobs: int, progress: bool, command: str) -> tuple[Findings, Report]:
+    """Compare as a plan says, in some processes, summarise, and add what does not depend on the images.
+
+    Raises UserError when no image can be used.
+    """
+    findings, names = compare_all(plan, min(jobs, len(plan.images)), progress), plan.images.names
+    if not any(tally.indices for tally in findings.tallies):
+        index, reason = findings.skipped[0]
+        raise UserError(f"No image can be used, {names[index]} because: {reason}; check the data.")
     pairs = zip(plan.cases, findings.tallies)
-    return Report(
+    return findings, Report(
         plan=plan,
         command=command,
-        versions=versions,
-        when=when,
+        versions=_versions(plan),
+        when=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         cases=[summarise_case(plan, case, tally) for case, tally in pairs if tally.indices],
         skipped=[(names[index], reason) for index, reason in findings.skipped],
         odd=[(names[index], unusual) for index, unusual in findings.odd],
@@ -187,9 +180,16 @@ def build_report(plan: Plan, findings: Findings, command: str, versions: dict[st
     )
 
 
+def _versions(plan: Plan) -> dict[str, str]:
+    versions = {"gluon_wgan": package_version(), "python": sys.version.split()[0]}
+    for name in plan.backends:
+        versions.update(library_versions(name))
+    return versions | {library: metadata.version(library) for library in ("numpy", "scipy", "scikit-image")}
+
+
 def summarise_case(plan: Plan, case: Case, tally: Tally) -> CaseReport:
     """Summarise what was found at one size, on one image or more."""
-    table = tally.table()
+    table = np.stack(tally.rows)
     summaries = {
         name: {
             measure.name: summarise(table[:, place, column], tally.indices, measure)
@@ -197,8 +197,8 @@ def summarise_case(plan: Plan, case: Case, tally: Tally) -> CaseReport:
         }
         for place, name in enumerate(plan.backends)
     }
-    patches, reference = tally.patches(), plan.reference
-    power_of = _per_backend(plan.backends, tally.power / max(1, tally.shrunk))
+    patches, features, reference = tally.patches(), tally.features, plan.reference
+    shrunk = max(1, tally.shrunk)
     return CaseReport(
         case=case,
         count=len(tally.indices),
@@ -208,14 +208,14 @@ def summarise_case(plan: Plan, case: Case, tally: Tally) -> CaseReport:
         twins=_twins(plan.backends, tally.pairs),
         aliases={name: aliases(measured) for name, measured in summaries.items()},
         blocky=dict(zip(plan.backends, tally.blocky.tolist())),
-        frechet={name: tally.moments.distance(i, reference) for i, name in enumerate(plan.backends)},
+        frechet={n: frechet_distance(one, features[reference]) for n, one in zip(plan.backends, features)},
         sliced={name: sliced_distance(patches[:, i], patches[:, reference]) for i, name in enumerate(plan.backends)},
-        halves_frechet=halves_frechet(tally.moments, len(plan.backends)),
+        halves_frechet=halves_frechet(tally.group_features),
         halves_sliced=halves_sliced(patches[:, reference], tally.groups),
         matrix=squareform(tally.pairs / len(tally.indices)),
-        histogram=_per_backend(plan.backends, tally.histogram / tally.histogram.sum(axis=1, keepdims=True)),
-        power=power_of,
-        false_power=_per_backend(plan.backends, tally.false_power / max(1, tally.shrunk)),
+        histogram=dict(zip(plan.backends, tally.histogram / tally.histogram.sum(axis=1, keepdims=True))),
+        power=dict(zip(plan.backends, tally.power / shrunk)),
+        false_power=dict(zip(plan.backends, tally.false_power / shrunk)),
         ideal_power=tally.ideal_power / tally.shrunk if tally.shrunk else None,
         specimens=tally.specimens,
     )
@@ -242,7 +242,3 @@ def _twins(backends: Sequence[str], pairs: np.ndarray) -> dict[str, list[str]]:
         name: [other for other, equal in zip(backends, row) if equal and other != name]
         for name, row in zip(backends, same)
     }
-
-
-def _per_backend(backends: Sequence[str], rows: np.ndarray) -> dict[str, np.ndarray]:
-    return dict(zip(backends, rows))

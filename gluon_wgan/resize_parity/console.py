@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from textwrap import fill
 
-from gluon_wgan.resize_parity.answer import answer
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
-from gluon_wgan.resize_parity.verdict import ALIASES, advice, verdict, where_words
+from gluon_wgan.resize_parity.verdict import ALIASES, advice, answer, verdict, where_words
 
 _NAMED = 12
 _WIDTH = 110
@@ -63,7 +62,7 @@ def _row(found: CaseReport, name: str, width: int) -> str:
 def _decoders(report: Report) -> str:
     first, *others = report.plan.decoders
     lines = [f"Decoders, against {first}"]
-    for (kind, decoder), agreement in sorted(report.decoding.agreements.items()):
+    for (kind, decoder), agreement in sorted(report.decoding.items()):
         lines.append(f"  {agreement.files} files ({kind}), {decoder}: {agreement.in_words()}")
     for kind, answers in report.decoder_probes.items():
         lines.append(f"  made-up {kind}: " + "; ".join(f"{name} {answers[name]}" for name in others))

@@ -1,4 +1,4 @@
-"""What decoders make of the same file, before any resizing.
+"""What decoders make of the same file, before any resizing: of the images, and of files made up to be trouble.
 
 `pil` is how this project decodes (gluon_wgan/data/decode.py), `pil-plain` is what most PyTorch code does,
 `cv2` and `mxnet` are those libraries' own readers, with their defaults for colour images.
@@ -10,11 +10,11 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 from PIL import Image
@@ -96,42 +96,30 @@ class Agreement:
         return ", ".join(said)
 
 
-@dataclass
-class DecodingTally:
-    """Agreements by kind of file and decoder."""
-
-    agreements: dict[tuple[str, str], Agreement] = field(default_factory=dict)
-
-    def merge(self, other: DecodingTally) -> None:
-        """Count what another has counted."""
-        for key, agreement in other.agreements.items():
-            self.agreements.setdefault(key, Agreement()).merge(agreement)
-
-
-def compare_decoders(source: Union[str, bytes], unusual: Sequence[str], decoders: Sequence[str]) -> DecodingTally:
-    """Decode a file with every decoder and compare each with the first.
+def compare_decoders(
+    agreements: dict[tuple[str, str], Agreement],
+    source: Union[str, bytes],
+    unusual: Sequence[str],
+    decoders: Sequence[str],
+) -> None:
+    """Decode a file, or its bytes, with decoders of `DECODERS`, and count how each agrees with the first.
 
     Parameters
     ----------
-    source
-        The file, or its bytes.
+    agreements
+        What was counted so far, by kind of file and decoder. A file that cannot be read does not count.
     unusual
-        Its oddities, which name its kind.
-    decoders
-        Names in `DECODERS`.
+        The file's oddities, which name its kind.
     """
     try:
         encoded = source if isinstance(source, bytes) else Path(source).read_bytes()
     except OSError:
-        return DecodingTally()
+        return
     kinds = [*(words.split(" (")[0] for words in unusual if not words.startswith(("huge", "tiny")))]
     kind = f"{_format_of(encoded)}, {' and '.join(kinds) or 'plain'}"
-    pictures = [decode_with(name, encoded) for name in decoders]
-    tally = DecodingTally()
-    for name, picture in zip(decoders[1:], pictures[1:]):
-        agreement = tally.agreements.setdefault((kind, name), Agreement())
-        agreement.count(picture, pictures[0])
-    return tally
+    first, *others = (decode_with(name, encoded) for name in decoders)
+    for name, picture in zip(decoders[1:], others):
+        agreements.setdefault((kind, name), Agreement()).count(picture, first)
 
 
 def decode_with(decoder: str, encoded: bytes) -> Optional[np.ndarray]:
@@ -191,3 +179,59 @@ def _format_of(encoded: bytes) -> str:
                 return image.format or UNREADABLE
     except Exception:  # whatever damaged headers raise
         return UNREADABLE
+
+
+_WIDTH, _HEIGHT = 48, 32
+_ORIENTATION, _QUARTER_TURN = 0x0112, 6
+
+
+def probe_files() -> dict[str, bytes]:
+    """Return encoded images by what is special about them."""
+    import cv2  # the process that decodes must set its limit before this is loaded
+
+    rng = np.random.default_rng(16)
+    colour = np.asarray(Image.fromarray(rng.integers(256, size=(4, 6, 3), dtype=np.uint8)).resize((_WIDTH, _HEIGHT)))
+    picture = Image.fromarray(colour)
+    wide = np.linspace(0, 65535, _WIDTH * _HEIGHT).reshape(_HEIGHT, _WIDTH).astype(np.uint16)
+    rotated = Image.Exif()
+    rotated[_ORIENTATION] = _QUARTER_TURN
+    see_through = picture.copy()
+    see_through.putalpha(Image.fromarray((wide >> 8).astype(np.uint8)))
+    return {
+        "JPEG, colour": _encoded(picture, "JPEG"),
+        "JPEG, gray": _encoded(picture.convert("L"), "JPEG"),
+        "JPEG, CMYK": _encoded(picture.convert("CMYK"), "JPEG"),
+        "JPEG, EXIF says a quarter turn": _encoded(picture, "JPEG", exif=rotated),
+        "PNG, colour": _encoded(picture, "PNG"),
+        "PNG, gray": _encoded(picture.convert("L"), "PNG"),
+        "PNG, 16-bit gray": _encoded(Image.fromarray(wide), "PNG"),
+        "PNG, 16-bit colour": cv2.imencode(".png", np.dstack([wide, wide[::-1], wide[:, ::-1]]))[1].tobytes(),
+        "PNG, palette": _encoded(picture.quantize(16), "PNG"),
+        "PNG, palette with a transparent colour": _encoded(picture.quantize(16), "PNG", transparency=0),
+        "PNG, transparent": _encoded(see_through, "PNG"),
+    }
+
+
+def probe_decoders(decoders: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Compare every decoder with the first on each of the files, in words by what is special and by decoder."""
+    answers = {}
+    for name, encoded in probe_files().items():
+        pictures = {decoder: decode_with(decoder, encoded) for decoder in decoders}
+        answers[name] = {decoder: _in_words(picture, pictures[decoders[0]]) for decoder, picture in pictures.items()}
+    return answers
+
+
+def _in_words(picture: Any, first: Any) -> str:
+    if picture is None:
+        return "refused"
+    agreement = Agreement()
+    agreement.count(picture, first)
+    if agreement.other_shape:
+        return f"{picture.shape[1]}x{picture.shape[0]} instead of {first.shape[1]}x{first.shape[0]}"
+    return agreement.in_words()
+
+
+def _encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
+    content = BytesIO()
+    picture.save(content, kind, **options)
+    return content.getvalue()

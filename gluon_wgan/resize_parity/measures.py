@@ -1,13 +1,16 @@
-"""How far two images of the same size are from each other, in numbers with units.
+"""How far two images of the same size are from each other, in numbers with units, and a few numbers for all images.
 
-Every function takes uint8 RGB of shape (height, width, 3). `MEASURES` says what each is called, its unit,
-where its definition comes from, and which end of its range is the bad one.
+`MEASURES` says what each is called, its unit, where its definition comes from, and which end of its range is the bad
+one.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Optional
 
 import cv2
 import numpy as np
@@ -44,27 +47,6 @@ class Measure:
     worst: str = "high"
 
 
-def l1_sum(picture: np.ndarray, reference: np.ndarray) -> float:
-    """Return the sum of the absolute differences, in levels, over all pixels and channels."""
-    return float(np.abs(picture.astype(np.int64) - reference).sum())
-
-
-def mean_abs(picture: np.ndarray, reference: np.ndarray) -> float:
-    """Return the mean absolute difference, in levels."""
-    return l1_sum(picture, reference) / picture.size
-
-
-def max_abs(picture: np.ndarray, reference: np.ndarray) -> float:
-    """Return the largest absolute difference, in levels."""
-    return float(np.abs(picture.astype(np.int64) - reference).max())
-
-
-def off_by_more_than(levels: int, picture: np.ndarray, reference: np.ndarray) -> float:
-    """Return the share (0 to 1) of the pixels of which any channel is off by more than `levels`."""
-    differences = np.abs(picture.astype(np.int64) - reference).max(axis=-1)
-    return float((differences > levels).mean())
-
-
 def psnr(picture: np.ndarray, reference: np.ndarray) -> float:
     """Return the peak signal-to-noise ratio in dB; infinity for equal images."""
     with np.errstate(divide="ignore"):
@@ -84,12 +66,6 @@ def laplacian_ratio(picture: np.ndarray, reference: np.ndarray) -> float:
     return ours / theirs
 
 
-def mean_shift(picture: np.ndarray, reference: np.ndarray) -> tuple[float, float, float]:
-    """Return by how many levels the mean of each channel (R, G, B) moved."""
-    red, green, blue = picture.mean(axis=(0, 1)) - reference.mean(axis=(0, 1))
-    return float(red), float(green), float(blue)
-
-
 def _laplacian_energy(picture: np.ndarray) -> float:
     """Return the mean absolute response of the 3x3 Laplacian, in levels."""
     return float(np.abs(cv2.Laplacian(picture.astype(np.float32), cv2.CV_32F)).mean())
@@ -97,17 +73,17 @@ def _laplacian_energy(picture: np.ndarray) -> float:
 
 def measure_pair(picture: np.ndarray, reference: np.ndarray) -> list[float]:
     """Return every measure of two images, in the order of `PAIR_MEASURES`."""
+    differences = np.abs(picture.astype(np.int64) - reference)
+    l1_sum, of_pixels = float(differences.sum()), differences.max(axis=-1)
     return [
-        l1_sum(picture, reference),
-        mean_abs(picture, reference),
-        max_abs(picture, reference),
-        off_by_more_than(1, picture, reference),
-        off_by_more_than(8, picture, reference),
-        off_by_more_than(60, picture, reference),
+        l1_sum,
+        l1_sum / picture.size,
+        float(differences.max()),
+        *(float((of_pixels > levels).mean()) for levels in (1, 8, 60)),
         psnr(picture, reference),
         ssim(picture, reference),
         laplacian_ratio(picture, reference),
-        *mean_shift(picture, reference),
+        *(picture.mean(axis=(0, 1)) - reference.mean(axis=(0, 1))).tolist(),
     ]
 
 
@@ -172,3 +148,87 @@ ALIASING_MEASURES = (
 )
 MEASURES = PAIR_MEASURES + ALIASING_MEASURES
 CSV_MEASURES = PAIR_MEASURES[:9]
+
+
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A measure over all images; every field is None where no image has a value.
+
+    Attributes
+    ----------
+    median, low, high
+        The median, and its 95 % confidence interval by the percentile bootstrap.
+    worst, worst_index
+        The worst value, and the number of the image that has it.
+    """
+
+    median: Optional[float] = None
+    low: Optional[float] = None
+    high: Optional[float] = None
+    mean: Optional[float] = None
+    p5: Optional[float] = None
+    p95: Optional[float] = None
+    worst: Optional[float] = None
+    worst_index: Optional[int] = None
+
+
+def summarise(values: np.ndarray, indices: Sequence[int], measure: Measure) -> Summary:
+    """Summarise one value for each image.
+
+    Parameters
+    ----------
+    values
+        float (images,); NaN where a measure has no meaning, infinity where it is unbounded.
+    """
+    known = np.flatnonzero(~np.isnan(values))
+    if not len(known):
+        return Summary()
+    ordered = np.sort(values[known].astype(np.float64))
+    lower, upper = _median_ranks(len(ordered))
+    medians = np.sort((ordered[lower] + ordered[upper]) / 2)
+    low, high = _percentiles(medians, (100 * (1 - CONFIDENCE) / 2, 100 * (1 + CONFIDENCE) / 2))
+    p5, p95 = _percentiles(ordered, (5, 95))
+    worst = known[np.argmax(_badness(values[known], measure))]
+    return Summary(
+        median=float(np.median(ordered)),
+        low=low,
+        high=high,
+        mean=float(ordered.mean()),
+        p5=p5,
+        p95=p95,
+        worst=float(values[worst]),
+        worst_index=int(indices[worst]),
+    )
+
+
+@lru_cache(maxsize=64)
+def _median_ranks(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ranks whose mean is the median, of each bootstrap resample of `count` values.
+
+    Which ranks a resample draws does not depend on the values, so one set of resamples serves every measure
+    and backend. It is drawn row by row because thousands of images would need a lot of memory at once.
+    """
+    rng = np.random.default_rng(count)
+    low, high = (count - 1) // 2, count // 2
+    drawn = (np.partition(rng.integers(count, size=count), [low, high]) for _ in range(RESAMPLES))
+    ranks = np.array([(ranks[low], ranks[high]) for ranks in drawn])
+    return ranks[:, 0], ranks[:, 1]
+
+
+def _percentiles(ordered: np.ndarray, wanted: tuple[float, float]) -> tuple[float, float]:
+    # Between a number and infinity there is nothing to interpolate.
+    method = "linear" if np.isfinite(ordered).all() else "nearest"
+    low, high = np.percentile(ordered, wanted, method=method)  # type: ignore[call-overload]
+    return float(low), float(high)
+
+
+def _badness(values: np.ndarray, measure: Measure) -> np.ndarray:
+    if measure.worst == "low":
+        return -values
+    if measure.worst == "high":
+        return values
+    return np.abs(values - float(measure.worst.rsplit(" ", 1)[1]))

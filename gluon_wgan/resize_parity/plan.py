@@ -1,13 +1,28 @@
-"""What is to be compared, fixed before the first image is read."""
+"""What is to be compared, fixed before the first image is read: images, sizes and backends."""
 
 from __future__ import annotations
 
+import os
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Optional
+from io import BytesIO
+from os import PathLike
+from typing import Optional, Union
 
-from gluon_wgan.data.aliasing_options import ENLARGED_IMAGES
+from PIL import Image
+
+from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.data import aliasing_options
+from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.geometry import CROP, Box
-from gluon_wgan.data.sources import Source
+from gluon_wgan.data.image_formats import formats_of
+from gluon_wgan.data.prepared_data import cache_directory
+from gluon_wgan.data.resize import BACKENDS, canonical_name
+from gluon_wgan.data.sources import BuiltInSource, MixedSource, Source, SubsetSource, named_source, sample
+from gluon_wgan.data.sources.base import set_bit_depth
+from gluon_wgan.data.sources.folder import FileSource
+from gluon_wgan.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -37,10 +52,6 @@ class Plan:
 
     Attributes
     ----------
-    images
-        Where pixels come from.
-    cases
-        The sizes.
     backends
         Full names, the one compared against among them.
     against
@@ -68,4 +79,159 @@ class Plan:
 
     def step(self, case: Case) -> int:
         """Return how far apart the images that take part in a case are."""
-        return 1 if case.enlarged_from is None else -(-len(self.images) // ENLARGED_IMAGES)
+        return 1 if case.enlarged_from is None else -(-len(self.images) // aliasing_options.ENLARGED_IMAGES)
+
+
+def make_plan(
+    images: Sequence[str],
+    *,
+    sizes: Sequence[int],
+    backends: Iterable[str],
+    against: str,
+    crop: Optional[Box] = None,
+    fit: str = CROP,
+    exclude: Sequence[str] = (),
+    bit_depth: Optional[int] = None,
+    enlarge: bool = False,
+    decoders: tuple[str, ...] = (),
+) -> Plan:
+    """Return a plan; what is compared against is among its backends, which have the order of `BACKENDS`.
+
+    Raises UserError when a size is out of range, a backend or an option is not known, or there are no images.
+    """
+    wanted, config = (
+        {*map(canonical_name, (*backends, against))},
+        TrainConfig(exclude=tuple(exclude), bit_depth=bit_depth, fit=fit),
+    )
+    least, most = aliasing_options.SMALLEST, aliasing_options.LARGEST
+    for size in sizes:
+        if not least <= size <= most:
+            raise UserError(f"Cannot compare at {size} pixels: use {least} to {most}.")
+    enlarged = [Case(aliasing_options.ENLARGE_TO, aliasing_options.ENLARGE_FROM)] if enlarge else []
+    return Plan(
+        images=find_images(images, config.exclude, config.bit_depth),
+        cases=(*map(Case, sizes), *enlarged),
+        backends=tuple(name for name in BACKENDS if name in wanted),
+        against=canonical_name(against),
+        crop=crop,
+        decoders=decoders,
+        fit=config.fit,
+    )
+
+
+def find_images(arguments: Sequence[str], exclude: Sequence[str] = (), bit_depth: Optional[int] = None) -> Source:
+    """Find the images that the words of a command line name, without decoding them.
+
+    Parameters
+    ----------
+    arguments
+        Whatever ``--data-root`` of training reads: folders, lists, archives, databases, shards, patterns, and
+        single image files. None at all stands for some of the built-in portraits. A file that is named twice
+        counts once.
+    exclude, bit_depth
+        As training's options of the same names.
+
+    Raises
+    ------
+    UserError
+        If something is missing or holds no image.
+    """
+    if not arguments:
+        return sample(BuiltInSource(), aliasing_options.BUILT_IN_IMAGES, 0)
+    found = named_source("auto", arguments, cache_directory(TrainConfig()), exclude=exclude)
+    set_bit_depth(found, bit_depth)
+    if not isinstance(found, MixedSource):
+        return found
+    numbers: dict[Union[str, int], int] = {}
+    for index in range(len(found)):
+        part, number = found.locate(index)
+        source = found.parts[part]
+        path = os.path.abspath(source.encoded(number)) if isinstance(source, FileSource) else index
+        numbers.setdefault(path, index)
+    return found if len(numbers) == len(found) else SubsetSource(found, list(numbers.values()))
+
+
+def encoded_image(images: Source, index: int) -> Optional[Union[str, bytes]]:
+    """Return the path or the bytes of image number `index`; None if it is not stored encoded, or cannot be read."""
+    if isinstance(images, SubsetSource):
+        return encoded_image(images.source, int(images.numbers[index]))
+    if isinstance(images, MixedSource):
+        part, number = images.locate(index)
+        return encoded_image(images.parts[part], number)
+    encoded = getattr(images, "encoded", None)
+    try:
+        return None if encoded is None else encoded(index)
+    except BadImage:
+        return None
+
+
+_GREY, _WIDE = ("1", "L", "LA", "La"), ("I", "I;16", "I;16L", "I;16B", "I;16N")
+_WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
+_ORIENTATION = 0x0112
+_HUGE = 50_000_000
+_TINY = 8
+
+
+def oddities(source: Union[str, PathLike[str], bytes]) -> list[str]:
+    """Return what is unusual about an image file, each in a few words, empty for plain 8-bit RGB.
+
+    Parameters
+    ----------
+    source
+        The file, or its bytes. One that cannot be opened has no oddities: decoding it says what is wrong.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if isinstance(source, bytes):
+                image = Image.open(BytesIO(source), formats=formats_of(""))
+            else:
+                image = Image.open(source, formats=formats_of(os.fspath(source)))
+            with image:
+                return _of(image)
+    except Exception:  # damaged headers raise nearly everything
+        return []
+
+
+def _of(image: Image.Image) -> list[str]:
+    found = _pixels_of(image)
+    if image.width * image.height >= _HUGE:
+        found.append(f"huge ({image.width}x{image.height})")
+    if min(image.size) < _TINY:
+        found.append(f"tiny ({image.width}x{image.height})")
+    if getattr(image, "is_animated", False):
+        found.append("animated (first frame taken)")
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # a damaged EXIF block is an oddity of its own
+        found.append("damaged EXIF")
+    else:
+        if orientation != 1:
+            found.append(f"EXIF-rotated (orientation {orientation})")
+    return found
+
+
+def _pixels_of(image: Image.Image) -> list[str]:
+    """Return what is unusual about how the pixels are stored."""
+    found = []
+    if image.mode in _WIDE:
+        found.append("16-bit gray")
+    elif image.mode in _GREY:
+        found.append("gray")
+    elif image.mode in ("P", "PA"):
+        found.append("palette")
+    elif image.mode not in ("RGB", "RGBA"):
+        found.append(image.mode)
+    if image.mode in ("RGB", "RGBA") and _has_wide_channels(image):
+        found.append("16-bit colour")
+    if image.mode in _WITH_ALPHA or "transparency" in image.info:
+        found.append("transparent (laid over white)")
+    return found
+
+
+def _has_wide_channels(image: Image.Image) -> bool:
+    if image.format == "PNG":
+        # Pillow reads such colour as 8 bits and says nothing; the raw mode still names the 16.
+        return any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+    bits = getattr(image, "tag_v2", {}).get(258, ())
+    return 16 in (bits if isinstance(bits, tuple) else (bits,))

@@ -11,15 +11,13 @@ from typing import Any
 
 from gluon_wgan.data.aliasing_options import ALIASING_LEVELS, ALIASING_SHARE
 from gluon_wgan.data.decode import COLOUR_HANDLING
-from gluon_wgan.resize_parity.answer import answer
 from gluon_wgan.resize_parity.compare_backends import Findings
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
 from gluon_wgan.resize_parity.decoders import DECODERS
-from gluon_wgan.resize_parity.measures import CSV_MEASURES, MEASURES
+from gluon_wgan.resize_parity.measures import CSV_MEASURES, MEASURES, Summary
 from gluon_wgan.resize_parity.plan import Plan
-from gluon_wgan.resize_parity.ratios import ENLARGING, SHRINKING
-from gluon_wgan.resize_parity.summary import Summary
-from gluon_wgan.resize_parity.verdict import advice, verdict
+from gluon_wgan.resize_parity.probes import ENLARGING, SHRINKING
+from gluon_wgan.resize_parity.verdict import advice, answer, verdict
 from gluon_wgan.utils.text import csv_name
 
 FORMAT_VERSION = 1
@@ -47,14 +45,8 @@ def write_json(path: Path, report: Report) -> None:
 
 def as_finite_json(report: Report) -> dict[str, Any]:
     """Return what ``parity.json`` holds; None stands for infinite and for unknown."""
-    found: dict[str, Any] = _without_infinities(as_json(report))
-    return found
-
-
-def as_json(report: Report) -> dict[str, Any]:
-    """Return the report as what JSON can hold, but for infinities and NaN."""
     plan = report.plan
-    return {
+    found = {
         "format_version": FORMAT_VERSION,
         "command": report.command,
         "made": report.when,
@@ -85,6 +77,7 @@ def as_json(report: Report) -> dict[str, Any]:
         },
         "decoders": _decoders_as_json(report),
     }
+    return {name: _without_infinities(value) for name, value in found.items()}
 
 
 def decoder_words(report: Report) -> str:
@@ -153,7 +146,7 @@ def _decoders_as_json(report: Report) -> dict[str, Any]:
         "probes": report.decoder_probes,
         "images": [
             {"kind": kind, "decoder": decoder, **asdict(agreement)}
-            for (kind, decoder), agreement in sorted(report.decoding.agreements.items())
+            for (kind, decoder), agreement in sorted(report.decoding.items())
         ],
     }
 

@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gluon_wgan.data.aliasing_options import WORST_SHOWN
-from gluon_wgan.resize_parity.critic_frechet import Moments
-from gluon_wgan.resize_parity.detail_swd import DIRECTIONS
-from gluon_wgan.resize_parity.measures import MEASURES
-from gluon_wgan.resize_parity.real_vs_real import GROUPS
+from gluon_wgan.metrics import fid
+from gluon_wgan.resize_parity.data_sets import DIRECTIONS, FEATURES, GROUPS
 
 
 @dataclass
@@ -22,8 +20,6 @@ class Specimen:
 
     Attributes
     ----------
-    index
-        Its number.
     disagreement
         The mean absolute difference, in levels, over all backends.
     pictures
@@ -59,14 +55,11 @@ class Tally:
         ideally resized images (frequencies), over `shrunk` images.
     blocky
         bool (backends,): whether every enlarged image has the pixels of nearest neighbour; True without any.
-    moments
-        Of each backend, and then of each group of images as the backend compared against has them.
+    features, group_features
+        What an untrained critic sees in each backend's images, and in each group of those of the backend compared
+        against.
     projections
         float32 (patches, backends, directions) for each image.
-    groups
-        The group of each patch's image.
-    specimens
-        The worst images, worst first.
     """
 
     backends: int
@@ -87,7 +80,8 @@ class Tally:
         self.false_power = np.zeros((self.backends, frequencies))
         self.ideal_power = np.zeros(frequencies)
         self.blocky = np.ones(self.backends, bool)
-        self.moments = Moments.none(self.backends + GROUPS)
+        nothing = fid.Statistics(0, np.zeros(FEATURES), np.zeros((FEATURES, FEATURES)))
+        self.features, self.group_features = [nothing] * self.backends, [nothing] * GROUPS
 
     def merge(self, other: Tally) -> None:
         """Take over what another tally knows; its images come after this one's."""
@@ -103,18 +97,14 @@ class Tally:
         self.false_power += other.false_power
         self.ideal_power += other.ideal_power
         self.blocky &= other.blocky
-        self.moments.merge(other.moments)
+        self.features = [one + more for one, more in zip(self.features, other.features)]
+        self.group_features = [one + more for one, more in zip(self.group_features, other.group_features)]
         self.keep_worst(other.specimens)
 
     def keep_worst(self, more: list[Specimen]) -> None:
         """Consider more images for the few worst."""
         ranked = sorted(self.specimens + more, key=lambda one: (-one.disagreement, one.index))
         self.specimens = ranked[:WORST_SHOWN]
-
-    def table(self) -> np.ndarray:
-        """Return all rows as float (images, backends, measures)."""
-        shape = (0, self.backends, len(MEASURES))
-        return np.stack(self.rows) if self.rows else np.empty(shape, np.float32)
 
     def patches(self) -> np.ndarray:
         """Return all projections as float32 (patches, backends, directions)."""

@@ -17,7 +17,7 @@ from gluon_wgan.runs.step_results import CriticScores
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.atomic_folders import flush_to_disk
 from gluon_wgan.utils.folders import set_aside, strangers
-from gluon_wgan.utils.untrusted import read_json_object
+from gluon_wgan.utils.untrusted import object_or_empty, read_json_object
 
 log = logging.getLogger("gluon_wgan")
 
@@ -162,10 +162,7 @@ def _progress(values: dict[str, Any]) -> Progress:
 def saved_iteration(path: Path) -> int:
     """Return the generator iterations that a checkpoint comes after.
 
-    Raises
-    ------
-    UserError
-        When its ``state.json`` cannot be read.
+    Raises UserError when its ``state.json`` cannot be read.
     """
     try:
         found = read_json_object(path / STATE, non_finite=True)["gen_iter"]
@@ -185,10 +182,7 @@ def check_checkpoint(path: Path) -> None:
     UserError
         Naming the first file that is missing or damaged.
     """
-    try:
-        manifest = read_json_object(path / MANIFEST)
-    except (OSError, ValueError):
-        manifest = {}
+    manifest = object_or_empty(path / MANIFEST)
     if not manifest or any("/" in name for name in manifest):
         raise UserError(f"{path} is not a whole checkpoint: its {MANIFEST} is missing or damaged.")
     for name, digest in sorted(manifest.items()):
@@ -238,10 +232,7 @@ def newest_whole_checkpoint(parent: Path) -> Optional[Path]:
 def resolve_checkpoint(source: Path) -> Path:
     """Return the newest whole checkpoint of a run directory, or the checkpoint that is named itself.
 
-    Raises
-    ------
-    UserError
-        When there is none, or it is damaged. A folder without a manifest is returned as it is.
+    Raises UserError when there is none, or it is damaged. A folder without a manifest is returned as it is.
     """
     if (source / "checkpoints").is_dir():
         newest = newest_whole_checkpoint(source / "checkpoints")

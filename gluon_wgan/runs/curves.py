@@ -63,13 +63,6 @@ class Thinned:
     The rows of a bin are the smallest power of two with which the bins are not too many: what is kept depends on
     the rows alone, not on how many arrived at once.
 
-    Parameters
-    ----------
-    columns
-        Columns of the table.
-    most
-        The most bins.
-
     Attributes
     ----------
     rows, size
@@ -125,12 +118,8 @@ class RunCurves:
 
     Parameters
     ----------
-    path
-        The file.
     width
         Width of the median filter in iterations, odd; 1 for none. At the ends it takes the rows that there are.
-    most
-        The most bins.
 
     Attributes
     ----------
@@ -150,10 +139,7 @@ class RunCurves:
     def update(self) -> RunCurves:
         """Read what is new and return the object itself.
 
-        Raises
-        ------
-        UserError
-            When the file is missing, is no ``metrics.csv``, or is damaged.
+        Raises UserError when the file is missing, is no ``metrics.csv``, or is damaged.
         """
         restarts = self._reader.restarts
         for rows, _ in self._reader.blocks():

@@ -118,10 +118,7 @@ class RunDirectory:
 def refuse_taken(out: Optional[str]) -> None:
     """Refuse a new run directory that holds something already, except what a start left that was killed at once.
 
-    Raises
-    ------
-    UserError
-        Naming it.
+    Raises UserError naming it.
     """
     if out is None or not os.path.lexists(out) or (os.path.isdir(out) and _is_unstarted(Path(out))):
         return

@@ -27,13 +27,7 @@ LIBRARIES = (
 
 
 def describe_environment(devices: Sequence[str]) -> dict[str, Any]:
-    """Return versions, machine, devices, threads and the checkout's commit, JSON-able.
-
-    Parameters
-    ----------
-    devices
-        What the run trains on.
-    """
+    """Return versions, machine, devices, threads and the checkout's commit, JSON-able."""
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": sys.argv,

@@ -1,13 +1,16 @@
-"""Whether a resumed run still computes on the machine that it was trained on."""
+"""Whether a resumed run still computes on the machine that it was trained on, and what a failing GPU says."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Optional
 
-from gluon_wgan.errors import UserError, shell_word
+from gluon_wgan.errors import DeviceError, UserError, shell_word
+from gluon_wgan.gpu_errors import explain
+from gluon_wgan.runs.checkpoints import list_checkpoints
 from gluon_wgan.runs.directory import RunDirectory
-from gluon_wgan.utils.untrusted import read_json_object
+from gluon_wgan.utils.untrusted import object_or_empty
 
 # What environment.json says of the arithmetic that decides the bits of a result.
 _COMPARED = {
@@ -24,13 +27,8 @@ _VARIABLES = "variables"
 
 def latest_environment(run: RunDirectory) -> dict[str, Any]:
     """Return what the run's last session wrote of its machine; empty where nothing can be read."""
-    found = []
-    for path in (run.environment_file, *run.path.glob("environment_*.json")):
-        try:
-            found.append(read_json_object(path))
-        except (OSError, ValueError):
-            continue
-    return max(found, key=lambda environment: str(environment.get("started")), default={})
+    found = map(object_or_empty, (run.environment_file, *run.path.glob("environment_*.json")))
+    return max(filter(None, found), key=lambda environment: str(environment.get("started")), default={})
 
 
 def device_class(environment: Mapping[str, Any]) -> str:
@@ -63,10 +61,7 @@ def machine_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]
 def refuse_other_machine(run: RunDirectory, new: Mapping[str, Any], program: str) -> None:
     """Refuse to continue a run on a device that would give it other bits.
 
-    Raises
-    ------
-    UserError
-        With what has changed, and the command that accepts it.
+    Raises UserError with what has changed, and the command that accepts it.
     """
     changes = machine_changes(latest_environment(run), new)
     if changes:
@@ -81,3 +76,28 @@ def _text(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(str, value))
     return "unset" if value is None else str(value)
+
+
+@contextmanager
+def gpu_failures_explained(run: Optional[RunDirectory]) -> Iterator[None]:
+    """Turn what MXNet or PyTorch raises for a failing GPU into DeviceError.
+
+    Parameters
+    ----------
+    run
+        What is being trained, None before its directory exists.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # MXNetError and PyTorch's errors are of this type
+        sentence = explain(str(error), _how_to_go_on(run))
+        if sentence is None:
+            raise
+        raise DeviceError(sentence) from None
+
+
+def _how_to_go_on(run: Optional[RunDirectory]) -> str:
+    checkpoints = [] if run is None else list_checkpoints(run.checkpoints)
+    if run is None or not checkpoints:
+        return "start again"
+    return f"continue from checkpoint {checkpoints[-1].name} with --resume {shell_word(run.path)}"

@@ -218,10 +218,7 @@ class BlockReader:
     def blocks(self) -> Iterator[tuple[np.ndarray, bytes]]:
         """Yield the rows that are new: float64 (n, len(COLUMNS)), and the text that they stood in.
 
-        Raises
-        ------
-        UserError
-            When the file is missing, is no ``metrics.csv``, or is damaged; the sentence names the line.
+        Raises UserError when the file is missing, is no ``metrics.csv``, or is damaged; the sentence names the line.
         """
         try:
             with open_regular(self.path) as file:

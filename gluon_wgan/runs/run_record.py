@@ -12,7 +12,7 @@ from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs.checkpoints import numbers_in
 from gluon_wgan.runs.directory import RunDirectory
-from gluon_wgan.utils.untrusted import read_json_lines, read_json_object
+from gluon_wgan.utils.untrusted import object_or_empty, read_json_lines, read_json_object
 
 EVALUATIONS = "evaluation.jsonl"
 REPORT = "report.html"
@@ -21,18 +21,7 @@ _SAMPLE = re.compile(r"(?:fake|ema)_(\d+)\.png")
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run directory, read anew each time, whether the run has ended or not.
-
-    Parameters
-    ----------
-    run
-        The directory.
-
-    Raises
-    ------
-    UserError
-        When it is no run directory.
-    """
+    """A run directory, read anew each time, whether the run has ended or not; UserError when it is no run directory."""
 
     run: RunDirectory
     values: dict[str, Any] = field(init=False)
@@ -72,13 +61,13 @@ class RunRecord:
     @property
     def data(self) -> dict[str, Any]:
         """``data.json``, empty when it is missing or unreadable."""
-        return _object(self.run.data_file)
+        return object_or_empty(self.run.data_file)
 
     def sessions(self) -> list[tuple[str, dict[str, Any]]]:
         """Return the environment of the run's beginning and of each continuation, oldest first."""
         later = sorted(self.run.path.glob("environment_*.json"), key=lambda path: numbers_in(path.stem))
-        found = [("from the beginning", _object(self.run.environment_file))]
-        found += [(f"from {path.stem.replace('environment_', '', 1)}", _object(path)) for path in later]
+        found = [("from the beginning", object_or_empty(self.run.environment_file))]
+        found += [(f"from {path.stem.replace('environment_', '', 1)}", object_or_empty(path)) for path in later]
         return [(words, values) for words, values in found if values]
 
     def samples(self, kind: str = "fake") -> list[tuple[int, Path]]:
@@ -99,11 +88,3 @@ class RunRecord:
             return [], 0
         except (OSError, ValueError):
             return [], 1
-
-
-def _object(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file, an empty one for anything else."""
-    try:
-        return read_json_object(path)
-    except (OSError, ValueError):
-        return {}

@@ -17,13 +17,7 @@ LOSSES, SAMPLES, TRAINING = "losses", "samples", "training"
 
 
 def check_tensorboard() -> None:
-    """Refuse, before a run begins, events that could not be written.
-
-    Raises
-    ------
-    UserError
-        When tensorboardX is not installed.
-    """
+    """Refuse, before a run begins, events that could not be written; UserError when tensorboardX is not installed."""
     try:
         import tensorboardX  # noqa: F401
     except ImportError:
@@ -35,8 +29,6 @@ class TensorBoard:
 
     Parameters
     ----------
-    directory
-        Where the event files go.
     gen_iter
         The iteration that training continues from: TensorBoard hides older events after it.
 

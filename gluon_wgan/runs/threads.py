@@ -9,7 +9,7 @@ from typing import Optional
 from gluon_wgan import compat
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.runs.directory import RunDirectory
-from gluon_wgan.utils.untrusted import read_json_object
+from gluon_wgan.utils.untrusted import object_or_empty
 
 # Image size times width, up to which a second thread gains nothing (docs/faq.md).
 SMALL = 32 * 16
@@ -20,11 +20,6 @@ def choose_threads(config: TrainConfig, resume: Optional[Path]) -> Optional[int]
 
     In this order: ``--threads``, what the run to resume has used, ``OMP_NUM_THREADS`` as the user set it, one for a
     small network. The speed of the machine has no say, since sums over another number of threads end in other bits.
-
-    Parameters
-    ----------
-    resume
-        The run directory to continue, if any.
     """
     if config.threads is not None:
         return config.threads
@@ -38,8 +33,5 @@ def choose_threads(config: TrainConfig, resume: Optional[Path]) -> Optional[int]
 
 
 def _recorded(run: Path) -> Optional[int]:
-    try:
-        threads = str(read_json_object(RunDirectory(run).environment_file).get("threads"))
-    except (OSError, ValueError):
-        return None  # opening the run says what is wrong with it
+    threads = str(object_or_empty(RunDirectory(run).environment_file).get("threads"))
     return int(threads) if threads.isascii() and threads.isdigit() and 1 <= int(threads) <= 4096 else None

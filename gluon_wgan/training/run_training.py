@@ -18,9 +18,8 @@ from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError, last_line, remedy, shell_word
 from gluon_wgan.runs.checkpoints import STATE, list_checkpoints, newest_whole_checkpoint, saved_iteration
 from gluon_wgan.runs.directory import RunDirectory, refuse_taken
-from gluon_wgan.runs.failures import gpu_failures_explained
 from gluon_wgan.runs.log import log_to_file
-from gluon_wgan.runs.machine import refuse_other_machine
+from gluon_wgan.runs.machine import gpu_failures_explained, refuse_other_machine
 from gluon_wgan.runs.tensorboard import check_tensorboard
 from gluon_wgan.training.branching import find_branch_point, refuse_finished
 from gluon_wgan.training.engine import Engine

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_wgan.utils.atomic_folders import flush_to_disk
+from gluon_wgan.utils.untrusted import open_regular
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -31,9 +32,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's content as hexadecimal digits."""
+    """Return the SHA-256 of a file's content as hexadecimal digits; ValueError for what is no regular file."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()

@@ -70,13 +70,7 @@ def completing(final: Path) -> Iterator[Path]:
 
 
 def refuse_strangers(partial: Path, is_ours: Callable[[str], bool]) -> None:
-    """Refuse a partial folder that holds anything which this project would not have written.
-
-    Raises
-    ------
-    UserError
-        Naming it.
-    """
+    """Refuse a partial folder that holds anything which this project would not have written: UserError naming it."""
     if not os.path.lexists(partial):
         return
     if partial.is_symlink() or not partial.is_dir():

@@ -37,12 +37,7 @@ class ExpendableProcess:
     def call(self, *arguments: Any) -> Any:
         """Return what the function answers.
 
-        Raises
-        ------
-        Died
-            When the process died of it, or took too long.
-        Exception
-            What the function raised.
+        Raises Died when the process died of it, or took too long, or what the function raised.
         """
         try:
             pipe = self._started()

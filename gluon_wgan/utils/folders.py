@@ -21,12 +21,8 @@ _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 def rename_new(source: Path, target: Path) -> None:
     """Rename a file or folder, and never replace anything, not even an empty folder.
 
-    Raises
-    ------
-    FileExistsError
-        When there is something at ``target``, a dangling link included; ``source`` is then untouched.
-    OSError
-        When it cannot be renamed.
+    Raises FileExistsError when there is something at ``target``, a dangling link included, and OSError when it cannot
+    be renamed; ``source`` is then untouched.
     """
     renameat2 = _renameat2()
     if renameat2 is not None:
@@ -63,12 +59,7 @@ def strangers(folder: Path, is_ours: Callable[[str], bool]) -> list[Path]:
 
 
 def remove_ours(folder: Path, is_ours: Callable[[str], bool]) -> bool:
-    """Delete a folder's regular files with our names, and the folder if nothing else is in it.
-
-    Returns
-    -------
-    Whether the folder is gone.
-    """
+    """Delete a folder's regular files with our names, and the folder if nothing else is in it: then return True."""
     if folder.is_symlink() or not folder.is_dir():
         return not os.path.lexists(folder)
     foreign = set(strangers(folder, is_ours))

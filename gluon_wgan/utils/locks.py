@@ -14,13 +14,6 @@ _warned: set[Optional[int]] = set()
 def take_lock(file: IO[Any], *, wait: bool = False) -> bool:
     """Take the exclusive lock of an open file until it is closed.
 
-    Parameters
-    ----------
-    file
-        The lock file.
-    wait
-        Whether to wait for another process that holds it.
-
     Returns
     -------
     bool

@@ -18,13 +18,7 @@ from gluon_wgan.utils.folders import is_stale, rename_new
 
 
 def refuse_taken(out: Path) -> None:
-    """Refuse a path at which there is anything but an empty folder.
-
-    Raises
-    ------
-    UserError
-        Naming it.
-    """
+    """Refuse a path at which there is anything but an empty folder: UserError naming it."""
     try:
         taken = os.path.lexists(out) and (not out.is_dir() or any(out.iterdir()))
     except OSError as error:
@@ -33,15 +27,18 @@ def refuse_taken(out: Path) -> None:
         raise UserError(f"{out} exists already and would be overwritten: name a new folder.")
 
 
+def free_name(out: Path) -> Path:
+    """Return NAME, NAME-2, NAME-3 and so on: the first of these at which there is nothing."""
+    numbered = (out.with_name(f"{out.name}-{number}") for number in itertools.count(2))
+    return next(path for path in itertools.chain([out], numbered) if not os.path.lexists(path))
+
+
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
     """Lend an empty folder beside `out` that becomes `out` if all goes well, and else vanishes.
 
-    Raises
-    ------
-    UserError
-        When `out` is taken or cannot be written, for want of room or of permission. What appears there meanwhile
-        stays; the new folder is then called ``out-2`` or the next free number.
+    Raises UserError when `out` is taken or cannot be written, for want of room or of permission. What appears there
+    meanwhile stays; the new folder is then called ``out-2`` or the next free number.
     """
     refuse_taken(out)
     final = out.resolve()
@@ -50,17 +47,14 @@ def new_folder(out: Path) -> Iterator[Path]:
         final.parent.mkdir(parents=True, exist_ok=True)
         remove_stale_folders(final.parent, glob.escape(final.name))
         temporary.mkdir()
-        descriptor = os.open(temporary, os.O_RDONLY)
         try:
-            with suppress(OSError):  # where the file system has no locks, the process number alone has to do
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield temporary
-            for path in (*temporary.iterdir(), temporary):
-                flush_to_disk(path)
-            _give_name(temporary, final)
+            with _held(temporary):
+                yield temporary
+                for path in (*temporary.iterdir(), temporary):
+                    flush_to_disk(path)
+                _give_name(temporary, final)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-            os.close(descriptor)
         flush_to_disk(final.parent)
     except OSError as error:
         raise _unwritable(out, error) from None
@@ -87,14 +81,20 @@ def _give_name(temporary: Path, final: Path) -> None:
 def scratch_folder(name: str) -> Iterator[Path]:
     """Lend a folder for temporary files that vanishes in the end; those that killed processes left vanish first."""
     remove_stale_folders(Path(tempfile.gettempdir()), f"{glob.escape(name)}-*")
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", suffix=f".{os.getpid()}.tmp") as folder:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            with suppress(OSError):  # as above
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield Path(folder)
-        finally:
-            os.close(descriptor)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", suffix=f".{os.getpid()}.tmp") as folder, _held(Path(folder)):
+        yield Path(folder)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock; where the file system has no locks, the process number in its name alone has to do."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def remove_stale_folders(parent: Path, pattern: str) -> None:

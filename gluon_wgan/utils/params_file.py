@@ -1,4 +1,4 @@
-"""MXNet's ``.params`` files, read in Python with every length checked before it is used, and written in Python.
+"""Arrays in files that somebody sent: NumPy's, and MXNet's ``.params``, every length checked before it is used.
 
 MXNet 1.9.1's own reader (``nd.load``, ``load_parameters``) trusts the numbers in a file: a dimension count of -1
 overwrites its stack. Its writer takes only paths that are UTF-8, and does not notice that a full disk refused the last
@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterable, Mapping
 from math import prod
-from typing import BinaryIO
+from pathlib import Path
+from typing import BinaryIO, Optional
 
 import numpy as np
 
@@ -73,12 +75,8 @@ def read_params(path: AnyPath) -> dict[str, np.ndarray]:
 def write_params(path: AnyPath, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a ``.params`` file, byte for byte as ``nd.save`` does for arrays on the CPU.
 
-    Raises
-    ------
-    OSError
-        When it cannot be written.
-    ValueError
-        When an array is of a type that MXNet has not, or a number without dimensions.
+    Raises OSError when it cannot be written, ValueError when an array is of a type that MXNet has not, or has no
+    dimensions.
     """
     with open(path, "wb") as file:
         file.write(struct.pack("<QQQ", _FILE_MAGIC, 0, len(arrays)))
@@ -166,3 +164,41 @@ def _read_shape(reader: _Reader, magic: int, number: int) -> tuple[int, ...]:
     if min(shape, default=0) < 0:
         raise ValueError(f"array {number} has the impossible shape {shape}")
     return shape
+
+
+def read_arrays(path: Path, names: Optional[Iterable[str]] = None) -> dict[str, np.ndarray]:
+    """Read the arrays in a file, without unpickling anything.
+
+    Parameters
+    ----------
+    path
+        The .npz file, or a .npy file, whose array is called ``""``.
+    names
+        Which arrays of an .npz file; None takes all.
+
+    Raises
+    ------
+    ValueError
+        Saying on one line why the file cannot be read, or which array it lacks.
+    """
+    try:
+        with open_regular(path) as file:
+            found = np.load(file, allow_pickle=False)
+            if isinstance(found, np.ndarray):
+                return {"": found}
+            with found:
+                wanted = found.files if names is None else list(names)
+                _refuse_expansion(found.zip, wanted)
+                members = {name: found[name] for name in wanted}
+    except Exception as error:  # NumPy, zipfile and zlib have a dozen kinds for a damaged file
+        reason = getattr(error, "strerror", None) or str(error) or "cut off"
+        raise ValueError(" ".join(reason.split())) from error
+    return {name: member for name, member in members.items() if isinstance(member, np.ndarray)}
+
+
+def _refuse_expansion(archive: zipfile.ZipFile, names: list[str]) -> None:
+    """Refuse arrays that would not fit into memory, which a small file can claim to hold."""
+    size = sum(member.file_size for member in archive.infolist() if member.filename.removesuffix(".npy") in names)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size > memory:
+        raise ValueError(f"its arrays take {size / 1e9:.1f} GB, and this machine has {memory / 1e9:.1f} GB of memory")

@@ -60,6 +60,14 @@ def read_json_object(path: AnyPath, *, non_finite: bool = False) -> dict[str, An
     return _object(read_json(path, non_finite=non_finite))
 
 
+def object_or_empty(path: AnyPath) -> dict[str, Any]:
+    """Read a JSON file that holds an object, in which NaN may be; an empty one for anything else."""
+    try:
+        return read_json_object(path, non_finite=True)
+    except (OSError, ValueError):
+        return {}
+
+
 def read_json_lines(path: AnyPath) -> tuple[list[dict[str, Any]], int]:
     """Read a file with a JSON object on each line: return the objects, and how many lines hold none.
 
@@ -84,8 +92,6 @@ def parse_json(content: bytes, *, non_finite: bool = False) -> Any:
 
     Parameters
     ----------
-    content
-        The text.
     non_finite
         Whether NaN and Infinity are accepted, which Python writes and JSON does not have.
 
@@ -165,8 +171,6 @@ def read_csv(path: AnyPath, *, errors: str = "strict", cut: bool = False) -> Ite
 
     Parameters
     ----------
-    path
-        The file.
     errors
         How bytes that are no UTF-8 are taken, as `str.decode` has it.
     cut
@@ -219,10 +223,8 @@ def _checked(lines: Iterable[str]) -> Iterator[str]:
 def read_table(path: AnyPath, columns: Iterable[str], *, cut: bool = False) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield line number and row of a CSV file whose first line names its columns, of which some must be there.
 
-    Raises
-    ------
-    ValueError
-        As `read_csv` does; when a column is missing or named twice, or a row has more or fewer cells than the first.
+    Raises ValueError as `read_csv` does, and when a column is missing or named twice, or a row has more or fewer cells
+    than the first.
     """
     rows = read_csv(path, cut=cut)
     _, head = next(rows, (0, []))

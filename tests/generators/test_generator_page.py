@@ -19,12 +19,12 @@ from mxnet.gluon import nn
 from gluon_wgan.cli.generate import main
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.errors import UserError
-from gluon_wgan.generators.browser_layers import browser_layers
 from gluon_wgan.generators.latents import slerp
 from gluon_wgan.generators.load import load_generator
 from gluon_wgan.models import build_generator
 from gluon_wgan.models.generator_spec import read_generator_spec
 from gluon_wgan.models.zoo import PRETRAINED
+from gluon_wgan.reports.generator_page import browser_layers
 
 SAMPLES = 24
 # Waits until everything is drawn, and gives canvases as base64.

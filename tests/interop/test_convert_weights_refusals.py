@@ -22,7 +22,7 @@ from gluon_wgan.cli.convert import main
 from gluon_wgan.errors import UserError
 from gluon_wgan.interop.authors_names import CRITIC
 from gluon_wgan.interop.network_weights import config_of
-from gluon_wgan.interop.plain_torch_files import read_state_dict
+from gluon_wgan.interop.torch_files import read_state_dict
 from gluon_wgan.interop.torch_weights import convert
 from gluon_wgan.runs.checkpoints import Progress
 from gluon_wgan.training.checkpoint import save_checkpoint

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.interop.plain_torch_files import read_state_dict
+from gluon_wgan.interop.torch_files import read_state_dict
 
 
 @pytest.fixture(params=[True, False], ids=["archive", "row"])
@@ -136,7 +136,7 @@ import sys
 sys.modules["torch"] = None
 import gluon_wgan
 from pathlib import Path
-from gluon_wgan.interop.plain_torch_files import read_state_dict
+from gluon_wgan.interop.torch_files import read_state_dict
 print(len(read_state_dict(Path({str(saved[0])!r}))))
 """
     assert run_python(code).stdout == "14\n"

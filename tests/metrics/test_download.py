@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.metrics import download
+from gluon_wgan.metrics import features
 from gluon_wgan.metrics.features import INCEPTION_ADDRESS, INCEPTION_SHA256
 
 
@@ -25,29 +25,29 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_is_fetched_is_checked_and_kept(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = b"weights" * 1000
     (tmp_path / "weights.pth").write_bytes(content)
-    monkeypatch.setattr(download, "INCEPTION_SHA256", hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(features, "INCEPTION_SHA256", hashlib.sha256(content).hexdigest())
     address = (tmp_path / "weights.pth").as_uri()
-    assert download.fetch_inception(address) == cache / "weights.pth"
+    assert features.fetch_inception(address) == cache / "weights.pth"
     assert (cache / "weights.pth").read_bytes() == content
     (cache / "weights.pth").write_bytes(content[:-1])
-    assert download.fetch_inception(address) == cache / "weights.pth"
+    assert features.fetch_inception(address) == cache / "weights.pth"
     assert (cache / "weights.pth").read_bytes() == content
     assert (cache / "weights.pth.damaged-1").read_bytes() == content[:-1]
     (tmp_path / "weights.pth").unlink()
-    assert download.fetch_inception(address) == cache / "weights.pth"  # without asking again
+    assert features.fetch_inception(address) == cache / "weights.pth"  # without asking again
 
 
 def test_something_else_is_refused_and_not_kept(cache: Path, tmp_path: Path) -> None:
     (tmp_path / "weights.pth").write_bytes(b"a page that says to log in")
     with pytest.raises(UserError, match="not the published Inception"):
-        download.fetch_inception((tmp_path / "weights.pth").as_uri())
+        features.fetch_inception((tmp_path / "weights.pth").as_uri())
     assert list(cache.iterdir()) == []
 
 
 @pytest.mark.parametrize("address", ["file:///no/such/file.pth", "http://127.0.0.1:9/weights.pth"])
 def test_what_cannot_be_fetched_is_one_sentence(address: str, cache: Path) -> None:
     with pytest.raises(UserError, match="give it with --weights FILE") as caught:
-        download.fetch_inception(address)
+        features.fetch_inception(address)
     assert "\n" not in str(caught.value)
 
 
@@ -59,7 +59,7 @@ def test_what_a_killed_process_left_vanishes(cache: Path) -> None:
     for path in (left, other):
         path.write_bytes(b"a part")
     with pytest.raises(UserError):
-        download.fetch_inception("file:///no/such/weights.pth")
+        features.fetch_inception("file:///no/such/weights.pth")
     assert list(cache.iterdir()) == [other]
 
 
@@ -99,15 +99,15 @@ def test_a_server_that_does_not_keep_to_http_is_one_sentence(oddity: str, cache:
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
         with pytest.raises(UserError, match="--weights") as caught:
-            download.fetch_inception(f"http://127.0.0.1:{server.getsockname()[1]}/weights.pth")
+            features.fetch_inception(f"http://127.0.0.1:{server.getsockname()[1]}/weights.pth")
         thread.join(10)
     assert "\n" not in str(caught.value)
     assert not list(cache.iterdir())
 
 
 def test_a_body_without_an_end_is_given_up(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "INCEPTION_BYTES", 10)
+    monkeypatch.setattr(features, "INCEPTION_BYTES", 10)
     (tmp_path / "weights.pth").write_bytes(b"x" * 11)
     with pytest.raises(UserError, match="not the published Inception"):
-        download.fetch_inception((tmp_path / "weights.pth").as_uri())
+        features.fetch_inception((tmp_path / "weights.pth").as_uri())
     assert not list(cache.iterdir())

@@ -15,10 +15,9 @@ from gluon_wgan.data.sources.folder import FolderSource
 from gluon_wgan.data.store import open_store
 from gluon_wgan.errors import UserError
 from gluon_wgan.metrics import given_images, image_sets
-from gluon_wgan.metrics.all_metrics import MetricValue
+from gluon_wgan.metrics.all_metrics import HEAD, MetricValue, as_line, as_row
 from gluon_wgan.metrics.confidence_intervals import Estimate
 from gluon_wgan.metrics.evaluation_options import EvaluationOptions
-from gluon_wgan.metrics.result_lines import HEAD, as_line, as_row
 
 NAN = float("nan")
 

@@ -13,7 +13,7 @@ import pytest
 from mxnet import nd
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.interop.plain_torch_files import read_state_dict
+from gluon_wgan.interop.torch_files import read_state_dict
 from gluon_wgan.metrics import features
 from gluon_wgan.metrics.features import inception_of, load_features
 from gluon_wgan.metrics.image_sets import ChosenImages

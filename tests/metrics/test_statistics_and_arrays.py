@@ -17,9 +17,9 @@ from PIL import Image
 
 from gluon_wgan.cli.evaluate import main
 from gluon_wgan.errors import UserError
-from gluon_wgan.metrics.arrays import read_array
 from gluon_wgan.metrics.face_rate import FaceFinder
-from gluon_wgan.metrics.fid_statistics import holds_statistics, read_statistics
+from gluon_wgan.metrics.fid import holds_statistics, read_statistics
+from gluon_wgan.metrics.image_sets import read_array
 from gluon_wgan.metrics.random_network import random_network
 from tests.data import containers as made
 

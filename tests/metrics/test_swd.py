@@ -16,8 +16,7 @@ from PIL import Image
 
 from gluon_wgan.metrics import swd
 from gluon_wgan.metrics.image_sets import ChosenImages
-from gluon_wgan.metrics.pyramid import laplacian_level, sides
-from gluon_wgan.metrics.swd import DIRECTIONS, PATCHES, REPEATS, sliced_wasserstein
+from gluon_wgan.metrics.swd import DIRECTIONS, PATCHES, REPEATS, laplacian_level, sides, sliced_wasserstein
 
 AsSet = Callable[[np.ndarray], ChosenImages]
 KERNEL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256

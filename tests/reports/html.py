@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from gluon_wgan.reports.style import HERE
+from gluon_wgan.reports.template import HERE
 
 VENDORED = (HERE / "vendor" / "uPlot.iife.min.js").read_text(encoding="utf-8")
 _VOID = {"meta", "img", "input", "br", "link"}

@@ -8,8 +8,8 @@ from PIL import Image
 
 from gluon_wgan.cli.resize_parity import _parser, make_plan
 from gluon_wgan.data.resize import BACKENDS
-from gluon_wgan.reports.resize_report import compare_backends
-from gluon_wgan.resize_parity.answer import Answer, answer, listed
+from gluon_wgan.resize_parity.comparison_report import compare_backends
+from gluon_wgan.resize_parity.verdict import Answer, answer, listed
 
 
 def answer_on(pixels: np.ndarray, folder, *words: str) -> Answer:

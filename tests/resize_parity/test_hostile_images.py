@@ -13,7 +13,7 @@ from PIL import EpsImagePlugin, Image
 
 from gluon_wgan.cli.resize_parity import main
 from gluon_wgan.resize_parity import decoders
-from gluon_wgan.resize_parity.header_oddities import oddities
+from gluon_wgan.resize_parity.plan import oddities
 from gluon_wgan.utils.disposable_process import Died, ExpendableProcess
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(x) print\nshowpage\n%%EOF\n"
@@ -56,8 +56,9 @@ def test_an_eps_named_jpg_starts_no_program(tmp_path: Path, monkeypatch: pytest.
     with Image.open(path) as image:
         assert image.format == "EPS"  # which Pillow gives to Ghostscript
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("Ghostscript was called"))
-    tally = decoders.compare_decoders(str(path), oddities(path), list(decoders.DECODERS))
-    assert {kind for kind, _ in tally.agreements} == {"unreadable, plain"}
+    agreements: dict[tuple[str, str], decoders.Agreement] = {}
+    decoders.compare_decoders(agreements, str(path), oddities(path), list(decoders.DECODERS))
+    assert {kind for kind, _ in agreements} == {"unreadable, plain"}
     assert all(decoders.decode_with(name, EPS) is None for name in decoders.DECODERS)
 
 

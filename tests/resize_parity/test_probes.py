@@ -7,9 +7,19 @@ import pytest
 
 from gluon_wgan.data.aliasing_options import ALIASING_SHARE
 from gluon_wgan.data.resize import BACKENDS
-from gluon_wgan.resize_parity.kernels import measure_kernel
-from gluon_wgan.resize_parity.probes import PROBES, RATIO, checkerboard, impulse_grid, probe, ramp, zone_plate
-from gluon_wgan.resize_parity.ratios import ENLARGING, SHRINKING, sweep_ratios
+from gluon_wgan.resize_parity.probes import (
+    ENLARGING,
+    PROBES,
+    RATIO,
+    SHRINKING,
+    checkerboard,
+    impulse_grid,
+    measure_kernel,
+    probe,
+    ramp,
+    sweep_ratios,
+    zone_plate,
+)
 
 # Source pixels in a row that have a say when shrinking by 4.5: twice the filter's radius, times the ratio
 # where the library widens it. Weights below one level of 191 are not seen, which costs smooth kernels a few.

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from gluon_wgan.resize_parity.measures import MEASURES
-from gluon_wgan.resize_parity.summary import summarise
+from gluon_wgan.resize_parity.measures import MEASURES, summarise
 
 NAMED = {measure.name: measure for measure in MEASURES}
 

@@ -22,10 +22,10 @@ from gluon_wgan.data.decode import BadImage, decode
 from gluon_wgan.data.store import open_store
 from gluon_wgan.data.store_writer import read_journal
 from gluon_wgan.errors import UserError
-from gluon_wgan.interop.plain_torch_files import read_state_dict
-from gluon_wgan.metrics.arrays import read_array
+from gluon_wgan.interop.torch_files import read_state_dict
 from gluon_wgan.metrics.face_rate import SIDE, FaceFinder
-from gluon_wgan.metrics.fid_statistics import holds_statistics, read_statistics
+from gluon_wgan.metrics.fid import holds_statistics, read_statistics
+from gluon_wgan.metrics.image_sets import read_array
 from tests.stress.fuzz_sources import damage
 from tools.reproduction.plan import read_plan
 
