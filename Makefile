@@ -30,7 +30,7 @@ help:
 	@echo 'make coverage   run the tests, and show which lines of the package they reach'
 	@echo 'make stress     damage 10,000 files and kill 500 commands, for hours; STRESS="--inputs 200 --kills 10" for less'
 	@echo 'make lint       check style and types'
-	@echo 'make docs       build the documents into a site, and fail on a broken link'
+	@echo 'make docs       build the documents into a site, run their notebook, and fail on a broken link'
 	@echo 'make bench      time the training cycle, the data pipeline and the optimisers'
 	@echo 'make venv       install everything into .venv, as demo and test do when they need to'
 	@echo 'make clean      remove .venv and the caches, but no run'

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
 from typing import Optional
 
 from sphinx.application import Sphinx
+
+# The notebook's small networks gain nothing from a second thread, and with one they are the same at every build.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -22,7 +26,17 @@ DEMO_NOTE = (
 
 project = "gluon_wgan"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+# MyST-NB brings the MyST parser with it.
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+
+# The notebook is run at every build, in a folder of its own; with -W a cell that fails ends the build.
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_show_tb = True
+# Seconds for a cell: against one that hangs, not for a busy machine.
+nb_execution_timeout = 1800
+# What Jupyter leaves beside a notebook that somebody opened.
+exclude_patterns = ["runs", ".ipynb_checkpoints"]
 
 # Links to headings, as deep as any page has them, under the names that repository hosts give them.
 myst_heading_anchors = 4

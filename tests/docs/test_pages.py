@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import runpy
@@ -10,10 +11,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, Optional
 from urllib.parse import unquote
 
+import matplotlib.pyplot
 import pytest
 
+import gluon_wgan
 from gluon_wgan.cli.flags import chosen_options
 from gluon_wgan.cli.train import resolve
 from tests.docs.markdown import PAGES, REPOSITORY, Command, anchors, commands, python_blocks, targets
@@ -89,6 +93,38 @@ def test_python_blocks_run_in_a_fresh_process(page: Path, code: str, place_with_
         timeout=240,
     )
     assert done.returncode == 0, done.stderr
+
+
+NOTEBOOKS = sorted((REPOSITORY / "docs").rglob("*.ipynb"))
+# As little of a run as the notebook's cells need.
+LITTLE: dict[str, Any] = {
+    "ngf": 4,
+    "ndf": 4,
+    "batch_size": 8,
+    "limit": 32,
+    "n_critic": 1,
+    "warmup_iters": 0,
+    "sample_every": 1,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", NOTEBOOKS, ids=name_of)
+def test_notebooks_run_and_keep_no_outputs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = gluon_wgan.train
+
+    def train_less(*arguments: Any, resume: Optional[Path] = None, **options: Any) -> Path:
+        less = {**options, **LITTLE, "cache_dir": str(tmp_path / "cache"), "gen_iters": 2 if resume is None else 3}
+        return train(*arguments, resume=resume, **less)
+
+    monkeypatch.setattr(gluon_wgan, "train", train_less)
+    monkeypatch.chdir(tmp_path)
+    cells = json.loads(page.read_text(encoding="utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert [cell["outputs"] for cell in code] == [[]] * len(code)
+    with matplotlib.rc_context({"backend": "agg"}):
+        exec(compile("\n".join("".join(cell["source"]) for cell in code), str(page), "exec"), {"__name__": "__main__"})
+        matplotlib.pyplot.close("all")
 
 
 # The authors' scripts, and LSUN's.
