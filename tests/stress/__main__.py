@@ -104,11 +104,12 @@ def _kills(count: int, seed: int, folder: Path, first: Optional[int] = None) -> 
     struck: Counter[str] = Counter()
     cases: Counter[str] = Counter()
     sound, faults, number = fuzz_files.digest(folder / "run"), 0, first or 0
+    imports = kills.cost_of_imports(folder) if count else 0.0
     far = _Progress("kills", count)
     while sum(struck.values()) < count and (first is None or number == first):
         which = number % len(found)
         if which not in killers:
-            killers[which] = kills.Killer(found[which], folder)
+            killers[which] = kills.Killer(found[which], folder, imports)
         hits, fault = killers[which].kill(number, seed)
         name = found[which].name
         struck[name] += hits

@@ -7,8 +7,7 @@ import hashlib
 import io
 import json
 import shutil
-import subprocess
-import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from gluon_wgan.data.store_writer import read_journal
 from gluon_wgan.errors import UserError
 from gluon_wgan.interop.torch_files import read_state_dict
 from gluon_wgan.metrics.face_rate import SIDE, FaceFinder
+<<<<<<< HEAD
 from gluon_wgan.metrics.fid import holds_statistics, read_statistics
 from gluon_wgan.metrics.image_sets import read_array
 from tests.stress.fuzz_sources import damage
@@ -31,6 +31,14 @@ from tools.reproduction.plan import read_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--dataset", "built-in", "--limit", "16", "--image-size", "16", "--batch-size", "8", "--ngf", "4"]
+=======
+from gluon_wgan.metrics.fid_statistics import holds_statistics, read_statistics
+from tests.stress import commands
+from tests.stress.fuzz_sources import damage
+from tools.reproduction.plan import read_plan
+
+TINY = ["--dataset", "drawn-faces", "--num-faces", "16", "--image-size", "16", "--batch-size", "8", "--ngf", "4"]
+>>>>>>> a246c7e (Time kills by the command's own CPU clock, and prepare the stress tests in forks)
 TINY += ["--ndf", "4", "--nz", "4", "--warmup-iters", "0", "--sample-every", "2"]
 HOSTILE = (
     *(b"[" * 100_000, b"9" * 400, b"NaN", b"1e999", b"-1", b"true", b"null", b'"\\ud800"', b'"\\u0000"', b"{}", b"[]"),
@@ -62,15 +70,14 @@ class Kind:
 
 def prepare_folder(folder: Path) -> None:
     """Make the sound files in a folder, with the real commands."""
-    python = [sys.executable]
     run, store = folder / "run", folder / "store"
-    _do([*python, "train_wgan.py", *TINY, "--gen-iters", "3", "--checkpoint-every", "2", "--out", str(run)], folder)
-    _do([*python, "tools/prepare_data.py", *TINY[:6], "--out", str(store)], folder)
-    _do([*python, "tools/evaluate.py", str(run), "--metrics", "swd", "--num", "16"])
+    _do(["train_wgan.py", *TINY, "--gen-iters", "3", "--checkpoint-every", "2", "--out", str(run)], folder)
+    _do(["tools/prepare_data.py", *TINY[:6], "--out", str(store)], folder)
+    _do(["tools/evaluate.py", str(run), "--metrics", "swd", "--num", "16"])
     pixels = np.random.default_rng(0).integers(0, 256, (24, 31, 3), dtype=np.uint8)
     for suffix in ("jpg", "png", "webp", "bmp", "gif", "tiff", "ppm", "jp2"):
         Image.fromarray(pixels).save(folder / f"image.{suffix}")
-    shutil.copy(ROOT / "plans" / "quick.toml", folder / "plan.toml")
+    shutil.copy(commands.ROOT / "plans" / "quick.toml", folder / "plan.toml")
     journal = {"key": "k", "made_from": {}, "per_shard": 1, "kept": 0, "skipped": 0, "shards": [], "files": {}}
     (folder / "partial").mkdir()
     (folder / "partial" / "progress.json").write_text(json.dumps(journal))
@@ -81,26 +88,27 @@ def prepare_folder(folder: Path) -> None:
     np.savez_compressed(folder / "samples.npz", pixels.repeat(16, axis=0).reshape(16, 24, 31, 3))
     for part in ("1", "2"):
         words = ["tools/prepare_data.py", *TINY[:6], "--part", f"{part}/2", "--out", str(folder / "parts" / part)]
-        _do([*python, *words], folder)
+        _do([*words], folder)
     with contextlib.suppress(ImportError):
         import torch
 
         torch.save({"main.weight": torch.zeros(3, 4), "main.bias": torch.ones(3)}, folder / "weights.pth")
         for source, target in (("run", "authors"), ("authors", "converted")):
-            _do([*python, "tools/convert_weights.py", str(folder / source), str(folder / target)])
+            _do(["tools/convert_weights.py", str(folder / source), str(folder / target)])
     with contextlib.suppress(ImportError):
         import safetensors  # noqa: F401
 
         words = ["tools/export_model.py", str(run), "--format", "safetensors", "--out", str(folder / "exported")]
-        _do([*python, *words])
+        _do([*words])
 
 
 def _do(words: list[str], folder: Optional[Path] = None) -> None:
     """Run a command, with its cache in a folder."""
     words = [*words, "--cache-dir", str(folder / "cache")] if folder is not None else words
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{words} failed: {done.stderr[-500:]}")
+    with tempfile.NamedTemporaryFile() as errors:
+        status, _ = commands.run(words, Path(errors.name))
+        if status:
+            raise RuntimeError(f"{words} failed: {errors.read()[-500:].decode()}")
 
 
 def digest(folder: Path) -> str:

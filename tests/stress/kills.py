@@ -6,47 +6,25 @@ the others are new interpreters, so that imports are hit too.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import multiprocessing
-import os
-import runpy
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 import numpy as np
 from PIL import Image
 
-from gluon_wgan.data import store_writer
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs.checkpoints import check_checkpoint, list_checkpoints
 from gluon_wgan.utils.untrusted import read_json_lines
-from tests.stress.fuzz_files import ROOT, TINY
+from tests.stress import commands
+from tests.stress.fuzz_files import TINY
 
-SECONDS = 600.0
-# Between two looks at a command.
-_STEP = 0.005
 # Of one command, before it may end.
 MAX_KILLS = 4
 # Of the starts: new interpreters.
-COLD = 0.08
-# A preparation of a second would otherwise end before the first journal, and never go on amid its images.
-JOURNAL_SECONDS = 0.02
-_PRELOADED = (
-    *("tests.stress.kills", "gluon_wgan.api", "mxnet", "matplotlib.figure", "matplotlib.backends.backend_agg"),
-    *(f"gluon_wgan.cli.{name}" for name in ("train", "prepare", "export", "convert", "evaluate", "report")),
-    *("gluon_wgan.generators.export_model", "gluon_wgan.interop.torch_weights", "gluon_wgan.metrics.evaluation"),
-    *("gluon_wgan.metrics.evaluate_statistics", "gluon_wgan.metrics.result_lines", "gluon_wgan.metrics.swd", "torch"),
-)
-_KILLED = "was killed"
-_SERVER = multiprocessing.get_context("forkserver")
+NEW_INTERPRETERS = 0.08
 
 
 @dataclass(frozen=True)
@@ -112,6 +90,13 @@ def scenarios(sound: Path) -> list[Scenario]:
     return found
 
 
+def cost_of_imports(folder: Path) -> float:
+    """Return how much more CPU time a new interpreter takes than a fork, in seconds."""
+    words = ["train_wgan.py", *TINY, "--dry-run", "--cache-dir", str(folder / "cache")]
+    both = [commands.run(words, folder / "stderr", new_interpreter=new)[1] for new in (True, False)]
+    return both[0] - both[1]
+
+
 class Killer:
     """Kills the commands of one scenario.
 
@@ -121,23 +106,19 @@ class Killer:
         What to kill.
     folder
         Where to work; it exists.
+    imports
+        See `cost_of_imports`.
     """
 
-    def __init__(self, scenario: Scenario, folder: Path) -> None:
-        self.scenario, self.folder = scenario, folder
-        _SERVER.set_forkserver_preload(list(_PRELOADED))
-        self._cpu: dict[bool, float] = {}
-        self.wanted: object = None
-        for way in ("first", "forked", "cold"):  # the first start may have to wait for the server
-            whole = folder / f"{scenario.name}-{way}"
-            whole.mkdir()
-            said, self._cpu[way == "cold"] = self._start(scenario.words(whole), cold=way == "cold")
-            if said:
-                raise RuntimeError(f"{scenario.name} fails without a kill: {said}")
-            result = scenario.result(whole)
-            if way != "first" and result != self.wanted:
-                raise RuntimeError(f"{scenario.name} has two results without a kill")
-            self.wanted = result
+    def __init__(self, scenario: Scenario, folder: Path, imports: float) -> None:
+        self.scenario, self.folder, self.imports = scenario, folder, imports
+        self.errors = folder / "stderr"
+        whole = folder / f"{scenario.name}-whole"
+        whole.mkdir()
+        status, self.seconds = commands.run(scenario.words(whole), self.errors)
+        if status:
+            raise RuntimeError(f"{scenario.name} fails without a kill: {self.errors.read_text()[-400:]}")
+        self.wanted = scenario.result(whole)
 
     def kill(self, number: int, seed: int) -> tuple[int, str]:
         """Kill a command some times, let it end, and return how often it was hit, and what is wrong, if anything."""
@@ -146,19 +127,20 @@ class Killer:
         folder = self.folder / f"{self.scenario.name}-{number}"
         folder.mkdir()
         hits = 0
-        for place, (moment, way) in enumerate([*draws, (None, 1)]):
-            words, cold = self.scenario.words(folder), bool(way < COLD)
+        for share, way in [*draws, (None, 1)]:
+            words, new = self.scenario.words(folder), bool(way < NEW_INTERPRETERS)
             if not words:
                 break
-            said, _ = self._start(words, cold, None if moment is None else moment * self._cpu[cold])
-            if not said:
+            moment = None if share is None else share * (self.seconds + new * self.imports)
+            status, _ = commands.run(words, self.errors, new_interpreter=new, moment=moment)
+            if status == 0:
                 break
-            if said != _KILLED or moment is None:
-                return hits, f"start {place + 1} {said}"
+            if status is not None:
+                return hits, f"after {hits} kills it ends with status {status}: {self.errors.read_text()[-400:]!r}"
             hits += 1
             torn = self.scenario.torn(folder, self.wanted)
             if torn:
-                return hits, f"after kill {hits}: {torn}"
+                return hits, f"after {hits} kills: {torn}"
         left = [str(path.relative_to(folder)) for ending in ("tmp", "partial") for path in folder.rglob(f"*.{ending}")]
         if left:
             return hits, f"left behind: {left}"
@@ -166,74 +148,6 @@ class Killer:
             return hits, "the result is another one"
         shutil.rmtree(folder)
         return hits, ""
-
-    def _start(self, words: list[str], cold: bool, moment: Optional[float] = None) -> tuple[str, float]:
-        """Run a command, killed with its helpers after so much CPU time, in seconds.
-
-        Returns
-        -------
-        What it did, nothing if it succeeded, and the CPU time that it took.
-        """
-        errors, until, used = self.folder / "stderr", time.monotonic() + SECONDS, 0.0
-        wait, pid = (_start_interpreter if cold else _start_fork)(words, errors)
-        while (status := wait(_STEP)) is None:
-            with contextlib.suppress(OSError):  # it has just ended
-                # Its CPU clock, as clock_getcpuclockid(3) has it: unlike the time of day the same on a busy machine.
-                used = time.clock_gettime(~pid << 3 | 2)
-            if time.monotonic() > until or (moment is not None and used >= moment):
-                for end in (os.killpg, os.kill):  # a fork may not lead its group yet
-                    with contextlib.suppress(ProcessLookupError):
-                        end(pid, signal.SIGKILL)
-                status = wait(SECONDS)
-                if status == -signal.SIGKILL:  # else it has just ended
-                    return (_KILLED if moment is not None else f"takes more than {SECONDS:.0f} seconds"), used
-                break
-        return (f"ends with status {status}: {errors.read_text()[-400:]!r}" if status else ""), used
-
-
-Wait = Callable[[float], Optional[int]]
-
-
-def _start_interpreter(words: list[str], errors: Path) -> tuple[Wait, int]:
-    with errors.open("w") as file:
-        nothing = subprocess.DEVNULL
-        process = subprocess.Popen(
-            [sys.executable, *words], cwd=ROOT, stdin=nothing, stdout=nothing, stderr=file, start_new_session=True
-        )
-
-    def wait(seconds: float) -> Optional[int]:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(seconds)
-        return None
-
-    return wait, process.pid
-
-
-def _start_fork(words: list[str], errors: Path) -> tuple[Wait, int]:
-    process = _SERVER.Process(target=run_command, args=(words, errors))
-    process.start()
-    assert process.pid is not None
-
-    def wait(seconds: float) -> Optional[int]:
-        process.join(seconds)
-        return process.exitcode
-
-    return wait, process.pid
-
-
-def run_command(words: list[str], errors: Path) -> None:
-    """Be the command, in a process that was forked for it."""
-    os.setsid()
-    if "mxnet" not in sys.modules:
-        raise RuntimeError("the server has not imported the libraries")
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
-    os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-    os.chdir(ROOT)
-    sys.argv = words
-    store_writer.JOURNAL_SECONDS = JOURNAL_SECONDS
-    runpy.run_path(words[0], run_name="__main__")
 
 
 def _unless_there(words: Callable[[Path], list[str]]) -> Callable[[Path], list[str]]:
