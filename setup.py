@@ -82,7 +82,7 @@ EXTRAS["docs"] = [
     "sphinx",
     # Lets Sphinx read the Markdown that repository hosts show too.
     "myst-parser",
-    # Runs the notebook during the build and shows what it printed and drew; nbsphinx would need pandoc, which pip has not.
+    # Runs the notebook during the build and shows what it printed; nbsphinx would need pandoc, which pip has not.
     "myst-nb",
     # Light and dark, wide and narrow, and nothing fetched from a network.
     "furo",

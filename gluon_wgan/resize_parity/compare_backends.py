@@ -6,19 +6,9 @@ functions that prepare training data. Memory is bounded, and the result is the s
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from itertools import repeat
+from functools import partial
 
-import cv2
 import numpy as np
 from PIL import Image
 from scipy.spatial.distance import pdist
@@ -30,13 +20,13 @@ from gluon_wgan.data.aliasing_options import WORST_SHOWN
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.geometry import cut, fit, source_pixels_to_one
 from gluon_wgan.data.resize import BACKENDS
-from gluon_wgan.errors import UserError
 from gluon_wgan.metrics import fid
 from gluon_wgan.resize_parity.data_sets import critic_features, group_of, patches_of, project
 from gluon_wgan.resize_parity.decoders import Agreement, compare_decoders
 from gluon_wgan.resize_parity.measures import ALIASING_MEASURES, measure_pair
 from gluon_wgan.resize_parity.plan import Case, Plan, encoded_image, oddities
 from gluon_wgan.resize_parity.tally import Specimen, Tally
+from gluon_wgan.utils.helper_processes import in_order
 
 _SHOWN_SIDE = 256
 _NEAREST = "pil-nearest"
@@ -79,6 +69,8 @@ class Findings:
             self.decoding.setdefault(key, Agreement()).merge(agreement)
 
 
+# BLAS adds in another order with another number of threads, so the last bits would depend on the number of jobs.
+@threadpool_limits.wrap(1, user_api="blas")
 def compare_images(plan: Plan, chunk: range) -> Findings:
     """Compare the images with the numbers in `chunk`."""
     findings = Findings.none(plan)
@@ -180,60 +172,14 @@ def _shown_source(image: Image.Image) -> np.ndarray:
 
 
 def compare_all(plan: Plan, jobs: int, progress: bool) -> Findings:
-    """Compare all images of a plan, in so many processes; 1 is this one alone.
+    """Compare all images of a plan, in so many processes, this one included; the findings are the same for any number.
 
-    Raises UserError if a worker process dies, for example for lack of memory.
+    Raises UserError if a helper process dies, for example for lack of memory.
     """
     findings, count = Findings.none(plan), len(plan.images)
-    chunks = [range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
+    chunks = (range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK))
     with tqdm(total=count, desc="Comparing", unit="image", disable=not progress, dynamic_ncols=True) as bar:
-        parts = _in_processes(plan, jobs, chunks) if jobs > 1 else (_compare_chunk(plan, c) for c in chunks)
-        for chunk, part in zip(chunks, parts):
-            findings.merge(part)
+        for chunk, found in in_order(partial(compare_images, plan), chunks, jobs - 1, 3 * jobs):
+            findings.merge(found)
             bar.update(len(chunk))
     return findings
-
-
-def _in_processes(plan: Plan, jobs: int, chunks: Sequence[range]) -> Iterator[Findings]:
-    """Yield the findings of every chunk in order."""
-    # Spawned, since a process that has loaded MXNet must not be forked.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _start_worker) as pool:
-        try:
-            with _ctrl_c_held_back():
-                found = pool.map(_compare_chunk, repeat(plan), chunks)
-            yield from found
-        except BrokenProcessPool as error:
-            raise UserError("A worker process died: use fewer --jobs if memory is short.") from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _compare_chunk(plan: Plan, chunk: range) -> Findings:
-    # BLAS adds in another order with another number of threads, so the last bits would depend on the number of jobs.
-    with threadpool_limits(1, user_api="blas"):
-        return compare_images(plan, chunk)
-
-
-@contextlib.contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
-    """Let Ctrl-C wait, and be held back in the processes that are started meanwhile, for the parent handles it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    cv2.setNumThreads(1)
-
-
-def _end_with_parent() -> None:
-    """End this worker when its parent was killed: otherwise it would wait forever for the next chunk."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)

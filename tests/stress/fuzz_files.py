@@ -23,22 +23,13 @@ from gluon_wgan.data.store_writer import read_journal
 from gluon_wgan.errors import UserError
 from gluon_wgan.interop.torch_files import read_state_dict
 from gluon_wgan.metrics.face_rate import SIDE, FaceFinder
-<<<<<<< HEAD
 from gluon_wgan.metrics.fid import holds_statistics, read_statistics
 from gluon_wgan.metrics.image_sets import read_array
-from tests.stress.fuzz_sources import damage
-from tools.reproduction.plan import read_plan
-
-ROOT = Path(__file__).resolve().parents[2]
-TINY = ["--dataset", "built-in", "--limit", "16", "--image-size", "16", "--batch-size", "8", "--ngf", "4"]
-=======
-from gluon_wgan.metrics.fid_statistics import holds_statistics, read_statistics
 from tests.stress import commands
 from tests.stress.fuzz_sources import damage
 from tools.reproduction.plan import read_plan
 
-TINY = ["--dataset", "drawn-faces", "--num-faces", "16", "--image-size", "16", "--batch-size", "8", "--ngf", "4"]
->>>>>>> a246c7e (Time kills by the command's own CPU clock, and prepare the stress tests in forks)
+TINY = ["--dataset", "built-in", "--limit", "16", "--image-size", "16", "--batch-size", "8", "--ngf", "4"]
 TINY += ["--ndf", "4", "--nz", "4", "--warmup-iters", "0", "--sample-every", "2"]
 HOSTILE = (
     *(b"[" * 100_000, b"9" * 400, b"NaN", b"1e999", b"-1", b"true", b"null", b'"\\ud800"', b'"\\u0000"', b"{}", b"[]"),
