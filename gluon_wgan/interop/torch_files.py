@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import os
-import pickle
 import struct
 import zipfile
 from collections import OrderedDict
@@ -24,6 +23,7 @@ import numpy as np
 from gluon_wgan.errors import UserError
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.untrusted import open_regular
+from gluon_wgan.utils.untrusted_pickle import DataUnpickler, Refused
 
 # A state dict of a thousand tensors has 100 KB of pickle, and the largest network here 2 GiB of weights.
 MAX_PICKLE, MAX_FILE, MAX_MEMBERS = 2 << 20, 4 << 30, 100_000
@@ -47,10 +47,6 @@ class _Tensor(NamedTuple):
     strides: tuple[int, ...]
 
 
-class _Refused(Exception):
-    """A pickle asks for something that a state dict does not need."""
-
-
 class _Limited:
     """The part of a file that may be a pickle."""
 
@@ -70,8 +66,7 @@ class _Limited:
         return content
 
 
-# Python's own implementation: the one in C allocates a table as long as the largest memo index that a file names.
-class _Unpickler(pickle._Unpickler):
+class _Unpickler(DataUnpickler):
     """Makes ordered dicts, and descriptions of tensors whose numbers stand elsewhere."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -86,30 +81,13 @@ class _Unpickler(pickle._Unpickler):
             return lambda tensor, *_: tensor
         if module == "torch" and name.endswith("Storage"):
             return name
-        raise _Refused(f"{module}.{name}")
+        return super().find_class(module, name)
 
     def persistent_load(self, pid: Any) -> _Storage:
         word, kind, key, _, count = pid[:5]
         if word != "storage" or not isinstance(kind, str) or any(part is not None for part in pid[5:]):
             raise ValueError("no storage of a state dict")
         return _Storage(key, kind, count)
-
-    def _ignore_state(self) -> None:
-        self.stack.pop()  # type: ignore[attr-defined]  # the attributes of an ordered dict, such as the versions of a network's layers
-
-    # Without what makes objects in other ways, or reserves memory before it reads.
-    dispatch = {  # noqa: RUF012
-        **{
-            code: method
-            for code, method in pickle._Unpickler.dispatch.items()
-            if bytes([code])
-            not in (
-                *(pickle.INST, pickle.OBJ, pickle.NEWOBJ, pickle.NEWOBJ_EX, pickle.EXT1, pickle.EXT2, pickle.EXT4),
-                *(pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
-            )
-        },
-        pickle.BUILD[0]: _ignore_state,  # type: ignore[dict-item]
-    }
 
 
 def _empty() -> OrderedDict[Any, Any]:
@@ -134,7 +112,7 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
         raise
     except OSError as error:
         raise UserError(f"Cannot read {path} ({error.strerror or error}): check the path.") from None
-    except _Refused as error:
+    except Refused as error:
         raise UserError(
             f"{path} is not a file of tensors alone: it names {str(error)[:80]!r}, which could be code, so it was not "
             "opened: save the network's state dict alone, and name that."

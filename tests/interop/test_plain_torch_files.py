@@ -142,6 +142,24 @@ print(len(read_state_dict(Path({str(saved[0])!r}))))
     assert run_python(code).stdout == "14\n"
 
 
+NESTED = b")" + b"\x85" * 300_000
+"""A tuple whose hash needs more stack than a process has."""
+
+
+DEEP_KEYS = {
+    "an item": b"\x80\x02}" + NESTED + b"Ns.",
+    "a dict": b"(" + NESTED + b"Nd.",
+    "a set": b"\x80\x04(" + NESTED + b"\x91.",
+}
+
+
+@pytest.mark.parametrize("trap", DEEP_KEYS.values(), ids=DEEP_KEYS)
+def test_a_deep_key_does_not_end_the_process(trap: bytes, tmp_path: Path) -> None:
+    (tmp_path / "deep.pth").write_bytes(trap)
+    with pytest.raises(UserError, match="not a whole PyTorch file"):
+        read_state_dict(tmp_path / "deep.pth")
+
+
 HEAD = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
 
 
