@@ -65,7 +65,7 @@ def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:
     options = one_end(options)  # replaces what a preset or the run had
     if options.get("data") is not None:
         # Imported here because NumPy reads its number of threads when it is loaded.
-        from gluon_wgan.data.given_store import adopt_store
+        from gluon_wgan.data.prepared_data import adopt_store
 
         options = adopt_store(options)
     elif {"data_root", "dataset"} & set(options):

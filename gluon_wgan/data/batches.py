@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 from typing import Optional
 
 import numpy as np
@@ -177,7 +176,8 @@ class BatchStream:
             self._ahead.append(self._threads.submit(self._read, *next(self._numbers)))
         batch = self._ahead.popleft().result()
         self.taken = self._plan.size(self._position)
-        self._epoch, self._position = _following(self._epoch, self._position, self.batches_per_epoch)
+        more, self._position = divmod(self._position + 1, self.batches_per_epoch)
+        self._epoch += more
         return batch
 
     def _read(self, numbers: np.ndarray, flipped: Optional[np.ndarray]) -> np.ndarray:
@@ -197,12 +197,7 @@ class BatchStream:
     def __enter__(self) -> BatchStream:
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -219,10 +214,6 @@ def _batch_numbers(
             places = plan.places(number)
             yield order[places], None if flips is None else flips[places]
         epoch, position = epoch + 1, 0
-
-
-def _following(epoch: int, position: int, per_epoch: int) -> tuple[int, int]:
-    return (epoch + 1, 0) if position + 1 == per_epoch else (epoch, position + 1)
 
 
 def _checked(state: dict[str, int], per_epoch: int) -> tuple[int, int]:

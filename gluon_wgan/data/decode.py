@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import warnings
+import zlib
 from contextlib import nullcontext, suppress
 from io import BytesIO
 from os import PathLike
@@ -29,7 +30,6 @@ from PIL import Image, UnidentifiedImageError
 from gluon_wgan.data import sample_depth
 from gluon_wgan.data.fast_jpeg import open_jpeg
 from gluon_wgan.data.image_formats import formats_of
-from gluon_wgan.data.png_chunks import SIGNATURE, without_metadata
 from gluon_wgan.data.unsupported_files import HEAD_BYTES, describe_foreign
 
 COLOUR_HANDLING = "exif-applied,over-white,16-bit-by-257,first-frame,luma-601,transparent-and-zero-as-declared"
@@ -37,6 +37,11 @@ COLOUR_HANDLING = "exif-applied,over-white,16-bit-by-257,first-frame,luma-601,tr
 
 _READ_AT_ONCE = 1 << 22
 _MODES_WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
+_PNG = b"\x89PNG\r\n\x1a\n"
+# Lengths and checksums of 4 bytes, types of 4.
+_PNG_WORD = 4
+_PNG_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_PNG_ORIENTATION = b"eXIf"
 
 
 class BadImage(Exception):
@@ -123,7 +128,7 @@ def _open_with_pillow(
         except (BadImage, sample_depth.UnsupportedPixels, MemoryError, Image.DecompressionBombError):
             raise
         except Exception:
-            pixels_alone = without_metadata(_content(file))
+            pixels_alone = _without_metadata(_content(file))
             if pixels_alone is None:
                 raise
             return _open(BytesIO(pixels_alone), ("PNG",), nc, max_pixels, bit_depth)
@@ -162,8 +167,30 @@ def _content(file: sample_depth.File) -> bytes:
     """Return the whole of a file that is a PNG, or nothing."""
     with open(file, "rb") if isinstance(file, str) else nullcontext(file) as opened:
         opened.seek(0)
-        start = opened.read(len(SIGNATURE))
-        return start + opened.read() if start == SIGNATURE else b""
+        start = opened.read(len(_PNG))
+        return start + opened.read() if start == _PNG else b""
+
+
+def _without_metadata(content: bytes) -> Optional[bytes]:
+    """Return a PNG with only those chunks that decide its pixels, or None if it is no PNG.
+
+    Its EXIF block stays if its checksum is right, since it may hold an orientation.
+    """
+    if not content.startswith(_PNG):
+        return None
+    kept, at = [_PNG], len(_PNG)
+    while at + 3 * _PNG_WORD <= len(content):
+        length = int.from_bytes(content[at : at + _PNG_WORD], "big")
+        end = at + 3 * _PNG_WORD + length
+        kind, chunk = content[at + _PNG_WORD : at + 2 * _PNG_WORD], content[at:end]
+        if kind in _PNG_PIXELS or (kind == _PNG_ORIENTATION and _is_sound(chunk)):
+            kept.append(chunk)
+        at = end
+    return b"".join(kept)
+
+
+def _is_sound(chunk: bytes) -> bool:
+    return zlib.crc32(chunk[_PNG_WORD:-_PNG_WORD]) == int.from_bytes(chunk[-_PNG_WORD:], "big")
 
 
 def to_channels(image: Image.Image, nc: int) -> Image.Image:

@@ -9,19 +9,21 @@ from typing import Any, Optional
 
 from gluon_wgan import compat
 from gluon_wgan.config.train_config import DRAWN_FACES, TrainConfig
-from gluon_wgan.data.given_store import open_given
+from gluon_wgan.data.geometry import CROP
 from gluon_wgan.data.preparation import Preparation, prepare
 from gluon_wgan.data.preprocessing_spec import way
 from gluon_wgan.data.sources import BuiltInSource, Source, named_source
 from gluon_wgan.data.sources.base import all_parts, set_bit_depth
 from gluon_wgan.data.sources.left_out import left_out_rows
 from gluon_wgan.data.sources.subset import sample
-from gluon_wgan.data.store import Store
+from gluon_wgan.data.store import Store, open_store
 from gluon_wgan.errors import UserError
 
 log = logging.getLogger("gluon_wgan.data")
 
 _NAMED_IN_LOG = 12
+# What finds images has no say beside a store, whichever a preset or an earlier run had.
+_FINDERS = ("dataset", "data_root", "exclude", "max_pixels", "limit", "fraction")
 
 
 def find_source(config: TrainConfig) -> Source:
@@ -34,7 +36,18 @@ def find_source(config: TrainConfig) -> Source:
     UserError
         When there are none, or a folder cannot be read and the configuration is strict.
     """
-    whole = _whole_source(config)
+    roots = config.data_roots
+    if not roots:  # TrainConfig has seen to it that the built-in portraits are wanted
+        whole: Source = BuiltInSource()
+    elif roots == (DRAWN_FACES,):
+        raise UserError(
+            "The faces that this run was trained on were drawn by code, which gluon_wgan no longer has: give their "
+            "prepared store with --data, or start a new run."
+        )
+    else:
+        limit, exclude = config.max_pixels, config.exclude
+        whole = named_source(config.dataset, roots, cache_directory(config), max_pixels=limit, exclude=exclude)
+        set_bit_depth(whole, config.bit_depth)
     _report_left_out(whole, config.strict)
     wanted = config.limit
     if config.fraction is not None:
@@ -56,22 +69,6 @@ def _report_left_out(source: Source, strict: bool) -> None:
         log.warning(
             "Left out of %s: %d more kinds, all listed in skipped.csv.", source.label, len(rows) - _NAMED_IN_LOG
         )
-
-
-def _whole_source(config: TrainConfig) -> Source:
-    roots = config.data_roots
-    if not roots:  # TrainConfig has seen to it that the built-in portraits are wanted
-        return BuiltInSource()
-    if roots == (DRAWN_FACES,):
-        raise UserError(
-            "The faces that this run was trained on were drawn by code, which gluon_wgan no longer has: give their "
-            "prepared store with --data, or start a new run."
-        )
-    source = named_source(
-        config.dataset, roots, cache_directory(config), max_pixels=config.max_pixels, exclude=config.exclude
-    )
-    set_bit_depth(source, config.bit_depth)
-    return source
 
 
 def recognisable_roots(config: TrainConfig) -> tuple[str, ...]:
@@ -97,18 +94,17 @@ def prepare_data(config: TrainConfig, *, progress: bool, source: Optional[Source
         When there are no usable images, fewer than a batch, the store does not fit, or the cache cannot be
         written.
     """
-    store = open_given(config) if config.data is not None else _prepared(config, progress, source)
+    if config.data is not None:
+        store = open_given(config)
+    else:
+        found = find_source(config) if source is None else source
+        store = prepare(found, preparation_of(config, progress=progress), cache_directory(config))
     if len(store) < config.batch_size:
         raise UserError(
             f"There are {len(store)} usable images but --batch-size is {config.batch_size}: give more images "
             "or a smaller batch."
         )
     return store
-
-
-def _prepared(config: TrainConfig, progress: bool, source: Optional[Source]) -> Store:
-    found = find_source(config) if source is None else source
-    return prepare(found, preparation_of(config, progress=progress), cache_directory(config))
 
 
 def preparation_of(config: TrainConfig, *, progress: bool) -> Preparation:
@@ -144,3 +140,68 @@ def cache_directory(config: TrainConfig) -> Path:
     if config.cache_dir is not None:
         return Path(config.cache_dir)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gluon_wgan"
+
+
+def adopt_store(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options with what the store in ``data`` says of its images, where they do not say otherwise.
+
+    Parameters
+    ----------
+    options
+        The options that the user gave, by name, ``data`` among them.
+
+    Raises
+    ------
+    UserError
+        If there is no usable store.
+    """
+    store = open_store(options["data"])
+    _, channels, size, _ = store.images.shape
+    # An option that contradicts the store is kept, and refused when the store is opened to be used.
+    finders = {name: getattr(TrainConfig, name) for name in _FINDERS}
+    return {**finders, **_said_of(store), "image_size": size, "nc": channels, **options}
+
+
+def _said_of(store: Store) -> dict[str, Any]:
+    """Return the options that made the pixels of a store, by name."""
+    usual = {"center_crop": TrainConfig.center_crop, "fit": CROP, "bit_depth": None}
+    names = ("resize", "crop", "center_crop", "fit", "bit_depth")
+    return {name: store.made_from.get(name, usual.get(name)) for name in names}
+
+
+def open_given(config: TrainConfig) -> Store:
+    """Open the store that a configuration names, if it is what the other options say.
+
+    Raises
+    ------
+    UserError
+        If there is no usable store, or its images do not fit.
+    """
+    assert config.data is not None
+    store = open_store(config.data)
+    _, channels, size, _ = store.images.shape
+    if size != config.image_size:
+        raise UserError(
+            f"{config.data} holds images of {size}x{size} pixels, but --image-size is {config.image_size}: "
+            f"give --image-size {size} or another store."
+        )
+    if channels != config.nc:
+        raise UserError(
+            f"{config.data} holds images of {channels} channels, but --nc is {config.nc}: give --nc {channels} "
+            "or another store."
+        )
+    for name, made in _said_of(store).items():
+        given = getattr(config, name)
+        if (list(given) if isinstance(given, tuple) else given) != made:
+            raise UserError(
+                f"{_as_flag(name, given)} contradicts {config.data}, which was made with {_as_flag(name, made)}: leave "
+                "it out or give another store."
+            )
+    return store
+
+
+def _as_flag(name: str, value: Any) -> str:
+    flag = f"--{name.replace('_', '-')}"
+    if value is None:
+        return f"no {flag}"
+    return f"{flag} {','.join(map(str, value)) if isinstance(value, (list, tuple)) else value}"

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import os
 import stat
@@ -26,8 +25,9 @@ import numpy as np
 from tqdm import tqdm
 
 from gluon_wgan.data.shards import ShardedImages
-from gluon_wgan.data.sources.packed_names import PackedNames
+from gluon_wgan.data.sources.packed_names import unpacked_names
 from gluon_wgan.errors import UserError
+from gluon_wgan.utils.atomic_files import sha256_of
 from gluon_wgan.utils.progress_bars import redraw_seconds
 from gluon_wgan.utils.text import name_in_csv
 from gluon_wgan.utils.untrusted import read_csv, read_json_object
@@ -42,8 +42,6 @@ PART = "part"
 """In what a store was made from: which part of the images it holds, as in ``3/8``; a whole store has no such entry."""
 DARK = "dark_images"
 """In ``store.json``: how many 16-bit images leave the upper bits unused, their largest value, and the first's name."""
-
-_BLOCK = 1 << 20
 
 
 class Store:
@@ -103,7 +101,7 @@ class Store:
     @cached_property
     def names(self) -> Sequence[str]:
         """The source's name of each image."""
-        return PackedNames(_mapped(self.path / NAMES), _mapped(self.path / NAME_ENDS).cast("q"))
+        return unpacked_names(_mapped(self.path / NAMES), _mapped(self.path / NAME_ENDS).cast("q"))
 
     @cached_property
     def skipped(self) -> list[tuple[str, str]]:
@@ -120,18 +118,21 @@ class Store:
 
     def verify(self, *, progress: bool = False) -> None:
         """Read everything, and raise UserError naming the first file that is not as it was made."""
-        total = sum(size for _, size, _ in recorded_files(self.meta))
-        with tqdm(
+        files = recorded_files(self.meta)
+        total = sum(size for _, size, _ in files)
+        bar = tqdm(
             desc="Verifying",
             total=total,
             unit="B",
             unit_scale=True,
             disable=not progress,
             mininterval=redraw_seconds(),
-        ) as bar:
-            for name, _, sha256 in recorded_files(self.meta):
-                if file_sha256(self.path / name, bar) != sha256:
+        )
+        with bar:
+            for name, size, sha256 in files:
+                if sha256_of(self.path / name) != sha256:
                     raise _unusable(self.path, f"{name} does not match its recorded SHA-256")
+                bar.update(size)
 
 
 def shard_name(number: int) -> str:
@@ -206,17 +207,6 @@ def recorded_files(meta: dict[str, Any]) -> list[tuple[str, int, str]]:
         for number, sha256 in enumerate(meta["shards"])
     ]
     return shards + [(name, entry["size"], entry["sha256"]) for name, entry in meta["files"].items()]
-
-
-def file_sha256(path: Path, bar: Optional[tqdm] = None) -> str:
-    """Return the SHA-256 of a file, in hexadecimal, advancing a progress bar by the bytes read."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            if bar is not None:
-                bar.update(len(block))
-    return digest.hexdigest()
 
 
 def _mapped(path: Path) -> memoryview:

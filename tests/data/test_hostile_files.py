@@ -113,6 +113,43 @@ def test_a_tar_without_its_end_mark_may_have_lost_members(tmp_path: Path, rng: n
     assert f"{path} is damaged at byte {second} (it ends before" in refusal(TarSource, path, tmp_path / "cache")
 
 
+def tar_header(kind: bytes, size: int, content: bytes = b"") -> bytes:
+    info = tarfile.TarInfo("a.jpg")
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % 512)
+
+
+TAR_TRAPS = {
+    "a size below nothing": tar_header(tarfile.REGTYPE, -1024),
+    "a size below nothing in a pax header": tar_header(tarfile.XHDTYPE, 14, b"14 size=-1024\n") + tar_header(b"0", 0),
+    "a size beyond any file": tar_header(tarfile.REGTYPE, 1 << 80),
+    "an extended header of a gigabyte": tar_header(tarfile.XHDTYPE, 1 << 30, bytes(2 << 20)),
+    "no end of extended headers": tar_header(tarfile.GNUTYPE_LONGNAME, 6, b"a.jpg\0") * 3000,
+    "an extended header of nothing": tar_header(tarfile.XHDTYPE, 6, b"a.jpg\0"),
+    "a map of holes without end": tar_header(tarfile.XHDTYPE, 44, b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n")
+    + tar_header(tarfile.REGTYPE, 512, b"9" * 9 + b"\n"),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("name", TAR_TRAPS)
+def test_headers_of_a_tar_that_are_traps(name: str, packed: bool, tmp_path: Path, rng: np.random.Generator) -> None:
+    path = made.write_tar(tmp_path / "good.tar", {"good.jpg": made.jpeg(rng)})
+    with tarfile.open(path) as archive:
+        archive.next()
+        end = archive.offset
+    content = path.read_bytes()[:end] + TAR_TRAPS[name] + path.read_bytes()[end:]
+    path = tmp_path / "a.tar"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    before = signal.signal(signal.SIGALRM, fuzz_sources._too_long)
+    signal.alarm(20)
+    try:
+        assert f"{path} is damaged at byte" in refusal(TarSource, path, tmp_path / "cache")
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_a_zip_members_checksum_is_heeded(tmp_path: Path, rng: np.random.Generator) -> None:
     images = {name: made.encoded(rng.integers(0, 256, (9, 9, 3), dtype=np.uint8), "BMP") for name in ("a.bmp", "b.bmp")}
     path = made.write_zip(tmp_path / "a.zip", images, zipfile.ZIP_STORED)

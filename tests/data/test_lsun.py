@@ -14,7 +14,7 @@ import lmdb
 import numpy as np
 import pytest
 
-from gluon_wgan.data.sources import LsunSource, index_writer, recognise
+from gluon_wgan.data.sources import LsunSource, member_index, recognise
 from gluon_wgan.data.sources import lsun as module
 from gluon_wgan.data.sources.lmdb_pages import LmdbPages
 from gluon_wgan.errors import UserError
@@ -30,15 +30,15 @@ def pictures(rng: np.random.Generator) -> dict[bytes, bytes]:
 
 def listing(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int = -1) -> LsunSource:
     """Open a source, pressing Ctrl-C when so many keys have been written."""
-    monkeypatch.setattr(index_writer, "_FLUSH_EVERY", 7)
-    add = index_writer.IndexWriter.add
+    monkeypatch.setattr(member_index, "_FLUSH_EVERY", 7)
+    add = member_index.IndexWriter.add
 
     def stopping(self: Any, name: bytes, *numbers: int) -> None:
         if self.count == stop_at:
             raise KeyboardInterrupt
         add(self, name, *numbers)
 
-    monkeypatch.setattr(index_writer.IndexWriter, "add", stopping)
+    monkeypatch.setattr(member_index.IndexWriter, "add", stopping)
     try:
         return LsunSource(root, cache)
     finally:
@@ -159,13 +159,13 @@ def test_a_stopped_listing_goes_on(
         with (rows if damage == "half a row" else rows.with_name("names.bin")).open("ab") as file:
             file.write(b"" if damage == "none" else b"half")
     seen: list[bytes] = []
-    add = index_writer.IndexWriter.add
+    add = member_index.IndexWriter.add
 
     def recorded(self: Any, name: bytes) -> None:
         seen.append(name)
         add(self, name)
 
-    monkeypatch.setattr(index_writer.IndexWriter, "add", recorded)
+    monkeypatch.setattr(member_index.IndexWriter, "add", recorded)
     source = LsunSource(root, tmp_path / "cache")
     assert len(seen) == 1  # 39 were listed before
     assert source.identity() == whole and json.dumps(whole)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.batches import BatchStream
-from gluon_wgan.data.given_store import open_given
+from gluon_wgan.data.prepared_data import open_given
 from gluon_wgan.runs.curves import median_filtered
 from gluon_wgan.training import schedule
 from gluon_wgan.training.wgan import WGAN

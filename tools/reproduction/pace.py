@@ -11,7 +11,7 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 
-from gluon_wgan.data.given_store import open_given
+from gluon_wgan.data.prepared_data import open_given
 from gluon_wgan.training import schedule
 from gluon_wgan.training.wgan import WGAN
 from gluon_wgan.utils import atomic_files

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from gluon_wgan.config.checks import flag_of
 from gluon_wgan.config.train_config import MATHS, TrainConfig, changed_fields
-from gluon_wgan.data.given_store import adopt_store
+from gluon_wgan.data.prepared_data import adopt_store
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.training import schedule

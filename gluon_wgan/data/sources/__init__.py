@@ -8,8 +8,7 @@ from gluon_wgan.data.image_formats import IMAGE_SUFFIXES
 from gluon_wgan.data.sources.base import Source
 from gluon_wgan.data.sources.built_in import BuiltInSource
 from gluon_wgan.data.sources.cifar import CifarSource
-from gluon_wgan.data.sources.detect import recognise, source_of
-from gluon_wgan.data.sources.faces import celeba, lfw
+from gluon_wgan.data.sources.detect import celeba, lfw, recognise, source_of
 from gluon_wgan.data.sources.folder import FolderSource
 from gluon_wgan.data.sources.idx import IdxSource
 from gluon_wgan.data.sources.list_files import ListSource

@@ -43,13 +43,39 @@ class Source(Protocol):
         """Return image number `index` as uint8 (height, width, nc), or raise BadImage."""
 
 
-class EncodedSource(ABC):
-    """Images that are stored encoded, as JPEG or the like.
+class ImageSource(ABC):
+    """A `Source` that only has to say how it opens an image, and what its identity is.
 
     Attributes
     ----------
     names, label
         See `Source`.
+    """
+
+    def __init__(self, names: Sequence[str], label: str) -> None:
+        self.names, self.label = names, label
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """See `Source`."""
+
+    @abstractmethod
+    def open(self, index: int, nc: int) -> Image.Image:
+        """See `Source`."""
+
+    def read(self, index: int, nc: int) -> np.ndarray:
+        """See `Source`."""
+        return pixels_of(self.open(index, nc))
+
+
+class EncodedSource(ImageSource):
+    """Images that are stored encoded, as JPEG or the like.
+
+    Attributes
+    ----------
     max_pixels
         Images of more pixels are bad, before they are decoded; None leaves Pillow's own limit.
     bit_depth
@@ -59,23 +85,17 @@ class EncodedSource(ABC):
     bit_depth: Optional[int] = None
 
     def __init__(self, names: Sequence[str], label: str, max_pixels: Optional[int]) -> None:
-        self.names, self.label, self.max_pixels = names, label, max_pixels
+        super().__init__(names, label)
+        self.max_pixels = max_pixels
 
     @abstractmethod
     def encoded(self, index: int) -> Union[str, bytes]:
         """Return the path or the bytes of image number `index`, or raise BadImage."""
 
-    def __len__(self) -> int:
-        return len(self.names)
-
     def open(self, index: int, nc: int) -> Image.Image:
-        """Return image number `index` in mode RGB (`nc` 3) or L (`nc` 1), or raise BadImage."""
+        """See `Source`."""
         encoded, name = self.encoded(index), self.names[index]
         return open_image(encoded, nc, self.max_pixels, bit_depth=self.bit_depth, name=name)
-
-    def read(self, index: int, nc: int) -> np.ndarray:
-        """Return image number `index` as uint8 (height, width, nc), or raise BadImage."""
-        return pixels_of(self.open(index, nc))
 
     def limits(self) -> dict[str, int]:
         """Return what of the identity comes from limits that the user has set."""

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
-from PIL import Image
 
-from gluon_wgan.data.decode import BadImage, pixels_of, to_channels
-from gluon_wgan.data.sources import archive_members
-from gluon_wgan.data.sources.archive_members import SpanReader
 from gluon_wgan.data.sources.base import AnyPath, damaged, existing, existing_file, unreadable
-from gluon_wgan.data.sources.cifar_pickle import as_bytes, read_batch
-from gluon_wgan.data.sources.index_writer import DATA, IndexWriter
-from gluon_wgan.data.sources.member_index import index_of
-from gluon_wgan.data.sources.tar_archive import decompressed
-from gluon_wgan.data.sources.tar_walk import TarWalk
+from gluon_wgan.data.sources.containers import PixelSource, file_facts
+from gluon_wgan.data.sources.member_index import DATA, IndexWriter, index_of
+from gluon_wgan.data.sources.tar_archive import members_of
 from gluon_wgan.errors import UserError
+from gluon_wgan.utils.untrusted_pickle import DataUnpickler, Refused
 
 SIDE = 32
 _PIXELS = 3 * SIDE * SIDE
@@ -31,7 +27,7 @@ ARCHIVES = ("cifar-10-python.tar.gz", "cifar-10-binary.tar.gz")
 _LARGEST_BATCH = 256 << 20
 
 
-class CifarSource:
+class CifarSource(PixelSource):
     """CIFAR-10's training images, batch by batch.
 
     The test batch is left out. The pixels are copied once into the cache folder, 154 MB for the
@@ -54,38 +50,18 @@ class CifarSource:
         array; or if the cache folder cannot hold the pixels.
     """
 
-    label = "cifar10"
-
     def __init__(self, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
         path = find_cifar(existing(root))
-        self.facts: dict[str, Any] = (
-            {"archive": archive_members.file_facts(path)} if path.is_file() else _folder_facts(path)
-        )
-        self.index = index_of(Path(cache_dir), path, "cifar10", self.facts, 0, lambda writer: _unpack(path, writer))
+        self.facts: dict[str, Any] = {"archive": file_facts(path)} if path.is_file() else _folder_facts(path)
+        self.index = index_of(Path(cache_dir), path, "cifar10", self.facts, 0, _unpack)
         if not self.index.count:
             raise UserError(f"{path} holds no file data_batch_1 to data_batch_5: give CIFAR-10's archive or folder.")
-        self.reader, self.max_pixels = SpanReader(self.index.folder / DATA), max_pixels
-        self.names = self.index.names
-
-    def __len__(self) -> int:
-        return self.index.count
+        super().__init__(self.index.names, "cifar10", self.index.folder / DATA, 0, (3, SIDE, SIDE), max_pixels)
 
     def identity(self) -> dict[str, Any]:
         """Return the size and time of each file, and a digest of the images' names."""
-        limits = {} if self.max_pixels is None else {"max_pixels": self.max_pixels}
-        return {"kind": "cifar10", "images": len(self), **self.facts, "list_sha256": self.index.sha256, **limits}
-
-    def open(self, index: int, nc: int) -> Image.Image:
-        """Return image number `index`, 32 pixels wide and high, in mode RGB (`nc` 3) or L (`nc` 1)."""
-        if self.max_pixels is not None and self.max_pixels < SIDE * SIDE:
-            raise BadImage(f"{SIDE}x{SIDE} pixels, more than the limit of {self.max_pixels}")
-        planes = np.frombuffer(self.reader.read(index * _PIXELS, _PIXELS), np.uint8)
-        pixels = planes.reshape(3, SIDE, SIDE).transpose(1, 2, 0)
-        return to_channels(Image.fromarray(np.ascontiguousarray(pixels)), nc)
-
-    def read(self, index: int, nc: int) -> np.ndarray:
-        """Return image number `index` as uint8 (32, 32, nc)."""
-        return pixels_of(self.open(index, nc))
+        made = {"images": len(self), **self.facts, "list_sha256": self.index.sha256}
+        return {"kind": "cifar10", **made, **self.limits()}
 
 
 def find_cifar(root: Path) -> Path:
@@ -106,7 +82,7 @@ def _batch_files(folder: Path) -> list[Path]:
 
 
 def _folder_facts(folder: Path) -> dict[str, Any]:
-    return {path.name: archive_members.file_facts(path) for path in _batch_files(folder)}
+    return {path.name: file_facts(path) for path in _batch_files(folder)}
 
 
 def _unpack(path: Path, writer: IndexWriter) -> None:
@@ -135,16 +111,13 @@ def _batches(path: Path) -> Iterator[tuple[str, bytes, str]]:
             except OSError as error:
                 raise unreadable(file, error) from error
         return
-    with decompressed(path) as file_in:
-        walk = TarWalk(file_in, path)
-        for member in walk:
-            name = member.name.decode(errors="replace").rpartition("/")[2]
-            if member.is_file and BATCH.match(name):
+    with members_of(path) as members:
+        for member, opened in members:
+            name = member.name.rpartition("/")[2]
+            if member.isreg() and BATCH.match(name):
                 if member.size > _LARGEST_BATCH:
-                    raise damaged(path, member.offset, f"{name} has {member.size} bytes")
-                yield name, walk.read(member.size), f"{path}, {name},"
-        while file_in.read(1 << 20):  # the archive's checksum stands at the very end
-            pass
+                    raise damaged(path, member.offset_data, f"{name} has {member.size} bytes")
+                yield name, opened().read(), f"{path}, {name},"
 
 
 def _binary(content: bytes, where: str) -> tuple[Optional[list[bytes]], bytes]:
@@ -157,16 +130,54 @@ def _binary(content: bytes, where: str) -> tuple[Optional[list[bytes]], bytes]:
     return None, rows[:, 1:].tobytes()
 
 
+class _Array:
+    """Stands for an array; its state is a version, the shape, the type, whether in Fortran's order, and the bytes."""
+
+    state: tuple[Any, ...] = ()
+
+
+class _BatchUnpickler(DataUnpickler):
+    """Knows the few names in the official files, in the spellings of NumPy 1 and 2."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in (("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct")):
+            return lambda *_: _Array()
+        if (module, name) == ("numpy", "dtype"):
+            return lambda kind, *_: kind
+        if (module, name) == ("_codecs", "encode"):  # how Python 3 writes bytes for Python 2
+            return lambda text, encoding: text.encode({"latin1": "latin-1"}[encoding])
+        return name if (module, name) == ("numpy", "ndarray") else super().find_class(module, name)
+
+    def set_state(self, made: Any, state: Any) -> None:
+        if isinstance(made, _Array):
+            made.state = state
+
+
 def _pickled(content: bytes, where: str) -> tuple[Optional[list[bytes]], bytes]:
-    batch = read_batch(content, where)
-    pixels, names = batch.get(b"data"), batch.get(b"filenames")
-    if not isinstance(pixels, bytes) or not pixels or len(pixels) % _PIXELS:
-        raise damaged(where, len(content), f"its data is no array of {_PIXELS} bytes an image")
-    if names is None:
-        return None, pixels
-    if not isinstance(names, list) or len(names) != len(pixels) // _PIXELS:
-        raise damaged(where, len(content), "it does not hold one file name for each image")
+    """Return names and pixels of a batch, without running anything that its pickle asks for."""
+    file = io.BytesIO(content)
     try:
-        return [as_bytes(name) for name in names], pixels
-    except ValueError as error:
-        raise damaged(where, len(content), "a file name in it is no string") from error
+        batch = _BatchUnpickler(file, encoding="bytes").load()
+        batch = {_as_bytes(key): value for key, value in batch.items()}
+        _, _, kind, fortran, pixels = batch[b"data"].state
+        if kind not in ("u1", b"u1") or fortran or type(pixels) is not bytes or not pixels or len(pixels) % _PIXELS:
+            raise ValueError(f"its data is no array of {_PIXELS} bytes an image")
+        names = batch.get(b"filenames")
+        if names is not None and (type(names) is not list or len(names) != len(pixels) // _PIXELS):
+            raise ValueError("it does not hold one file name for each image")
+        return names and [_as_bytes(name) for name in names], pixels
+    except Refused as error:
+        raise UserError(
+            f"{where} imports {error} at byte {file.tell()}, which no CIFAR-10 batch does, and is not read: fetch the "
+            "official file."
+        ) from error
+    except Exception as error:  # a damaged pickle can fail in any way at all
+        what = f"not the pickle of a CIFAR-10 batch: {' '.join(str(error).split()) or type(error).__name__}"
+        raise damaged(where, file.tell(), what) from error
+
+
+def _as_bytes(text: Any) -> bytes:
+    """Return a string of either Python as bytes."""
+    if type(text) is not str and type(text) is not bytes:
+        raise ValueError("a name in it is no string")
+    return text.encode() if isinstance(text, str) else text

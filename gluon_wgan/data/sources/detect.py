@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.data.decode import is_image_file
-from gluon_wgan.data.sources import cifar, faces, idx, lsun
+from gluon_wgan.data.sources import cifar, idx, lsun
 from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, AnyPath, Source, existing, first_bytes
 from gluon_wgan.data.sources.cifar import CifarSource
 from gluon_wgan.data.sources.folder import FolderSource, holds_image
@@ -42,6 +42,8 @@ _SHARD_SUFFIXES: dict[str, tuple[str, ...]] = {
 }
 _SHARD_DEPTH = 3
 """Hugging Face puts its shards into a folder ``data``, sometimes with one folder a configuration."""
+CELEBA = "img_align_celeba"
+LFW = ("lfw", "lfw-deepfunneled", "lfw_funneled", "lfw-funneled")
 _USTAR = slice(257, 262)
 _LMDB_MAGIC = slice(16, 20)
 
@@ -50,8 +52,8 @@ _MAKERS: dict[str, Make] = {
     "folder": lambda path, cache, limit: FolderSource(path, max_pixels=limit),
     "csv": lambda path, cache, limit: ListSource(path, max_pixels=limit),
     "lsun": lambda path, cache, limit: LsunSource(path, cache, max_pixels=limit),
-    "celeba": lambda path, cache, limit: faces.celeba(path, cache, max_pixels=limit),
-    "lfw": lambda path, cache, limit: faces.lfw(path, cache, max_pixels=limit),
+    "celeba": lambda path, cache, limit: celeba(path, cache, max_pixels=limit),
+    "lfw": lambda path, cache, limit: lfw(path, cache, max_pixels=limit),
     "cifar10": lambda path, cache, limit: CifarSource(path, cache, max_pixels=limit),
     "mnist": lambda path, cache, limit: IdxSource(path, cache, max_pixels=limit),
     "zip": lambda path, cache, limit: ZipSource(path, cache, max_pixels=limit),
@@ -166,7 +168,7 @@ def _kind_of_folder(folder: Path) -> str:
         return "cifar10"
     if idx.train_image_files(folder):
         return "mnist"
-    inside = [folder / faces.CELEBA, folder / f"{faces.CELEBA}.zip"]
+    inside = [folder / CELEBA, folder / f"{CELEBA}.zip"]
     if any(path.exists() for path in inside):
         return "celeba"
     return "folder" if holds_image(folder) or not any(_shards_below(folder)) else SHARDS
@@ -210,3 +212,41 @@ def _kind_of_compressed(path: Path) -> Optional[str]:
     if start[:4] == idx.MAGIC:
         return "mnist"
     return "tar" if start[_USTAR] == b"ustar" else None
+
+
+def celeba(root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> Source:
+    """Return the source of CelebA's aligned images.
+
+    Parameters
+    ----------
+    root
+        The folder ``img_align_celeba``, ``img_align_celeba.zip``, or a folder that holds one of these.
+    cache_dir, max_pixels
+        As for `ZipSource`.
+
+    Raises
+    ------
+    UserError
+        As `FolderSource` and `ZipSource` do.
+    """
+    path = existing(root)
+    for inside in (path / CELEBA, path / f"{CELEBA}.zip"):
+        if inside.exists():
+            path = inside
+    return _folder_or_archive(path, cache_dir, max_pixels)
+
+
+def lfw(root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> Source:
+    """Return the source of LFW's images: its folder, ``lfw.tgz``, or a folder that holds one of these."""
+    path = existing(root)
+    inside = [path / f"{name}{suffix}" for name in LFW for suffix in ("", ".tgz")] if path.is_dir() else []
+    path = next((place for place in inside if place.exists()), path)
+    return _folder_or_archive(path, cache_dir, max_pixels)
+
+
+def _folder_or_archive(path: Path, cache_dir: AnyPath, max_pixels: Optional[int]) -> Source:
+    """Return the source of a folder, a ZIP archive or a tar archive."""
+    if path.is_dir():
+        return FolderSource(path, max_pixels=max_pixels)
+    kind = ZipSource if first_bytes(path, 2) == b"PK" else TarSource
+    return kind(path, cache_dir, max_pixels=max_pixels)

@@ -6,15 +6,9 @@ from pathlib import Path
 from struct import Struct
 from typing import Any, Optional
 
-import numpy as np
-from PIL import Image
-
-from gluon_wgan.data.decode import BadImage, pixels_of, to_channels
-from gluon_wgan.data.sources import archive_members
-from gluon_wgan.data.sources.archive_members import SpanReader
 from gluon_wgan.data.sources.base import AnyPath, damaged, existing, existing_file, first_bytes
-from gluon_wgan.data.sources.index_writer import DATA, IndexWriter
-from gluon_wgan.data.sources.member_index import index_of
+from gluon_wgan.data.sources.containers import PixelSource, file_facts
+from gluon_wgan.data.sources.member_index import DATA, IndexWriter, index_of
 from gluon_wgan.data.sources.packed_names import NumberedNames
 from gluon_wgan.data.sources.tar_archive import decompressed
 from gluon_wgan.errors import UserError
@@ -27,7 +21,7 @@ _UNPACKED_AT_ONCE = 1 << 20
 _LIKELY = "*train-images*idx3-ubyte*"
 
 
-class IdxSource:
+class IdxSource(PixelSource):
     """The images of one IDX file, such as MNIST's ``train-images-idx3-ubyte.gz``.
 
     A compressed file is unpacked once into the cache folder.
@@ -50,36 +44,18 @@ class IdxSource:
 
     def __init__(self, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
         path = _train_images(existing(root))
-        self.label = path.name.split(".")[0]
-        self.facts = archive_members.file_facts(path)
+        self.facts, label = file_facts(path), path.name.split(".")[0]
         if first_bytes(path, 2) == GZIP_MAGIC:
-            index = index_of(Path(cache_dir), path, "idx", self.facts, 0, lambda writer: _unpack(path, writer))
-            path = index.folder / DATA
+            path = index_of(Path(cache_dir), path, "idx", self.facts, 0, _unpack).folder / DATA
         with path.open("rb") as file:
-            count, self.height, self.width = _shape(path, file.read(_HEADER.size))
-        _check_length(path, path.stat().st_size, count, self.height * self.width)
-        self.names = NumberedNames("image-{:06d}", count)
-        self.reader, self.max_pixels = SpanReader(path.resolve()), max_pixels
-
-    def __len__(self) -> int:
-        return len(self.names)
+            count, height, width = _shape(path, file.read(_HEADER.size))
+        _check_length(path, path.stat().st_size, count, height * width)
+        names = NumberedNames("image-{:06d}", count)
+        super().__init__(names, label, path.resolve(), _HEADER.size, (1, height, width), max_pixels)
 
     def identity(self) -> dict[str, Any]:
         """Return the shape, and the size and time of the file."""
-        limits = {} if self.max_pixels is None else {"max_pixels": self.max_pixels}
-        return {"kind": "idx", "shape": [len(self), self.height, self.width], **self.facts, **limits}
-
-    def open(self, index: int, nc: int) -> Image.Image:
-        """Return image number `index` in mode L (`nc` 1), or with the gray repeated in RGB (`nc` 3)."""
-        size = self.height * self.width
-        if self.max_pixels is not None and size > self.max_pixels:
-            raise BadImage(f"{self.width}x{self.height} pixels, more than the limit of {self.max_pixels}")
-        gray = np.frombuffer(self.reader.read(_HEADER.size + index * size, size), np.uint8)
-        return to_channels(Image.fromarray(gray.reshape(self.height, self.width)), nc)
-
-    def read(self, index: int, nc: int) -> np.ndarray:
-        """Return image number `index` as uint8 (height, width, nc)."""
-        return pixels_of(self.open(index, nc))
+        return {"kind": "idx", "shape": [len(self), *self.shape[1:]], **self.facts, **self.limits()}
 
 
 def train_image_files(folder: Path) -> list[Path]:

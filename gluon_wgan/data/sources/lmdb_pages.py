@@ -15,8 +15,8 @@ from struct import Struct
 
 import numpy as np
 
-from gluon_wgan.data.sources.archive_members import SpanReader
 from gluon_wgan.data.sources.base import damaged
+from gluon_wgan.data.sources.containers import SpanReader
 from gluon_wgan.errors import UserError
 
 MAGIC, FORMAT = 0xBEEFC0DE, 1

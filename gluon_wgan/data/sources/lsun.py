@@ -10,11 +10,10 @@ from threading import Lock
 from typing import Any, Optional
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.sources import archive_members
-from gluon_wgan.data.sources.base import AnyPath, EncodedSource, existing, first_bytes
-from gluon_wgan.data.sources.index_writer import IndexWriter
+from gluon_wgan.data.sources.base import AnyPath, existing, first_bytes
+from gluon_wgan.data.sources.containers import IndexedSource, file_facts
 from gluon_wgan.data.sources.lmdb_pages import LmdbPages
-from gluon_wgan.data.sources.member_index import index_of
+from gluon_wgan.data.sources.member_index import IndexWriter
 from gluon_wgan.errors import UserError
 
 log = logging.getLogger("gluon_wgan.data")
@@ -27,7 +26,7 @@ USUAL = "bedroom_train_lmdb"
 """The category that the paper and the authors' code train on."""
 
 
-class LsunSource(EncodedSource):
+class LsunSource(IndexedSource):
     """The images of one LSUN category, in the order of their keys.
 
     Only keys are listed, never values, once; a listing that was stopped goes on where it stopped.
@@ -51,39 +50,31 @@ class LsunSource(EncodedSource):
         cache folder cannot be written.
     """
 
+    kind, index_kind, columns = "lsun", "lmdb", 0
+
     def __init__(self, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
         path = find_lmdb(existing(root))
         first_bytes(path)
         _library()
-        self.path, self.facts = str(path.resolve()), archive_members.file_facts(path)
         pages = LmdbPages(path)
-        self.index = index_of(
-            Path(cache_dir),
-            path,
-            "lmdb",
-            self.facts,
-            0,
-            lambda writer: _list_keys(pages, writer),
-            total=pages.entries,
-            resumable=True,
-        )
-        sized = _SIZED_KEY.match(self.index.key(0)) if self.index.count else None
+        label = path.resolve().parent.name if path.name == DATA_FILE else path.stem
+        nothing = "no image, only keys that name none: give another LMDB"
+
+        def fill(_: Path, writer: IndexWriter) -> None:
+            _list_keys(pages, writer)
+
+        super().__init__(path, cache_dir, fill, label, max_pixels, nothing, total=pages.entries, resumable=True)
+        self.path = self.reader.path
+        sized = _SIZED_KEY.match(self.index.key(0))
         if sized and self.index.count < pages.entries - 1:
             log.info("%s holds each image at several sizes: those of %d pixels are used.", path, int(sized[1]))
         self._transaction: Any = None
-        label = path.resolve().parent.name if path.name == DATA_FILE else path.stem
-        super().__init__(self.index.names, label, max_pixels)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_transaction": None}
 
-    def identity(self) -> dict[str, Any]:
-        """Return the LMDB's size and time, the number of its images, and a digest of their keys."""
-        made = {"images": len(self), **self.facts, "list_sha256": self.index.sha256}
-        return {"kind": "lsun", **made, **self.limits()}
-
     def encoded(self, index: int) -> bytes:
-        """Return the value under key number `index`, or raise BadImage."""
+        """See `EncodedSource`."""
         key = self.index.key(index)
         try:
             with _reading:
@@ -128,7 +119,7 @@ _reading = Lock()
 
 def _opened(path: str) -> Any:
     """Open an LMDB for reading alone: without its lock file, and without reading ahead of random places."""
-    lmdb, facts = _library(), archive_members.file_facts(path)
+    lmdb, facts = _library(), file_facts(path)
     known, environment = _environments.get(path, (None, None))
     if known == facts:
         return environment

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -22,11 +23,10 @@ from typing import Any, Optional
 import numpy as np
 from tqdm import tqdm
 
-from gluon_wgan.data.sources.index_writer import DATA, NAMES, ROWS, IndexWriter
 from gluon_wgan.data.sources.left_out import LeftOut
 from gluon_wgan.data.sources.packed_names import LazyNames
 from gluon_wgan.errors import UserError, remedy
-from gluon_wgan.utils.atomic_folders import flush_to_disk, locked
+from gluon_wgan.utils.atomic_folders import flush_to_disk, locked, replace_file
 from gluon_wgan.utils.folders import named_as, remove_ours
 from gluon_wgan.utils.progress_bars import redraw_seconds
 from gluon_wgan.utils.untrusted import read_json_object
@@ -34,12 +34,15 @@ from gluon_wgan.utils.untrusted import read_json_object
 log = logging.getLogger("gluon_wgan.data")
 
 FORMAT_VERSION = 1
-META = "index.json"
+NAMES, ROWS, DATA, META = "names.bin", "rows.i64", "data.bin", "index.json"
 INDEX_FOLDER = "indices"
 """Where indices lie in the cache folder."""
 
 _BLOCK = 1 << 20
 _READ_WHOLE = 256 << 10
+# So much is left free on the disk when something is unpacked.
+_SPARE = 256 << 20
+_FLUSH_EVERY = 4096
 _is_index_file = named_as(*map(re.escape, (NAMES, ROWS, DATA, META, f".{META}")))
 
 
@@ -64,8 +67,7 @@ class Index:
         self.left_out.files.update(others)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("folder", "count", "columns", "sha256", "left_out")
-        return {name: value for name, value in self.__dict__.items() if name in kept}
+        return {name: value for name, value in self.__dict__.items() if name not in ("rows", "text")}
 
     @cached_property
     def rows(self) -> np.ndarray:
@@ -79,8 +81,8 @@ class Index:
 
     @property
     def names(self) -> Sequence[str]:
-        """The names of the images."""
-        return IndexNames(self)
+        """The names of the images; those that are not plain text stand in hexadecimal."""
+        return LazyNames(self.count, self._name)
 
     def key(self, number: int) -> bytes:
         """Return the name of image `number` as the container has it."""
@@ -91,24 +93,8 @@ class Index:
         """Return what is recorded about image `number`."""
         return self.rows[number, 1:].tolist()
 
-
-def _mapped(path: Path, dtype: Any) -> np.ndarray:
-    """Return a file's numbers: mapped, or read if small, since each mapping costs a descriptor."""
-    return np.fromfile(path, dtype) if path.stat().st_size <= _READ_WHOLE else np.memmap(path, dtype, "r")
-
-
-class IndexNames(LazyNames):
-    """The names in an index, read when asked for; those that are not plain text stand in hexadecimal."""
-
-    def __init__(self, index: Index) -> None:
-        self._index = index
-
-    def __len__(self) -> int:
-        return self._index.count
-
-    def name(self, index: int) -> str:
-        """Return the name of image number `index`."""
-        key = self._index.key(index)
+    def _name(self, number: int) -> str:
+        key = self.key(number)
         try:
             text = key.decode()
         except UnicodeDecodeError:
@@ -116,7 +102,86 @@ class IndexNames(LazyNames):
         return text if text.isprintable() else key.hex()
 
 
-Fill = Callable[[IndexWriter], None]
+def _mapped(path: Path, dtype: Any) -> np.ndarray:
+    """Return a file's numbers: mapped, or read if small, since each mapping costs a descriptor."""
+    return np.fromfile(path, dtype) if path.stat().st_size <= _READ_WHOLE else np.memmap(path, dtype, "r")
+
+
+class IndexWriter:
+    """Appends images to an index, after those that are in its folder.
+
+    Attributes
+    ----------
+    count
+        How many images there are so far.
+    left_out
+        What the container holds besides, to be counted by who lists it.
+    """
+
+    def __init__(self, folder: Path, columns: int, progress: tqdm) -> None:
+        self._folder, self._columns, self._bar = folder, columns, progress
+        self._names, self._rows, self._data = ((folder / name).open("ab") for name in (NAMES, ROWS, DATA))
+        self._pending: list[int] = []
+        self.left_out = LeftOut()
+        self.count, self._end = self._cut_to_whole_rows()
+        progress.update(self.count)
+
+    def add(self, name: bytes, *numbers: int) -> None:
+        """Append one image."""
+        self._names.write(name)
+        self._end += len(name)
+        self._pending += (self._end, *numbers)
+        self.count += 1
+        if self.count % _FLUSH_EVERY == 0:
+            self._flush()
+
+    def unpack(self, content: bytes) -> int:
+        """Append unpacked bytes, and return where they begin.
+
+        Raises
+        ------
+        UserError
+            If the disk would be full.
+        """
+        start = self._data.tell()
+        free = shutil.disk_usage(self._folder).free
+        if free < len(content) + _SPARE:
+            raise UserError(
+                f"Unpacking into {self._folder} stopped with {free >> 20} MiB free on its disk: make room there, or "
+                "name another folder with --cache-dir."
+            )
+        self._data.write(content)
+        return start
+
+    def close(self) -> None:
+        """Write everything and let go of the files."""
+        if not self._data.closed:
+            self._flush()
+            for file in (self._names, self._rows, self._data):
+                file.close()
+
+    def _flush(self) -> None:
+        """Write what has been added: names first, so that every written row has its name."""
+        self._names.flush()
+        self._rows.write(np.array(self._pending, np.int64).tobytes())
+        self._rows.flush()
+        self._bar.update(len(self._pending) // (1 + self._columns))
+        self._pending.clear()
+
+    def _cut_to_whole_rows(self) -> tuple[int, int]:
+        """Remove what was only half written; return the count, and where the last name ends."""
+        width = 8 * (1 + self._columns)
+        count, end = self._rows.tell() // width, 0
+        if count:
+            end = int(np.fromfile(self._folder / ROWS, np.int64, 1, offset=(count - 1) * width)[0])
+        if self._names.tell() < end:  # the disk has lost what was never flushed to it: begin anew
+            count = end = 0
+        self._rows.truncate(count * width)
+        self._names.truncate(end)
+        return count, end
+
+
+Fill = Callable[[Path, IndexWriter], None]
 
 
 def index_of(
@@ -145,7 +210,7 @@ def index_of(
     columns
         How many numbers are recorded for each image.
     fill
-        Called with an `IndexWriter`, to list everything after the `count` images that it has.
+        Called with `path` and an `IndexWriter`, to list everything after the `count` images that it has.
     total
         How many images are expected, for the progress bar.
     resumable
@@ -157,7 +222,7 @@ def index_of(
         What `fill` raises, or if the cache folder cannot be written.
     """
     where = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:16]
-    folder = Path(cache_dir) / INDEX_FOLDER / f"{kind}-{where}"
+    folder = cache_dir / INDEX_FOLDER / f"{kind}-{where}"
     made_from = {"format_version": FORMAT_VERSION, "columns": columns, **facts}
     index = _open(folder, made_from)
     if index is not None:
@@ -168,11 +233,16 @@ def index_of(
             index = _open(folder, made_from)  # the process that had the lock may have made it
             if index is None:
                 log.info("Listing %s once; later runs use the list in %s.", path, folder)
-                description = f"Listing {path.name}"
-                with tqdm(
-                    total=total, desc=description, unit=" images", disable=None, delay=1, mininterval=redraw_seconds()
-                ) as bar:
-                    index = _make(folder, made_from, columns, fill, resumable, bar)
+                bar = tqdm(
+                    total=total,
+                    desc=f"Listing {path.name}",
+                    unit=" images",
+                    disable=None,
+                    delay=1,
+                    mininterval=redraw_seconds(),
+                )
+                with bar:
+                    index = _make(folder, made_from, path, fill, resumable, bar)
     except OSError as error:
         raise UserError(
             f"Cannot keep the list of {path} in {folder} ({error.strerror or error}): "
@@ -184,7 +254,7 @@ def index_of(
 def _open(folder: Path, made_from: dict[str, Any]) -> Optional[Index]:
     """Return the complete index in `folder`, if there is one that was made from these facts."""
     meta = _meta(folder)
-    if meta is None or meta.get("made_from") != made_from or not isinstance(meta.get("count"), int):
+    if meta.get("made_from") != made_from or not isinstance(meta.get("count"), int):
         return None
     others = meta.get("others", {})
     if not isinstance(others, dict) or not all(isinstance(count, int) for count in others.values()):
@@ -197,35 +267,26 @@ def _open(folder: Path, made_from: dict[str, Any]) -> Optional[Index]:
     return None
 
 
-def _meta(folder: Path) -> Optional[dict[str, Any]]:
+def _meta(folder: Path) -> dict[str, Any]:
     try:
         return read_json_object(folder / META)
     except (OSError, ValueError):
-        return None
+        return {}
 
 
-def _make(
-    folder: Path, made_from: dict[str, Any], columns: int, fill: Fill, resumable: bool, bar: Optional[tqdm]
-) -> Index:
-    started = _meta(folder)
-    if not (resumable and started == {"made_from": made_from}):
+def _make(folder: Path, made_from: dict[str, Any], path: Path, fill: Fill, resumable: bool, bar: tqdm) -> Index:
+    if not resumable or _meta(folder) != {"made_from": made_from}:
         remove_ours(folder, _is_index_file)  # not truncated: another process may have it mapped
         folder.mkdir(exist_ok=True)
-        _write_meta(folder, {"made_from": made_from})
-    writer = IndexWriter(folder, columns, bar)
-    if bar is not None:
-        bar.update(writer.count)
+        replace_file(folder / META, json.dumps({"made_from": made_from}, indent=2) + "\n")
+    writer = IndexWriter(folder, made_from["columns"], bar)
     try:
-        fill(writer)
+        fill(path, writer)
         writer.close()
-    except Exception:
+    except BaseException as error:
         with suppress(OSError):  # of a full disk, whose first report is on its way up
             writer.close()
-        remove_ours(folder, _is_index_file)
-        raise
-    except BaseException:  # Ctrl-C: what is listed stays, if it is of use
-        writer.close()
-        if not resumable:
+        if isinstance(error, Exception) or not resumable:  # at Ctrl-C, what is listed stays if it is of use
             remove_ours(folder, _is_index_file)
         raise
     digest = hashlib.sha256()
@@ -233,17 +294,10 @@ def _make(
         with (folder / name).open("rb") as file:
             while block := file.read(_BLOCK):
                 digest.update(block)
+    for name in (NAMES, ROWS, DATA):
         flush_to_disk(folder / name)
-    flush_to_disk(folder / DATA)
     sizes = {"text": (folder / NAMES).stat().st_size, "data": (folder / DATA).stat().st_size}
-    index = Index(folder, writer.count, columns, digest.hexdigest(), writer.left_out.files)
-    facts = {"count": index.count, "sha256": index.sha256, "others": writer.left_out.files, **sizes}
-    _write_meta(folder, {"made_from": made_from, **facts})
-    return index
-
-
-def _write_meta(folder: Path, meta: dict[str, Any]) -> None:
-    partial = folder / f".{META}"
-    partial.write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
-    flush_to_disk(partial)
-    partial.replace(folder / META)
+    others = writer.left_out.files
+    facts = {"count": writer.count, "sha256": digest.hexdigest(), "others": others}
+    replace_file(folder / META, json.dumps({"made_from": made_from, **facts, **sizes}, indent=2) + "\n")
+    return Index(folder, writer.count, made_from["columns"], digest.hexdigest(), others)

@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, Optional
 
-import numpy as np
 from PIL import Image
 
-from gluon_wgan.data.sources.base import Source
+from gluon_wgan.data.sources.base import ImageSource, Source
 from gluon_wgan.data.sources.packed_names import LazyNames
 from gluon_wgan.errors import UserError
 
 
-class MixedSource:
+class MixedSource(ImageSource):
     """The images of several sources, one source behind the other.
 
     Each name begins with its source's prefix and a slash.
@@ -34,47 +33,26 @@ class MixedSource:
     def __init__(self, parts: Sequence[Source], prefixes: Sequence[str], label: Optional[str] = None) -> None:
         self.parts, self.prefixes = list(parts), list(prefixes)
         self.ends = list(accumulate(len(part) for part in parts))
-        self.label = "-".join(part.label for part in parts) if label is None else label
-
-    def __len__(self) -> int:
-        return self.ends[-1]
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Prefix and name of each image."""
-        return _MixedNames(self)
+        joined = "-".join(part.label for part in parts) if label is None else label
+        super().__init__(LazyNames(self.ends[-1], self._name), joined)
 
     def identity(self) -> dict[str, Any]:
         """Return the identity of every part, in order."""
         return {"kind": "mixture", "parts": [part.identity() for part in self.parts]}
 
     def open(self, index: int, nc: int) -> Image.Image:
-        """Return image number `index` in mode RGB (`nc` 3) or L (`nc` 1), or raise BadImage."""
+        """See `Source`."""
         part, number = self.locate(index)
         return self.parts[part].open(number, nc)
-
-    def read(self, index: int, nc: int) -> np.ndarray:
-        """Return image number `index` as uint8 (height, width, nc), or raise BadImage."""
-        part, number = self.locate(index)
-        return self.parts[part].read(number, nc)
 
     def locate(self, index: int) -> tuple[int, int]:
         """Return which part holds image number `index`, and its number there."""
         part = bisect_right(self.ends, index)
         return part, index - (self.ends[part - 1] if part else 0)
 
-
-class _MixedNames(LazyNames):
-    def __init__(self, source: MixedSource) -> None:
-        self._source = source
-        self._names = [part.names for part in source.parts]
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def name(self, index: int) -> str:
-        part, number = self._source.locate(index)
-        return f"{self._source.prefixes[part]}/{self._names[part][number]}"
+    def _name(self, index: int) -> str:
+        part, number = self.locate(index)
+        return f"{self.prefixes[part]}/{self.parts[part].names[number]}"
 
 
 def unambiguous_prefixes(roots: Sequence[str]) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Optional
 
@@ -41,16 +42,16 @@ def named_source(
     UserError
         If nothing usable is there, or something is named twice.
     """
-    paths = [path for root in roots for path in _expanded(root, kind)]
     parts: list[Source] = []
     named: list[str] = []
-    for together in _grouped(paths, kind):
-        if len(together) > 1 or (kind == "auto" and recognise(together[0]) == IMAGE):
-            parts.append(_image_files(together, max_pixels))
-            named.append(together[0])
+    paths = [path for root in roots for path in _expanded(root, kind)]
+    for are_images, together in groupby(paths, lambda path: kind == "auto" and recognise(path) == IMAGE):
+        group = list(together)
+        named += group[:1] if are_images else group
+        if are_images:
+            parts.append(_image_files(group, max_pixels))
         else:
-            parts.append(source_of(kind, together[0], cache_dir, max_pixels=max_pixels, exclude=exclude))
-            named.append(together[0])
+            parts += [source_of(kind, path, cache_dir, max_pixels=max_pixels, exclude=exclude) for path in group]
     if len(parts) == 1:
         return parts[0]
     # What one argument names has its name, as ``train-*.tar`` and a folder of shards do.
@@ -72,21 +73,6 @@ def _expanded(root: str, kind: str) -> list[str]:
     ):
         return shard_files(Path(root), None if kind == "auto" else kind)
     return [root]
-
-
-def _grouped(paths: Sequence[str], kind: str) -> Iterator[list[str]]:
-    """Yield paths one by one, but successive image files together."""
-    images: list[str] = []
-    for path in paths:
-        if kind == "auto" and recognise(path) == IMAGE:
-            images.append(path)
-            continue
-        if images:
-            yield images
-            images = []
-        yield [path]
-    if images:
-        yield images
 
 
 def _image_files(paths: Sequence[str], max_pixels: Optional[int]) -> Source:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Optional
 
-from gluon_wgan.data.sources import archive_members
-from gluon_wgan.data.sources.archive_members import SpanReader
-from gluon_wgan.data.sources.base import AnyPath, EncodedSource, existing_file
-from gluon_wgan.data.sources.index_writer import DATA, IndexWriter
-from gluon_wgan.data.sources.member_index import index_of
+from gluon_wgan.data.sources import containers
+from gluon_wgan.data.sources.base import AnyPath, existing_file
+from gluon_wgan.data.sources.containers import IndexedSource
+from gluon_wgan.data.sources.member_index import IndexWriter
 from gluon_wgan.errors import UserError
 
 MAGIC = b"PAR1"
@@ -19,7 +18,7 @@ _ROWS_AT_ONCE = 64
 _MAX_NAMED, _MAX_NAME = 12, 80
 
 
-class ParquetSource(EncodedSource):
+class ParquetSource(IndexedSource):
     """The images in one column of a Parquet file, in the order of its rows.
 
     The column holds encoded images: the bytes, or a struct of ``bytes`` and ``path``, as the datasets library
@@ -42,25 +41,12 @@ class ParquetSource(EncodedSource):
         the cache folder cannot hold the images.
     """
 
+    kind = "parquet"
+
     def __init__(self, parquet_file: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
         path = existing_file(parquet_file, "a Parquet file")
-        self.facts = archive_members.file_facts(path)
-        self.index = index_of(Path(cache_dir), path, "parquet", self.facts, 3, lambda writer: _unpack(path, writer))
-        if not self.index.count:
-            raise UserError(f"{path} holds no row: give a Parquet file with images.")
-        self.reader = SpanReader(self.index.folder / DATA)
-        super().__init__(self.index.names, path.stem, max_pixels)
-
-    def identity(self) -> dict[str, Any]:
-        """Return the file's size and time, the number of its images, and a digest of their list."""
-        made = {"images": len(self), **self.facts, "list_sha256": self.index.sha256}
-        return {"kind": "parquet", **made, **self.limits()}
-
-    def encoded(self, index: int) -> bytes:
-        """Return the bytes of image number `index`, or raise BadImage."""
-        offset, size, reason = self.index.numbers(index)
-        archive_members.refuse(reason)
-        return self.reader.read(offset, size)
+        nothing = "no row: give a Parquet file with images"
+        super().__init__(path, cache_dir, _unpack, path.stem, max_pixels, nothing, unpacked=True)
 
 
 def _unpack(path: Path, writer: IndexWriter) -> None:
@@ -90,7 +76,7 @@ def _add(writer: IndexWriter, value: Any, number: int) -> None:
     if isinstance(value, dict):
         name = f"{name} {value.get('path') or ''}".rstrip()
         value = value.get("bytes")
-    reason = archive_members.reason_of_size(len(value), len(value)) if value else archive_members.ABSENT
+    reason = containers.reason_of_size(len(value), len(value)) if value else containers.ABSENT
     start = 0 if reason else writer.unpack(value)
     writer.add(name.encode(errors="replace"), start, len(value or b""), reason)
 

@@ -19,12 +19,9 @@ from typing import Any, Optional
 import numpy as np
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.sources import archive_members
-from gluon_wgan.data.sources.archive_members import SpanReader
-from gluon_wgan.data.sources.base import AnyPath, EncodedSource, damaged, existing_file, unreadable
-from gluon_wgan.data.sources.index_writer import IndexWriter
-from gluon_wgan.data.sources.member_index import index_of
-from gluon_wgan.errors import UserError
+from gluon_wgan.data.sources.base import AnyPath, damaged, existing_file, unreadable
+from gluon_wgan.data.sources.containers import IndexedSource, SpanReader, file_facts
+from gluon_wgan.data.sources.member_index import IndexWriter
 
 log = logging.getLogger("gluon_wgan.data")
 
@@ -37,7 +34,7 @@ _MAX_WITHOUT_IMAGE = 4096
 """Bytes that a record may have at most to be looked into for an image: those without one hold a few labels."""
 
 
-class RecordSource(EncodedSource):
+class RecordSource(IndexedSource):
     """The images of a RecordIO file, in the order of its .idx file, or of the file itself without one.
 
     Records that hold only labels, as those in which insightface keeps what belongs to whom, are left out.
@@ -58,29 +55,22 @@ class RecordSource(EncodedSource):
         cache folder cannot be written.
     """
 
+    kind, index_kind, columns = "rec", "records", 1
+
     def __init__(self, record_file: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
         given = Path(record_file)
         path = existing_file(given.with_suffix(".rec") if given.suffix == ".idx" else given, "a RecordIO file")
         idx = path.with_suffix(".idx")
-        self.facts: dict[str, Any] = archive_members.file_facts(path)
+        facts: dict[str, Any] = file_facts(path)
         if idx.is_file():
-            self.facts["idx"] = archive_members.file_facts(idx)
-        fill = _list_idx if idx.is_file() else _scan
-        self.index = index_of(Path(cache_dir), path, "records", self.facts, 1, lambda writer: fill(path, writer))
-        if not self.index.count:
-            raise UserError(f"{path} holds no record: make it again with im2rec.")
-        self.reader, self.length = SpanReader(path.resolve()), self.facts["bytes"]
-        super().__init__(self.index.names, path.stem, max_pixels)
-
-    def identity(self) -> dict[str, Any]:
-        """Return the size and time of both files, the number of records, and a digest of their list."""
-        made = {"images": len(self), **self.facts, "list_sha256": self.index.sha256}
-        return {"kind": "rec", **made, **self.limits()}
+            facts["idx"] = file_facts(idx)
+        fill, nothing = _list_idx if idx.is_file() else _scan, "no record: make it again with im2rec"
+        super().__init__(path, cache_dir, fill, path.stem, max_pixels, nothing, facts=facts)
 
     def encoded(self, index: int) -> bytes:
-        """Return the encoded image in record number `index`, or raise BadImage."""
+        """See `EncodedSource`."""
         (place,) = self.index.numbers(index)
-        content = _record(self.reader, place, self.length)
+        content = _record(self.reader, place, self.facts["bytes"])
         if len(content) < _IMAGE_HEADER.size:
             raise BadImage(f"the record at byte {place} is too short for an image")
         labels = _IMAGE_HEADER.unpack_from(content)[0]  # 0: the label stands in the header; else so many follow

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gluon_wgan.data.sources.base import Source
+from gluon_wgan.data.sources.base import ImageSource, Source
 from gluon_wgan.data.sources.left_out import LeftOut, matching
 from gluon_wgan.data.sources.packed_names import LazyNames
 from gluon_wgan.errors import UserError
 
 
-class SubsetSource:
+class SubsetSource(ImageSource):
     """Some of the images of another source, in the order given; nothing is read that is not asked for.
 
     Parameters
@@ -40,16 +40,8 @@ class SubsetSource:
         self.source, self.numbers = source, np.asarray(numbers, np.int64).ravel()
         if not len(self.numbers) or self.numbers.min() < 0 or self.numbers.max() >= len(source):
             raise UserError(f"Cannot take these images of {len(source)}: give at least one number below that.")
-        self.label = source.label
+        super().__init__(LazyNames(len(self.numbers), self._name), source.label)
         self.left_out = LeftOut()
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The source's name of each image taken."""
-        return _SubsetNames(self.source.names, self.numbers)
 
     def identity(self) -> dict[str, Any]:
         """Return the identity of the source, or where it can tell of these images alone, and their numbers."""
@@ -59,23 +51,11 @@ class SubsetSource:
         return {"kind": "subset", "of": whole, "images": len(self), "numbers_sha256": digest}
 
     def open(self, index: int, nc: int) -> Image.Image:
-        """Return image number `index` in mode RGB (`nc` 3) or L (`nc` 1), or raise BadImage."""
+        """See `Source`."""
         return self.source.open(int(self.numbers[index]), nc)
 
-    def read(self, index: int, nc: int) -> np.ndarray:
-        """Return image number `index` as uint8 (height, width, nc), or raise BadImage."""
-        return self.source.read(int(self.numbers[index]), nc)
-
-
-class _SubsetNames(LazyNames):
-    def __init__(self, names: Sequence[str], numbers: np.ndarray) -> None:
-        self._names, self._numbers = names, numbers
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def name(self, index: int) -> str:
-        return self._names[int(self._numbers[index])]
+    def _name(self, index: int) -> str:
+        return self.source.names[int(self.numbers[index])]
 
 
 def take(source: Source, numbers: Any) -> SubsetSource:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
-import os
+import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, Optional, cast
 
-from gluon_wgan.data.image_formats import HEAD_BYTES, IMAGE_SUFFIXES
-from gluon_wgan.data.sources import archive_members
-from gluon_wgan.data.sources.archive_members import SpanReader
-from gluon_wgan.data.sources.base import AnyPath, EncodedSource, damaged, existing_file, first_bytes, unreadable
-from gluon_wgan.data.sources.index_writer import DATA, IndexWriter
-from gluon_wgan.data.sources.member_index import index_of
-from gluon_wgan.data.sources.tar_walk import Member, TarWalk
+from gluon_wgan.data.image_formats import HEAD_BYTES
+from gluon_wgan.data.sources import containers
+from gluon_wgan.data.sources.base import AnyPath, damaged, existing_file, first_bytes, unreadable
+from gluon_wgan.data.sources.containers import IndexedSource, is_image
+from gluon_wgan.data.sources.member_index import IndexWriter
 from gluon_wgan.errors import UserError
 
 # A frame of data, or one to be skipped: pzstd puts the length of each frame before it.
@@ -69,9 +69,11 @@ _DECOMPRESSION_ERRORS = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 # JPEG does not shrink, so an archive of images that grows so much is none; small ones may.
 _MOST_EXPANSION, _ALWAYS_FINE = 100, 256 << 20
 _DRAINED_AT_ONCE = 1 << 20
+_LONGEST_HEADER = 1 << 20
+_EXTENDED = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE)
 
 
-class TarSource(EncodedSource):
+class TarSource(IndexedSource):
     """The images in a tar archive, in the archive's order.
 
     From a plain tar they are read in place. A compressed one cannot be read at any place, so its
@@ -93,30 +95,13 @@ class TarSource(EncodedSource):
         the cache folder cannot hold it.
     """
 
+    kind, rules = "tar", containers.LISTED
+
     def __init__(self, archive: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
         path = existing_file(archive, "a tar archive")
-        self.facts = archive_members.file_facts(path)
-        packed = _opener(path) is not None
-        fill = _unpack if packed else _list
-        self.index = index_of(
-            Path(cache_dir), path, "tar", {**self.facts, **archive_members.LISTED}, 3, lambda writer: fill(path, writer)
-        )
-        if not self.index.count:
-            raise UserError(f"{path} holds no image: give an archive with JPEG, PNG or other image files.")
-        self.left_out = self.index.left_out
-        self.reader = SpanReader(self.index.folder / DATA if packed else path.resolve())
-        super().__init__(self.index.names, path.name.split(".")[0], max_pixels)
-
-    def identity(self) -> dict[str, Any]:
-        """Return the archive's size and time, the number of its images, and a digest of their list."""
-        made = {"images": len(self), **self.facts, "list_sha256": self.index.sha256}
-        return {"kind": "tar", **made, **self.limits()}
-
-    def encoded(self, index: int) -> bytes:
-        """Return the bytes of image number `index`, or raise BadImage."""
-        offset, size, reason = self.index.numbers(index)
-        archive_members.refuse(reason)
-        return self.reader.read(offset, size)
+        nothing = "no image: give an archive with JPEG, PNG or other image files"
+        label = path.name.split(".")[0]
+        super().__init__(path, cache_dir, _list, label, max_pixels, nothing, unpacked=_opener(path) is not None)
 
 
 @contextmanager
@@ -163,48 +148,79 @@ def _opener(path: Path) -> Any:
     return next((opener for known, opener in _OPENERS if magic.startswith(known)), None)
 
 
-def _list(path: Path, writer: IndexWriter) -> None:
-    """List the images of a plain tar archive."""
-    with path.open("rb") as file:
-        walk = TarWalk(file, path, os.fstat(file.fileno()).st_size)
-        for member in walk:
-            if _wanted(member, lambda: _head(walk, member), writer):  # noqa: B023
-                writer.add(member.name, member.offset, member.size, _reason(member))
+class _Header(tarfile.TarInfo):
+    """A header that is refused where tarfile would end silently, as at a wrong checksum, or fill the memory."""
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: str, errors: str) -> _Header:
+        if len(buf) != tarfile.BLOCKSIZE:
+            raise ValueError("it ends before the archive's end mark")
+        try:
+            found = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError:
+            if not any(buf):  # the end mark
+                raise
+            raise ValueError("a header's checksum or a number in it is wrong") from None
+        if found.size < 0 or (found.type in _EXTENDED and found.size > _LONGEST_HEADER):
+            raise ValueError(f"a header of {found.size} bytes")
+        return found
 
 
-def _unpack(path: Path, writer: IndexWriter) -> None:
-    """List the images of a compressed tar archive, and keep their bytes."""
+@contextmanager
+def members_of(path: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, Callable[[], Any]]]]:
+    """Lend the members of a tar archive, compressed or not, each with a function that opens its content.
+
+    There is a sentence for all that can go wrong, a header where tarfile would end silently included.
+    """
     with decompressed(path) as file:
-        walk = TarWalk(file, path)
-        for member in walk:
-            head = _head(walk, member) if member.is_file and not _named_as_image(member) else b""
-            if _wanted(member, lambda: head, writer):  # noqa: B023
-                reason = _reason(member)
-                start = 0 if reason else writer.unpack(head + walk.read(member.size - len(head)))
-                writer.add(member.name, start, member.size, reason)
-        while file.read(_DRAINED_AT_ONCE):  # its checksum stands at the very end
-            pass
+        plain = isinstance(file, io.BufferedReader)
+        length, archive = (path.stat().st_size if plain else 1 << 62), None
+        how: Any = {"tarinfo": _Header, "encoding": "utf-8", "errors": "surrogateescape"}
+        try:
+            with tarfile.open(fileobj=file, mode="r:" if plain else "r|", **how) as archive:
+                yield _members(archive)
+            while not plain and file.read(_DRAINED_AT_ONCE):  # the checksum stands at the very end
+                pass
+        except (UserError, OSError, *_DECOMPRESSION_ERRORS):
+            raise
+        except Exception as error:  # damaged headers raise nearly everything, from struct.error to RecursionError
+            if archive is None:
+                raise damaged(path, 0, "no tar archive begins there") from error
+            raise damaged(path, min(archive.offset, length), str(error) or type(error).__name__) from error
 
 
-def _wanted(member: Member, read_head: Callable[[], bytes], writer: IndexWriter) -> bool:
-    kind = member.is_file or member.is_link or member.is_sparse
-    return kind and archive_members.is_image(os.fsdecode(member.name), read_head, writer.left_out)
+def _members(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, Callable[[], Any]]]:
+    at = 0
+    while (member := archive.next()) is not None:
+        if not at < archive.offset < 1 << 62:
+            raise ValueError("a header gives no size")
+        at = archive.offset
+        yield member, cache(partial(archive.extractfile, member))
+        archive.members.clear()  # type: ignore[attr-defined]  # which would keep them all
 
 
-def _named_as_image(member: Member) -> bool:
-    return os.fsdecode(member.name).lower().endswith(IMAGE_SUFFIXES)
+def _list(path: Path, writer: IndexWriter) -> None:
+    """List the images of a tar archive, and keep their bytes if it is compressed."""
+    packed = _opener(path) is not None
+    with members_of(path) as members:
+        for member, opened in members:
+            is_plain = member.isreg() and not member.issparse()
+            if not (member.isreg() or member.issym() or member.islnk()):
+                continue
+            if not is_image(member.name, lambda: opened().peek()[:HEAD_BYTES] if is_plain else b"", writer.left_out):  # noqa: B023
+                continue
+            reason, place = _reason(member), member.offset_data
+            if packed:
+                place = 0 if reason else writer.unpack(opened().read())
+            name = member.name.encode("utf-8", "surrogateescape")
+            writer.add(name, place, member.size if is_plain else 0, reason)
 
 
-def _head(walk: TarWalk, member: Member) -> bytes:
-    """Return a member's first bytes; they are then no longer to be read."""
-    return walk.read(min(HEAD_BYTES, member.size)) if member.is_file else b""
-
-
-def _reason(member: Member) -> int:
-    if archive_members.leaves(os.fsdecode(member.name)):
-        return archive_members.OUTSIDE
-    if member.is_link:
-        return archive_members.LINK
-    if member.is_sparse:
-        return archive_members.SPARSE
-    return archive_members.reason_of_size(member.size, member.size)
+def _reason(member: tarfile.TarInfo) -> int:
+    if containers.leaves(member.name):
+        return containers.OUTSIDE
+    if member.issym() or member.islnk():
+        return containers.LINK
+    if member.issparse():
+        return containers.SPARSE
+    return containers.reason_of_size(member.size, member.size)

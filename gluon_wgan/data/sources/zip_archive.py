@@ -9,15 +9,14 @@ import zipfile
 import zlib
 from functools import partial
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.image_formats import HEAD_BYTES
-from gluon_wgan.data.sources import archive_members
-from gluon_wgan.data.sources.archive_members import SpanReader, is_image
-from gluon_wgan.data.sources.base import AnyPath, EncodedSource, damaged, existing_file
-from gluon_wgan.data.sources.index_writer import IndexWriter
-from gluon_wgan.data.sources.member_index import index_of
+from gluon_wgan.data.sources import containers
+from gluon_wgan.data.sources.base import AnyPath, damaged, existing_file
+from gluon_wgan.data.sources.containers import IndexedSource, SpanReader, is_image
+from gluon_wgan.data.sources.member_index import IndexWriter
 from gluon_wgan.data.unsupported_files import JOIN_PARTS
 from gluon_wgan.errors import UserError
 
@@ -34,7 +33,7 @@ _LISTING_ERRORS = (
 )
 
 
-class ZipSource(EncodedSource):
+class ZipSource(IndexedSource):
     """The images in a ZIP archive, in the order of its directory.
 
     Parameters
@@ -53,29 +52,19 @@ class ZipSource(EncodedSource):
         or if the cache folder cannot be written.
     """
 
+    kind, columns, rules = "zip", 6, containers.LISTED
+
     def __init__(self, archive: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
         path = existing_file(archive, "a ZIP archive")
-        self.facts = archive_members.file_facts(path)
-        facts = {**self.facts, **archive_members.LISTED}
-        self.index = index_of(Path(cache_dir), path, "zip", facts, 6, lambda writer: _list(path, writer))
-        if not self.index.count:
-            raise UserError(
-                f"{path} holds no image: give an archive with JPEG, PNG or other image files, or unpack it if it "
-                "holds another container."
-            )
-        self.left_out = self.index.left_out
-        self.reader = SpanReader(path.resolve())
-        super().__init__(self.index.names, path.stem, max_pixels)
-
-    def identity(self) -> dict[str, Any]:
-        """Return the archive's size and time, the number of its images, and a digest of their list."""
-        made = {"images": len(self), **self.facts, "list_sha256": self.index.sha256}
-        return {"kind": "zip", **made, **self.limits()}
+        nothing = (
+            "no image: give an archive with JPEG, PNG or other image files, or unpack it if it holds another container"
+        )
+        super().__init__(path, cache_dir, _list, path.stem, max_pixels, nothing)
 
     def encoded(self, index: int) -> bytes:
-        """Return the unpacked bytes of image number `index`, or raise BadImage."""
+        """See `EncodedSource`."""
         place, packed, unpacked, crc, method, reason = self.index.numbers(index)
-        archive_members.refuse(reason)
+        containers.refuse(reason)
         local = _LOCAL.unpack(self.reader.read(place, _LOCAL.size))
         if local[0] != b"PK\3\4":
             raise BadImage(f"no member begins at byte {place} of {self.reader.path}")
@@ -176,12 +165,12 @@ def _head(reader: SpanReader, entry: zipfile.ZipInfo) -> bytes:
 
 
 def _reason(entry: zipfile.ZipInfo) -> int:
-    if archive_members.leaves(entry.filename):
-        return archive_members.OUTSIDE
+    if containers.leaves(entry.filename):
+        return containers.OUTSIDE
     if entry.create_system == _UNIX and stat.S_ISLNK(entry.external_attr >> 16):
-        return archive_members.LINK
+        return containers.LINK
     if entry.flag_bits & _ENCRYPTED_FLAG:
-        return archive_members.ENCRYPTED
+        return containers.ENCRYPTED
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return archive_members.METHOD
-    return archive_members.reason_of_size(entry.compress_size, entry.file_size)
+        return containers.METHOD
+    return containers.reason_of_size(entry.compress_size, entry.file_size)
