@@ -16,6 +16,7 @@ the same pixels in less time. What happens to images that are not plain 8-bit co
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 import zlib
@@ -35,6 +36,8 @@ from gluon_wgan.data.unsupported_files import HEAD_BYTES, describe_foreign
 COLOUR_HANDLING = "exif-applied,over-white,16-bit-by-257,first-frame,luma-601,transparent-and-zero-as-declared"
 """Names the rules above in the key of a store: a change of them must change it."""
 
+# What Pillow logs of a damaged file would stand on the terminal without the file's name, if nobody listens to it.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 _READ_AT_ONCE = 1 << 22
 _MODES_WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -204,3 +206,16 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
         decode(tmp_path / "none.jpg", 3)
     with pytest.raises(BadImage, match="directory"):
         decode(tmp_path, 3)
+
+
+def test_what_pillow_logs_of_a_damaged_file_is_not_printed(repository: Path) -> None:
+    tiff = encode(Image.new("RGB", (3, 3)), "TIFF")
+    samples = (277).to_bytes(2, "little") + bytes([3, 0, 1, 0, 0, 0])
+    code = f"import io\nfrom PIL import Image\ndata = {tiff.replace(samples + bytes([3]), samples + bytes([200]))!r}\n"
+    ours = "from gluon_wgan.data.decode import decode\ntry: decode(data, 3)\nexcept Exception as error: print(error)"
+    pillows = "try: Image.open(io.BytesIO(data))\nexcept Exception: pass"
+    said = [
+        subprocess.run([sys.executable, "-c", code + last], cwd=repository, capture_output=True, text=True).stderr
+        for last in (pillows, ours)
+    ]
+    assert "More samples per pixel" in said[0] and said[1] == ""
