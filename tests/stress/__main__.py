@@ -37,6 +37,8 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # one and two threads do not give the same bits
+    # Progress bars make semaphores, which a process that is killed does not return.
+    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker:UserWarning"
     if arguments.only is not None:
         kind, number = arguments.only
         if kind not in KINDS or not number.isdigit():
@@ -93,7 +95,7 @@ def _files(numbers: range, seed: int, folder: Path) -> int:
             print(f"file {number} ({kind}): {outcome}: {fault}", flush=True)
     worker.close()
     for kind in dict.fromkeys(one.name for one in kinds if numbers):
-        print(f"{kind:34}" + "".join(f"{counts[kind, one]:6} {one}" for one in ("refused", "read", "raised", "died")))
+        print(f"{kind:40}" + "".join(f"{counts[kind, one]:6} {one}" for one in ("refused", "read", "raised", "died")))
     return faults
 
 
@@ -120,7 +122,7 @@ def _kills(count: int, seed: int, folder: Path, first: Optional[int] = None) -> 
         number += 1
         far.say(sum(struck.values()))
     for name, cased in cases.items():
-        print(f"{name:34}{struck[name]:6} kills in {cased} cases")
+        print(f"{name:40}{struck[name]:6} kills in {cased} cases")
     if fuzz_files.digest(folder / "run") != sound:
         faults += 1
         print("A command has changed the run that it was to read.")
