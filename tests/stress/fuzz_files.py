@@ -194,7 +194,8 @@ def _rehashed(checkpoint: Path, read: Callable[[Path], Any]) -> Callable[[Path],
 
     def do(run: Path) -> Any:
         folder, manifest = run / checkpoint, run / checkpoint / "manifest.json"
-        with contextlib.suppress(ValueError, AttributeError, RecursionError):
+        # A damaged manifest may name what is not there.
+        with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
             named = json.loads(manifest.read_bytes())
             hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in named}
             manifest.write_text(json.dumps(hashes))
