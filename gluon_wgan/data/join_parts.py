@@ -10,9 +10,9 @@ from typing import Any, Optional
 
 import numpy as np
 
-from gluon_wgan.data.part import Part
 from gluon_wgan.data.preparation import images_per_shard, refuse_small_disk
 from gluon_wgan.data.preprocessing_spec import differences, recipe_key
+from gluon_wgan.data.sources.subset import Part
 from gluon_wgan.data.store import DARK, PART, RESIZE_WARNING, Store, open_store, shard_name
 from gluon_wgan.data.store_writer import StoreWriter
 from gluon_wgan.errors import UserError

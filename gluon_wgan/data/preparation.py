@@ -10,24 +10,22 @@ import logging
 import os
 import re
 import shutil
-from dataclasses import dataclass
 from math import prod
 from os import PathLike
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Optional, Union
 
 import numpy as np
 from tqdm import tqdm
 
-from gluon_wgan.data.geometry import CROP, Box
-from gluon_wgan.data.part import Part
 from gluon_wgan.data.preprocessing_spec import differences, recipe, recipe_key
 from gluon_wgan.data.sources import Source
 from gluon_wgan.data.sources.base import set_bit_depth
 from gluon_wgan.data.sources.left_out import left_out_rows
+from gluon_wgan.data.sources.subset import Part
 from gluon_wgan.data.store import META, PART, RESIZE_WARNING, SKIPPED, Store, open_store
 from gluon_wgan.data.store_writer import StoreWriter, is_store_file, read_journal, was_begun
-from gluon_wgan.data.workers import Findings, Task, run_task
+from gluon_wgan.data.workers import Findings, Preparation, Task, run_task
 from gluon_wgan.errors import UserError, remedy
 from gluon_wgan.utils.atomic_folders import completing, locked, partial_of, refuse_strangers, remove_stale_partials
 from gluon_wgan.utils.folders import named_as, remove_ours
@@ -40,51 +38,6 @@ MOST_SHARDS = 256
 """Each shard that is in use costs a mapping and an open file."""
 _NAMED_IN_LOG = 5
 _is_cached_store = named_as(r".+-\d+px-[a-z0-9-]+-[0-9a-f]{16}")
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """How images are prepared; the pixels are the same for any number of jobs.
-
-    Attributes
-    ----------
-    size
-        Height and width of the prepared images, in pixels.
-    resize
-        Name of the resize backend.
-    crop
-        Box (left, top, right, bottom) to cut out before resizing, in pixels, or None.
-    nc
-        Channels: 1 (gray) or 3 (RGB).
-    strict
-        Whether one unusable image is an error; otherwise it is skipped and listed in the store.
-    jobs
-        How many processes may work at once, this one included.
-    progress
-        Whether to show a progress bar on stderr.
-    center_crop
-        Where the central square starts: ``round`` or ``floor``.
-    fit
-        How an image becomes a square: one of `gluon_wgan.data.geometry.FITS`.
-    bit_depth
-        How many bits the values of 16-bit images have; None for what their files declare.
-    """
-
-    size: int
-    resize: str
-    crop: Optional[Box]
-    nc: int
-    strict: bool
-    jobs: int
-    progress: bool
-    center_crop: str = "round"
-    fit: str = CROP
-    bit_depth: Optional[int] = None
-
-    def options(self) -> dict[str, Any]:
-        """Return what decides the pixels, by name."""
-        names = ("size", "resize", "crop", "nc", "center_crop", "fit", "bit_depth")
-        return {name: getattr(self, name) for name in names}
 
 
 def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str]]) -> Store:
@@ -100,7 +53,7 @@ def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str
     """
     work = _Work(source, how)
     label = re.sub(r"[^\w.-]+", "-", source.label).strip("-.")[:40] or "images"
-    final = Path(cache_dir) / f"{label}-{how.size}px-{work.task.backend}-{work.key[:16]}"
+    final = Path(cache_dir) / f"{label}-{how.size}px-{work.made_from['resize']}-{work.key[:16]}"
     try:
         store = _usable_store(final)
         if store is None:
@@ -189,7 +142,7 @@ class _Work:
         if part is not None:
             self.made_from[PART], source = str(part), part.take(source)
         self.key = recipe_key(self.made_from)
-        self.task = Task(source, how.size, how.crop, how.nc, self.made_from["resize"], how.center_crop, how.fit)
+        self.task = Task(source, how)
         self.row = self.task.row
 
     def check_same(self, final: Path) -> Store:
@@ -274,7 +227,7 @@ class _Work:
             bar.update(len(chunk))
 
         with tqdm(
-            desc=f"Preparing {source.label} at {self.task.size} px with {self.task.backend}",
+            desc=f"Preparing {source.label} at {self.how.size} px with {self.made_from['resize']}",
             total=len(source),
             initial=writer.consumed,
             unit=" images",

@@ -34,7 +34,7 @@ _HOW = {
 def recipe(source: Source, **options: Any) -> dict[str, Any]:
     """Return everything that decides the pixels of a store, JSON-able.
 
-    For the options, which `way` takes, see `gluon_wgan.data.preparation.Preparation`.
+    For the options, which `way` takes, see `gluon_wgan.data.workers.Preparation`.
 
     Raises
     ------

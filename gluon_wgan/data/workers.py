@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import BinaryIO, Callable, NamedTuple, Optional
+from typing import Any, BinaryIO, Callable, NamedTuple, Optional
 
 import numpy as np
 
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.geometry import CROP, Box, fit
-from gluon_wgan.data.resize import BACKENDS
+from gluon_wgan.data.resize import BACKENDS, canonical_name
 from gluon_wgan.data.sample_depth import PEAK
 from gluon_wgan.data.sources import Source
 from gluon_wgan.utils.helper_processes import in_order
@@ -47,21 +47,61 @@ _WORTH_A_HELPER = 100
 
 
 @dataclass(frozen=True)
+class Preparation:
+    """How images are prepared; the pixels are the same for any number of jobs.
+
+    Attributes
+    ----------
+    size
+        Height and width of the prepared images, in pixels.
+    resize
+        Name of the resize backend.
+    crop
+        Box (left, top, right, bottom) to cut out before resizing, in pixels, or None.
+    nc
+        Channels: 1 (gray) or 3 (RGB).
+    strict
+        Whether one unusable image is an error; otherwise it is skipped and listed in the store.
+    jobs
+        How many processes may work at once, this one included.
+    progress
+        Whether to show a progress bar on stderr.
+    center_crop
+        Where the central square starts: ``round`` or ``floor``.
+    fit
+        How an image becomes a square: one of `gluon_wgan.data.geometry.FITS`.
+    bit_depth
+        How many bits the values of 16-bit images have; None for what their files declare.
+    """
+
+    size: int
+    resize: str
+    crop: Optional[Box]
+    nc: int
+    strict: bool
+    jobs: int
+    progress: bool
+    center_crop: str = "round"
+    fit: str = CROP
+    bit_depth: Optional[int] = None
+
+    def options(self) -> dict[str, Any]:
+        """Return what decides the pixels, by name."""
+        names = ("size", "resize", "crop", "nc", "center_crop", "fit", "bit_depth")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
 class Task:
     """What to do with every image of a source."""
 
     source: Source
-    size: int
-    crop: Optional[Box]
-    nc: int
-    backend: str
-    center_crop: str = "round"
-    fit: str = CROP
+    how: Preparation
 
     @property
     def row(self) -> tuple[int, int, int]:
         """Shape of a prepared image: (channels, size, size)."""
-        return self.nc, self.size, self.size
+        return self.how.nc, self.how.size, self.how.size
 
     def run(self, chunk: range, rows: np.ndarray) -> Findings:
         """Fill uint8 rows with the images in `chunk`; the rows of those that failed are left alone."""
@@ -77,8 +117,8 @@ class Task:
 
     def _fill(self, index: int, row: np.ndarray) -> Optional[int]:
         """Fill one row, and return the peak of a dark image; a function, so that the image is gone before the next."""
-        image = self.source.open(index, self.nc)
-        square = fit(image, self.size, self.crop, BACKENDS[self.backend], self.center_crop, self.fit)
+        how, image = self.how, self.source.open(index, self.how.nc)
+        square = fit(image, how.size, how.crop, BACKENDS[canonical_name(how.resize)], how.center_crop, how.fit)
         row[...] = square.transpose(2, 0, 1)
         return image.info.get(PEAK)
 

@@ -11,7 +11,7 @@ from typing import Any, Callable, Optional
 
 from gluon_wgan.config.checks import flag_of
 from gluon_wgan.config.train_config import DRAWN_FACES, MATHS, TrainConfig, changed_fields
-from gluon_wgan.data.aliasing_warning import aliasing_warning
+from gluon_wgan.data.aliasing import aliasing_warning
 from gluon_wgan.data.prepared_data import find_source, prepare_data, recognisable_roots, way_of
 from gluon_wgan.data.preprocessing_spec import other_ways
 from gluon_wgan.data.store import Store

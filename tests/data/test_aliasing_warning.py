@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gluon_wgan.cli.resize_parity import main
-from gluon_wgan.data.aliasing_warning import aliasing_warning
+from gluon_wgan.data.aliasing import aliasing_warning
 from gluon_wgan.data.sources import BuiltInSource, FolderSource
 
 PORTRAITS = BuiltInSource()
@@ -72,7 +72,7 @@ def test_it_is_cheap_and_needs_no_mxnet(run_python):
     warn("cv2")
     assert time.perf_counter() - started < 1
     code = (
-        "import sys; from gluon_wgan.data.aliasing_warning import aliasing_warning; "
+        "import sys; from gluon_wgan.data.aliasing import aliasing_warning; "
         "from gluon_wgan.data.sources import BuiltInSource; "
         "print(aliasing_warning(BuiltInSource(), size=64, resize='cv2', crop=None, roots=[])); "
         "assert 'mxnet' not in sys.modules"
