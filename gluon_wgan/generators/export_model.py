@@ -16,7 +16,8 @@ from gluon_wgan.generators.latents import draw_groups
 from gluon_wgan.generators.load import LoadedGenerator, load_generator, open_generator
 from gluon_wgan.generators.model_card import CARD, model_card
 from gluon_wgan.interop import gluon_checkpoints, symbol_graph, torch_files
-from gluon_wgan.interop.authors_names import FILE, GENERATOR, generator_config
+from gluon_wgan.interop.authors_names import GENERATOR
+from gluon_wgan.interop.generator_config import FILE, generator_config
 from gluon_wgan.interop.network_weights import state_of
 from gluon_wgan.interop.safetensors_files import SUFFIX, write_safetensors
 from gluon_wgan.models.generator_spec import generator_spec

@@ -13,7 +13,8 @@ from mxnet.gluon import HybridBlock
 
 from gluon_wgan.config.train_config import TrainConfig, read_config
 from gluon_wgan.errors import UserError
-from gluon_wgan.interop.authors_names import GENERATOR, read_generator_config
+from gluon_wgan.interop.authors_names import GENERATOR
+from gluon_wgan.interop.generator_config import read_generator_config
 from gluon_wgan.interop.network_weights import network_from_state
 from gluon_wgan.interop.safetensors_files import SUFFIX, read_safetensors
 from gluon_wgan.interop.torch_files import read_state_dict

@@ -9,7 +9,8 @@ from typing import Optional
 
 from gluon_wgan.errors import UserError, remedy
 from gluon_wgan.interop import gluon_checkpoints, torch_files
-from gluon_wgan.interop.authors_names import CRITIC, FILE, GENERATOR, generator_config, read_generator_config
+from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
+from gluon_wgan.interop.generator_config import FILE, generator_config, read_generator_config
 from gluon_wgan.interop.network_weights import Network, network_from_state, role_of, state_of
 from gluon_wgan.interop.torch_files import read_state_dict
 from gluon_wgan.runs.checkpoints import MANIFEST, check_checkpoint, newest_whole_checkpoint

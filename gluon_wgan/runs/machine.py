@@ -27,8 +27,10 @@ _VARIABLES = "variables"
 
 def latest_environment(run: RunDirectory) -> dict[str, Any]:
     """Return what the run's last session wrote of its machine; empty where nothing can be read."""
-    found = map(object_or_empty, (run.environment_file, *run.path.glob("environment_*.json")))
-    return max(filter(None, found), key=lambda environment: str(environment.get("started")), default={})
+    # Sorted, so that of two sessions in one second the later counts.
+    found = map(object_or_empty, sorted(run.path.glob("environment_*.json"), reverse=True))
+    known = [environment for environment in (*found, object_or_empty(run.environment_file)) if environment]
+    return max(known, key=lambda environment: str(environment.get("started")), default={})
 
 
 def device_class(environment: Mapping[str, Any]) -> str:

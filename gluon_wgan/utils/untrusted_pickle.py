@@ -12,7 +12,7 @@ class Refused(Exception):
 
 # Python's own implementation: the one in C allocates a table as long as the largest memo index that a file names.
 class DataUnpickler(pickle._Unpickler):
-    """Makes what `find_class` of a subclass allows, and plain lists, tuples, dicts with names as keys, and constants.
+    """Makes what `find_class` of a subclass allows, lists, tuples, dicts of strings or whole numbers, and constants.
 
     Any exception may come of a damaged pickle.
     """
@@ -46,8 +46,8 @@ class DataUnpickler(pickle._Unpickler):
     def _set(self, items: list[Any]) -> None:
         for key, value in zip(items[::2], items[1::2]):
             # The hash of tuples within tuples within tuples would need more stack than there is.
-            if not isinstance(key, (str, bytes)):
-                raise ValueError("a key is no string")
+            if not isinstance(key, (str, bytes, int)):
+                raise ValueError("a key is neither a string nor a number")
             self.stack[-1][key] = value
 
     # Without what makes objects in other ways, hashes what it finds, or reserves memory before it reads.

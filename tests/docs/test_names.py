@@ -16,7 +16,7 @@ _NAME = re.compile(r"(?<![\w/.-])gluon_wgan(?:\.[A-Za-z_]\w*)+")
 _FILE = re.compile(r"(?<![\w/.-])[a-z_]\w*\.py(?!\w)")
 _FOLDER = re.compile(r"(?<![\w/.-])(?:[a-z_]\w*/)+(?:[a-z_]\w*\.py)?(?![\w.])")
 # Files of the authors' code, of StyleGAN, and of PyTorch and MXNet, which the documents compare with.
-OF_OTHERS = {"main.py", "generate.py", "dataset_tool.py", "rmsprop.py", "image.py"}
+OF_OTHERS = {"main.py", "generate.py", "dataset_tool.py", "download.py", "rmsprop.py", "image.py"}
 
 
 def name_of(page: Path) -> str:

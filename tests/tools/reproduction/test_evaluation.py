@@ -85,7 +85,7 @@ def test_real_pictures_are_evaluated_as_if_they_were_samples(whole, evaluator):
     rows = evaluate_all(evaluator, [], ["cv2-area"])
     assert {(row.run, row.seed, row.gen_iter) for row in rows} == {("data-cv2-area", 0, 0)}
     values = {row.quantity: row.value for row in rows}
-    order = np.sort(np.random.default_rng(0).permutation(32)[:16])
+    order = np.sort(np.random.default_rng(0).permutation(496)[:16])
     shown = images(whole, TRAIN, "cv2-area")[order]
     for resize, ending in (("pil-bilinear", ""), ("cv2-area", "_own")):
         for name, value in by_evaluate(evaluator, images(whole, HELD_OUT, resize), shown).items():

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from gluon_wgan.config.train_config import TrainConfig
-from gluon_wgan.interop.authors_names import FILE as GENERATOR_CONFIG
-from gluon_wgan.interop.authors_names import generator_config
+from gluon_wgan.interop.generator_config import FILE as GENERATOR_CONFIG
+from gluon_wgan.interop.generator_config import generator_config
 from gluon_wgan.utils import atomic_files
 from tools.reference.authors_names import authors_state
 from tools.reference.wgan import ReferenceWGAN
