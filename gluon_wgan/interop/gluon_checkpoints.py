@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 
@@ -100,7 +100,28 @@ def _read_origin(folder: Path) -> Origin:
     values = read_json_object(folder / ORIGIN)
     if values.pop("format") != ORIGIN_FORMAT:
         raise UserError(f"{folder / ORIGIN} is of another format: use the version of gluon_wgan that wrote it.")
+    if not _is_origin(values):
+        raise UserError(f"{folder / ORIGIN} is damaged: convert the authors' files again.")
     return Origin(**values)
+
+
+def _is_origin(values: dict[str, Any]) -> bool:
+    """Return whether an object has the fields of `Origin`, each of its type: they become file names and tensors."""
+
+    def is_count(value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+    if values.keys() != {known.name for known in dataclasses.fields(Origin)}:
+        return False
+    files, counts = values["files"], values["counts"]
+    return (
+        is_count(values["epoch"])
+        and is_count(values["ngpu"])
+        and isinstance(files, dict)
+        and all(isinstance(digest, str) for digest in files.values())
+        and isinstance(counts, dict)
+        and all(row is None or (isinstance(row, list) and all(map(is_count, row))) for row in counts.values())
+    )
 
 
 def _described(folder: Path, role: str, weights: dict[str, np.ndarray]) -> TrainConfig:

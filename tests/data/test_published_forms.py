@@ -66,6 +66,14 @@ def test_parquet_as_the_datasets_library_writes_it(
     assert source.names[1] == "row 1 0001.jpg"
 
 
+def test_a_damaged_name_of_a_column_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"image": [b"1", b"2"]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"image", b"im\xe2ge"))
+    with pytest.raises(UserError, match="no Parquet file or is damaged"):
+        named_source("auto", [str(path)], tmp_path / "cache")
+
+
 def test_other_columns_of_parquet(tmp_path: Path, pictures: dict[str, bytes]) -> None:
     images = list(pictures.values())
     masks = images[::-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from mxnet import autograd, cpu, nd
 
 import gluon_wgan
 from gluon_wgan.config.train_config import TrainConfig
+from gluon_wgan.errors import UserError
 from gluon_wgan.interop.authors_names import CRITIC, GENERATOR, current_name, paired_names, tensor_names
 from gluon_wgan.interop.torch_weights import convert
 from gluon_wgan.models import build_critic
@@ -300,6 +302,25 @@ def test_the_newest_epoch_is_taken_by_number(tmp_path, require_torch):
     convert(tmp_path / "theirs", tmp_path / "ours")
     assert json.loads((tmp_path / "ours/generator.json").read_text())["image_size"] == 16
     assert json.loads((tmp_path / "ours/torch.json").read_text())["epoch"] == 10
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"epoch": "../../x"}, {"epoch": -1}, {"ngpu": None}, {"counts": {"generator": [{}]}}, {"counts": 3}, {"more": 1}],
+    ids=str,
+)
+def test_a_damaged_origin_is_refused(changed, tmp_path, require_torch):
+    require_torch()
+    write_authors_files(tmp_path / "theirs", small(image_size=16))
+    convert(tmp_path / "theirs", tmp_path / "ours")
+    origin, manifest = tmp_path / "ours/torch.json", tmp_path / "ours/manifest.json"
+    origin.write_text(json.dumps({**json.loads(origin.read_text()), **changed}))
+    known = json.loads(manifest.read_text())
+    known["torch.json"] = hashlib.sha256(origin.read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(known))
+    with pytest.raises(UserError, match=r"torch\.json is damaged"):
+        convert(tmp_path / "ours", tmp_path / "back")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ours", "theirs"]
 
 
 @pytest.mark.parametrize(("letter", "kept"), [("G", "generator.params"), ("D", "critic.params")])

@@ -64,7 +64,7 @@ def _unpack(path: Path, writer: IndexWriter) -> None:
                 for value in batch.column(0).to_pylist():
                     _add(writer, value, number)
                     number += 1
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:  # the last from a damaged name of a column
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the cache folder is full, or the file cannot be read
         what = " ".join(str(error).split())[:200]
