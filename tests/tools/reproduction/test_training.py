@@ -62,7 +62,7 @@ def test_stopped_then_killed_then_gone_on_with_a_run_is_the_same_and_is_not_trai
     subprocess.run(command(task), check=True, capture_output=True, timeout=250)
     shutil.copytree(straight / "data", out / "data")
     (task,) = tasks_of([plan.runs["wgan"]], out)
-    metrics, chance = task.path / "metrics.csv", random.Random()
+    metrics, chance = task.path / "metrics.csv", random.Random(0)
 
     process = start(file, out)
     wait_for_rows(metrics, 3, process)
