@@ -61,7 +61,7 @@ def scenarios(sound: Path) -> list[Scenario]:
         return ["train_wgan.py", *TINY, *cache, *end]
 
     def prepare(folder: Path) -> list[str]:
-        words = ["--limit", "100", "--image-size", "16", "--jobs", "1", *cache]
+        words = ["--dataset", "built-in", "--limit", "100", "--image-size", "16", "--jobs", "1", *cache]
         go_on = ["--resume"] if any(folder.iterdir()) else []
         return ["tools/prepare_data.py", *words, "--shards", "3", "--out", str(folder / "store"), *go_on]
 
