@@ -23,7 +23,7 @@ JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 help:
-	@echo 'make demo       train on built-in portraits for a few minutes and show the pictures it made'
+	@echo 'make demo       train on built-in portraits for a few minutes and show the images it made'
 	@echo 'make reproduce  train a few iterations of everything in the reproduction report, and write that report into runs/'
 	@echo 'make test       lint, then run the tests, one process a core; JOBS=4 for four'
 	@echo 'make test-fast  lint, then the tests that take no more than a moment each'

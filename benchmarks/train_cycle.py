@@ -29,6 +29,25 @@ from gluon_wgan.compat import usable_cores  # noqa: E402
 WARM_UP_ROUNDS = 2
 OURS, CONVOLUTION = "gluon_wgan", "best convolution"
 SHIPPED = "the 2018 port's way, threads as MXNet ships"
+# Modules of benchmarks.contenders by what they are called in the table.
+LOOPS = {
+    OURS: "ours",
+    "plain PyTorch, NCHW": "plain_torch",
+    "plain PyTorch, channels_last": "plain_torch:build_channels_last",
+    "plain PyTorch, channels_last, bfloat16 autocast": "plain_torch:build_bfloat16",
+    "plain Gluon": "plain_gluon",
+    "plain Gluon, fakes detached as in the 2018 port": "plain_gluon:build_detached",
+    SHIPPED: "plain_gluon:build_detached",
+    CONVOLUTION: "convolution",
+}
+RUNNER_OPTIONS = {
+    OURS: "ours",
+    "train_reference.py": "runner",
+    "--channels-last": "runner:build_channels_last",
+    "--channels-last --compile": "runner:build_compiled",
+    "--channels-last --precision bf16": "runner:build_bfloat16",
+    CONVOLUTION: "convolution",
+}
 
 
 class Contender:
@@ -91,45 +110,17 @@ def main() -> None:
     arguments = parser.parse_args()
     for size in arguments.size:
         threads = usable_cores() if size == "full" else 1
-        loops = runner_options() if arguments.runner else other_loops()
+        loops = RUNNER_OPTIONS if arguments.runner else LOOPS
         contenders = {
-            name: Contender(module, None if name == SHIPPED else threads, size) for name, module in loops.items()
+            name: Contender(module, None if name == SHIPPED else threads, size)
+            for name, module in loops.items()
+            if computes_bfloat16() or not module.endswith("bfloat16")
         }
         take_turns(contenders, arguments.rounds)
         problem = PROBLEMS[size]
         described = f"{problem.size}x{problem.size}, ngf = ndf = {problem.width}"
         print(f"{described}, threads: {threads}, {arguments.rounds} rounds\n")
         report(size, contenders)
-
-
-def other_loops() -> dict[str, str]:
-    """Return the modules of the loops that one would write elsewhere, by name."""
-    loops = {
-        OURS: "ours",
-        "plain PyTorch, NCHW": "plain_torch",
-        "plain PyTorch, channels_last": "plain_torch:build_channels_last",
-        "plain Gluon": "plain_gluon",
-        "plain Gluon, fakes detached as in the 2018 port": "plain_gluon:build_detached",
-        SHIPPED: "plain_gluon:build_detached",
-        CONVOLUTION: "convolution",
-    }
-    if computes_bfloat16():
-        loops["plain PyTorch, channels_last, bfloat16 autocast"] = "plain_torch:build_bfloat16"
-    return loops
-
-
-def runner_options() -> dict[str, str]:
-    """Return the functions that apply options of tools/train_reference.py, by name."""
-    loops = {
-        OURS: "ours",
-        "train_reference.py": "runner",
-        "--channels-last": "runner:build_channels_last",
-        "--channels-last --compile": "runner:build_compiled",
-        CONVOLUTION: "convolution",
-    }
-    if computes_bfloat16():
-        loops["--channels-last --precision bf16"] = "runner:build_bfloat16"
-    return loops
 
 
 def take_turns(contenders: dict[str, Contender], rounds: int) -> None:

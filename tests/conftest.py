@@ -1,4 +1,4 @@
-"""What several tests need: the shared pictures, torch, a fresh interpreter, a compiled stub library."""
+"""What several tests need: the shared images, torch, a fresh interpreter, a compiled stub library."""
 
 from __future__ import annotations
 

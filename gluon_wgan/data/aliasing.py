@@ -53,7 +53,7 @@ class Folded:
         would give a little more than everything.
     rms
         float (backends,): the false detail in levels, root mean square.
-    pictures, false_detail
+    images, false_detail
         float (backends, size, size): the resized luma, and the false detail in it.
     ideal
         float (size, size): the luma as an ideal filter would resize it.
@@ -61,7 +61,7 @@ class Folded:
 
     share: np.ndarray
     rms: np.ndarray
-    pictures: np.ndarray
+    images: np.ndarray
     false_detail: np.ndarray
     ideal: np.ndarray
 
@@ -105,21 +105,21 @@ def fold(spectrum: Spectrum, ratio: float, backends: Sequence[str]) -> Optional[
     band_limited = np.zeros_like(spectrum.coefficients)
     band_limited[:size, :size] = within
     low = np.clip(np.rint(idctn(band_limited, norm="ortho")), 0, 255).astype(np.uint8)
-    pictures = _resized(spectrum.luma, size, backends)
-    false_detail = pictures - _resized(Image.fromarray(low), size, backends)
+    images = _resized(spectrum.luma, size, backends)
+    false_detail = images - _resized(Image.fromarray(low), size, backends)
     power = np.square(false_detail, dtype=np.float64).mean(axis=(1, 2))
     enough = power_above >= _LEAST_POWER
     share = np.minimum(power / power_above, 1) if enough else np.full(len(backends), np.nan)
     ideal = idctn(within, norm="ortho") * (size / side)
-    return Folded(share, np.sqrt(power), pictures, false_detail, ideal)
+    return Folded(share, np.sqrt(power), images, false_detail, ideal)
 
 
-def radial_power(pictures: np.ndarray) -> np.ndarray:
+def radial_power(images: np.ndarray) -> np.ndarray:
     """Return the power of square images by spatial frequency.
 
     Parameters
     ----------
-    pictures
+    images
         float (..., size, size), in levels.
 
     Returns
@@ -128,17 +128,17 @@ def radial_power(pictures: np.ndarray) -> np.ndarray:
         The mean power, in levels squared, of the frequencies 0, 1/size, ... 0.5 cycles a pixel in any
         direction; a Hann window keeps the images' edges out of it.
     """
-    size = pictures.shape[-1]
+    size = images.shape[-1]
     window = np.outer(np.hanning(size), np.hanning(size))
     window /= np.sqrt(np.square(window).mean())
-    centred = (pictures - pictures.mean(axis=(-2, -1), keepdims=True)) * window
+    centred = (images - images.mean(axis=(-2, -1), keepdims=True)) * window
     power = np.square(np.abs(np.fft.fft2(centred))) / size**4
     cycles = np.fft.fftfreq(size) * size
     ring = np.rint(np.hypot(*np.meshgrid(cycles, cycles))).astype(int).ravel()
     flat = power.reshape(-1, size * size)
     rings = np.stack([np.bincount(ring, row)[: size // 2 + 1] for row in flat])
     counts = np.bincount(ring)[: size // 2 + 1]
-    return (rings / counts).reshape(*pictures.shape[:-2], -1)
+    return (rings / counts).reshape(*images.shape[:-2], -1)
 
 
 def aliasing_warning(
@@ -212,8 +212,8 @@ def _measure(source: Source, size: int, backend: str, crop: Optional[Box], fit: 
 
 def _resized(luma: Image.Image, size: int, backends: Sequence[str]) -> np.ndarray:
     """Return float32 (backends, size, size)."""
-    pictures = [BACKENDS[name].function(luma, (size, size)).reshape(size, size) for name in backends]
-    return np.stack(pictures).astype(np.float32)
+    images = [BACKENDS[name].function(luma, (size, size)).reshape(size, size) for name in backends]
+    return np.stack(images).astype(np.float32)
 
 
 def _power(coefficients: np.ndarray) -> np.float64:

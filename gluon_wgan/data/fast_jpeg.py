@@ -59,10 +59,10 @@ def decoders_agree() -> bool:
     noise = down * down * 31 + across * across * across * 17
     colours = np.stack([down * 6 + across, noise % 251, across * 5 + noise % 13], axis=2).astype(np.uint8)
     files = [simplejpeg.encode_jpeg(colours, 80, "RGB", name) for name in _SAMPLINGS]
-    for picture in (Image.fromarray(colours), Image.fromarray(colours[..., 1])):
+    for image in (Image.fromarray(colours), Image.fromarray(colours[..., 1])):
         for progressive in (False, True):
             file = BytesIO()
-            picture.save(file, "JPEG", quality=80, progressive=progressive)
+            image.save(file, "JPEG", quality=80, progressive=progressive)
             files.append(file.getvalue())
     return all(_agree_on(file) for file in files)
 

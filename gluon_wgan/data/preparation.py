@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Optional, Union
 
 import numpy as np
-from tqdm import tqdm
 
 from gluon_wgan.data.preprocessing_spec import differences, recipe, recipe_key
 from gluon_wgan.data.sources import Source
@@ -29,7 +28,7 @@ from gluon_wgan.data.workers import Findings, Preparation, Task, run_task
 from gluon_wgan.errors import UserError, remedy
 from gluon_wgan.utils.atomic_folders import completing, locked, partial_of, refuse_strangers, remove_stale_partials
 from gluon_wgan.utils.folders import named_as, remove_ours
-from gluon_wgan.utils.progress_bars import redraw_seconds
+from gluon_wgan.utils.progress_bars import progress_bar
 
 log = logging.getLogger("gluon_wgan.data")
 
@@ -226,15 +225,9 @@ class _Work:
             writer.append(rows, (names[index] for index in chunk if index not in bad), skipped, dark)
             bar.update(len(chunk))
 
-        with tqdm(
-            desc=f"Preparing {source.label} at {self.how.size} px with {self.made_from['resize']}",
-            total=len(source),
-            initial=writer.consumed,
-            unit=" images",
-            disable=not self.how.progress,
-            dynamic_ncols=True,
-            mininterval=redraw_seconds(),
-        ) as bar:
+        what = f"Preparing {source.label} at {self.how.size} px with {self.made_from['resize']}"
+        shown = self.how.progress
+        with progress_bar(what, len(source), shown=shown, initial=writer.consumed, dynamic_ncols=True) as bar:
             run_task(self.task, writer.consumed, self.how.jobs, deliver)
         if not writer.kept and self.part is None:
             writer.discard()

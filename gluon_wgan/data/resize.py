@@ -76,8 +76,8 @@ def resize(image: np.ndarray, size: tuple[int, int], backend: str) -> np.ndarray
         )
     if min(size) < 1:
         raise UserError(f"Cannot resize to {size}: give a (height, width) of 1 or more.")
-    picture = Image.fromarray(image if image.shape[2:] == (3,) else image.reshape(image.shape[:2]))
-    return chosen.function(picture, size).reshape(*size, *image.shape[2:])
+    opened = Image.fromarray(image if image.shape[2:] == (3,) else image.reshape(image.shape[:2]))
+    return chosen.function(opened, size).reshape(*size, *image.shape[2:])
 
 
 def library_versions(backend: str) -> dict[str, str]:

@@ -22,13 +22,12 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 import numpy as np
-from tqdm import tqdm
 
 from gluon_wgan.data.shards import ShardedImages
 from gluon_wgan.data.sources.packed_names import unpacked_names
 from gluon_wgan.errors import UserError
 from gluon_wgan.utils.atomic_files import sha256_of
-from gluon_wgan.utils.progress_bars import redraw_seconds
+from gluon_wgan.utils.progress_bars import progress_bar
 from gluon_wgan.utils.text import name_in_csv
 from gluon_wgan.utils.untrusted import read_csv, read_json_object
 
@@ -120,15 +119,7 @@ class Store:
         """Read everything, and raise UserError naming the first file that is not as it was made."""
         files = recorded_files(self.meta)
         total = sum(size for _, size, _ in files)
-        bar = tqdm(
-            desc="Verifying",
-            total=total,
-            unit="B",
-            unit_scale=True,
-            disable=not progress,
-            mininterval=redraw_seconds(),
-        )
-        with bar:
+        with progress_bar("Verifying", total, shown=progress, unit="B", unit_scale=True) as bar:
             for name, size, sha256 in files:
                 if sha256_of(self.path / name) != sha256:
                     raise _unusable(self.path, f"{name} does not match its recorded SHA-256")

@@ -28,10 +28,10 @@ def as_image(image: np.ndarray, magnification: int = 1) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
-def save_png(path: Path, picture: Image.Image) -> None:
+def save_png(path: Path, image: Image.Image) -> None:
     """Write an image; OSError when the disk does not take it."""
     content = io.BytesIO()
-    picture.save(content, "png")
+    image.save(content, "png")
     path.write_bytes(content.getvalue())
 
 
@@ -51,18 +51,16 @@ def save_strip(path: Path, frames: np.ndarray, steps: int) -> None:
 def save_gif(path: Path, frames: np.ndarray) -> None:
     """Write an animated GIF that runs indefinitely, each frame with the 256 colours that suit it best."""
     magnification = max(1, _FILM_PIXELS // frames.shape[-1])
-    pictures = []
+    images = []
     for frame in frames:
-        picture = as_image(frame)
-        if picture.mode == "RGB":
+        image = as_image(frame)
+        if image.mode == "RGB":
             # Dithering would flicker from frame to frame.
-            picture = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-        size = (picture.width * magnification, picture.height * magnification)
-        pictures.append(picture.resize(size, Image.Resampling.NEAREST))
+            image = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        size = (image.width * magnification, image.height * magnification)
+        images.append(image.resize(size, Image.Resampling.NEAREST))
     content = io.BytesIO()
-    pictures[0].save(
-        content, "gif", save_all=True, append_images=pictures[1:], duration=1000 // FRAMES_PER_SECOND, loop=0
-    )
+    images[0].save(content, "gif", save_all=True, append_images=images[1:], duration=1000 // FRAMES_PER_SECOND, loop=0)
     path.write_bytes(content.getvalue())
 
 
@@ -103,8 +101,8 @@ def save_neighbours(path: Path, samples: np.ndarray, neighbours: np.ndarray, cap
     height = 2 * _MARGIN + _LINE + count * (side + _LINE + GAP)
     if max(width, height) > 1 << 16:
         raise UserError(f"An image of {each} neighbours is {width} pixels wide: ask for fewer.")
-    picture = Image.new("RGB", (width, height), "white")
-    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(_TEXT)
+    sheet = Image.new("RGB", (width, height), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT)
     second = 3 * _MARGIN + side
     pen.text((_MARGIN, _MARGIN), "sample", "black", font)
     heading = "nearest training images, and the root mean square difference in levels"
@@ -114,6 +112,6 @@ def save_neighbours(path: Path, samples: np.ndarray, neighbours: np.ndarray, cap
         top = _MARGIN + _LINE + row * (side + _LINE + GAP)
         for column, image in enumerate([sample, *found]):
             left = _MARGIN if column == 0 else second + _MARGIN + (column - 1) * (side + GAP)
-            picture.paste(as_image(image, magnification).convert("RGB"), (left, top))
+            sheet.paste(as_image(image, magnification).convert("RGB"), (left, top))
             pen.text((left, top + side + 1), captions[row][column], "black", font)
-    save_png(path, picture)
+    save_png(path, sheet)

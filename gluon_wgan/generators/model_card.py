@@ -33,7 +33,7 @@ tags:
 
 
 def model_card(
-    trained: LoadedGenerator, use: str, statistics: str, files: dict[str, str], agreement: str, pictures: Optional[str]
+    trained: LoadedGenerator, use: str, statistics: str, files: dict[str, str], agreement: str, images: Optional[str]
 ) -> str:
     """Return the card's text, in Markdown.
 
@@ -47,13 +47,13 @@ def model_card(
         Names of the exported files, with their SHA-256.
     agreement
         In a sentence, how well they agree with the checkpoint.
-    pictures
+    images
         Name of the run's last sample grid beside the card, if there is one.
     """
     config = trained.config
     count = sum(int(p.data().size) for p in trained.generator.collect_params().values() if p.grad_req != "null")
     kind = "multilayer perceptron" if config.mlp_g else f"{config.arch} generator"
-    last = "" if pictures is None else f"\n\n![Samples of the run]({pictures})\n\nThe run's samples at this checkpoint."
+    last = "" if images is None else f"\n\n![Samples of the run]({images})\n\nThe run's samples at this checkpoint."
     latents = "N(0, 1)" if config.latent == "normal" else "the uniform distribution over [-1, 1]"
     channels = "one channel (gray)" if config.nc == 1 else "three channels (RGB)"
     beyond = " and a little beyond" if config.mlp_g else ""

@@ -207,15 +207,15 @@ def read_options(role: str, shapes: Shapes) -> Optional[dict[str, Any]]:
 
 def _mlp_options(role: str, weights: list[tuple[int, ...]]) -> Optional[dict[str, Any]]:
     first, last = weights[0], weights[-1]
-    picture = _picture_of(last[0] if role == GENERATOR else first[1])
-    if picture is None:
+    shape_of_images = _image_shape_of(last[0] if role == GENERATOR else first[1])
+    if shape_of_images is None:
         return None
     if role == GENERATOR:
-        return {**picture, "nz": first[1], "ngf": first[0], "mlp_g": True}
-    return {**picture, "ndf": first[0], "mlp_d": True}
+        return {**shape_of_images, "nz": first[1], "ngf": first[0], "mlp_g": True}
+    return {**shape_of_images, "ndf": first[0], "mlp_d": True}
 
 
-def _picture_of(values: int) -> Optional[dict[str, Any]]:
+def _image_shape_of(values: int) -> Optional[dict[str, Any]]:
     """Return size and channels of an image with so many values; 3 * 4^k and 4^k never meet."""
     for channels in (1, 3):
         size = math.isqrt(values // channels)

@@ -14,7 +14,6 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 from mxnet import Context, nd
-from tqdm import tqdm
 
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.prepared_data import cache_directory
@@ -27,6 +26,7 @@ from gluon_wgan.metrics.network_resize import RULES, resized
 from gluon_wgan.metrics.random_network import random_network
 from gluon_wgan.utils.atomic_files import sha256_of
 from gluon_wgan.utils.folders import remove_stale_files, rename_new, set_aside
+from gluon_wgan.utils.progress_bars import progress_bar
 
 RANDOM, INCEPTION = "random", "inception"
 INCEPTION_ADDRESS = (
@@ -188,7 +188,7 @@ def fetch_inception(address: str = INCEPTION_ADDRESS) -> Path:
         remove_stale_files(final.parent, [final.name])
         with urllib.request.urlopen(address, timeout=_SECONDS) as answer, partial.open("wb") as file:
             length = int(answer.headers.get("Content-Length") or 0) or None
-            with tqdm(desc=f"Fetching {final.name}", total=length, unit="B", unit_scale=True) as bar:
+            with progress_bar(f"Fetching {final.name}", length, unit="B", unit_scale=True) as bar:
                 received = 0
                 while block := answer.read(_BLOCK):
                     received += len(block)

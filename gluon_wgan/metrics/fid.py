@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.utils.params_file import read_arrays
+from gluon_wgan.utils.numpy_files import read_arrays
 from gluon_wgan.utils.untrusted import open_regular
 
 

@@ -23,7 +23,7 @@ from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.generators.latents import draw_groups
 from gluon_wgan.generators.sampler import Sampler
-from gluon_wgan.utils.params_file import read_arrays
+from gluon_wgan.utils.numpy_files import read_arrays
 from gluon_wgan.utils.progress_bars import progress_bar
 
 

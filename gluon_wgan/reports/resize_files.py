@@ -67,15 +67,15 @@ def _sheet(report: Report, found: CaseReport) -> str:
     columns: list[tuple[str, str, list[Optional[str]]]] = [("the source", "", [shown.source, None, shown.source_piece])]
     for card in (shown.reference, *shown.cards):
         words = f"{'▲ aliases, ' if card.aliases else ''}off by {card.off:.1f}"
-        columns.append((card.title.split(" = ")[0], words, [card.picture, card.heat, card.piece]))
+        columns.append((card.title.split(" = ")[0], words, [card.image, card.heat, card.piece]))
     step, per_row = _TILE + _GAP, 6
     row_height = _HEAD + 14 + 3 * step + 10
     body = []
-    for place, (title, words, pictures) in enumerate(columns):
+    for place, (title, words, images) in enumerate(columns):
         x, y = step * (place % per_row), row_height * (place // per_row)
         body.append(svg.text(x, y + 13, title, "bold"))
         body.append(svg.text(x, y + 27, words, "small bad" if "aliases" in words else "small muted"))
-        for row, uri in enumerate(pictures):
+        for row, uri in enumerate(images):
             if uri is not None:
                 body.append(svg.image(x, y + _HEAD + 14 + row * step, _TILE, uri))
     rows = -(-len(columns) // per_row)

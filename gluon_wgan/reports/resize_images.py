@@ -27,7 +27,7 @@ class Card:
     title: str
     aliases: bool
     off: float
-    picture: str
+    image: str
     heat: str
     piece: str
 
@@ -46,20 +46,20 @@ class Exhibit:
 
 def exhibit(report: Report, found: CaseReport, specimen: Specimen) -> Exhibit:
     """Make a specimen ready to be shown, with the backends that gave different pixels."""
-    reference = specimen.pictures[report.plan.reference]
-    differences = np.abs(specimen.pictures.astype(np.int16) - reference).max(axis=-1)
+    reference = specimen.images[report.plan.reference]
+    differences = np.abs(specimen.images.astype(np.int16) - reference).max(axis=-1)
     side = max(4, len(reference) // _PIECES)
     top, left = _busiest(differences.mean(axis=0), side)
     cards = {
         name: Card(
             title=found.title(name),
             aliases=found.aliases[name],
-            off=float(np.abs(picture.astype(np.int16) - reference).mean()),
-            picture=png_uri(picture),
+            off=float(np.abs(image.astype(np.int16) - reference).mean()),
+            image=png_uri(image),
             heat=image_uri(heat_map(difference)),
-            piece=png_uri(picture[top : top + side, left : left + side]),
+            piece=png_uri(image[top : top + side, left : left + side]),
         )
-        for name, picture, difference in zip(report.plan.backends, specimen.pictures, differences)
+        for name, image, difference in zip(report.plan.backends, specimen.images, differences)
         if name in found.leaders()
     }
     first = _card_of(cards, found, report.plan.against)
@@ -81,9 +81,9 @@ def heat_map(difference: np.ndarray) -> Image.Image:
     steps = np.arange(_HEAT_STEPS) / (_HEAT_STEPS - 1)
     colours = np.rint(matplotlib.colormaps[_HEAT](steps)[:, :3] * 255).astype(np.uint8)
     shares = np.sqrt(np.clip(difference / HEAT_FULL, 0, 1))
-    picture = Image.fromarray(np.rint(shares * (_HEAT_STEPS - 1)).astype(np.uint8))
-    picture.putpalette(colours.tobytes())
-    return picture
+    image = Image.fromarray(np.rint(shares * (_HEAT_STEPS - 1)).astype(np.uint8))
+    image.putpalette(colours.tobytes())
+    return image
 
 
 def heat_scale() -> str:
@@ -92,9 +92,9 @@ def heat_scale() -> str:
     return image_uri(heat_map(np.tile(levels, (8, 1))))
 
 
-def _photo_uri(picture: np.ndarray) -> str:
+def _photo_uri(image: np.ndarray) -> str:
     # What is only looked at, not measured by eye, need not be stored losslessly.
-    return image_uri(Image.fromarray(np.ascontiguousarray(picture)), "jpeg", quality=88)
+    return image_uri(Image.fromarray(np.ascontiguousarray(image)), "jpeg", quality=88)
 
 
 def _card_of(cards: dict[str, Card], found: CaseReport, name: str) -> Card:
@@ -112,7 +112,7 @@ def _busiest(difference: np.ndarray, side: int) -> tuple[int, int]:
 
 def _same_piece(specimen: Specimen, top: int, left: int, side: int) -> np.ndarray:
     """Return what the source shows where the resized images have a piece."""
-    scale = len(specimen.source) / specimen.pictures.shape[1]
+    scale = len(specimen.source) / specimen.images.shape[1]
     edges = [round(place * scale) for place in (top, top + side, left, left + side)]
     piece = specimen.source[edges[0] : max(edges[1], edges[0] + 1), edges[2] : max(edges[3], edges[2] + 1)]
     if len(piece) >= _ZOOMED_TO:

@@ -138,12 +138,12 @@ def _probes(report: Report) -> list[dict[str, Any]]:
             "result": report.probes[names[0]],
             "kernel": report.kernels[names[0]],
             "figure": Markup(resize_figures.kernel(report, names[0], names[1:])),
-            "pictures": {
+            "images": {
                 # The dots would hardly be seen.
                 kind: png_uri(
                     np.rint(one * (255 / max(1, one.max()))).astype(np.uint8) if kind == "impulse grid" else one
                 )
-                for kind, one in report.probes[names[0]].pictures.items()
+                for kind, one in report.probes[names[0]].images.items()
             },
         }
         for names in report.kernel_groups()

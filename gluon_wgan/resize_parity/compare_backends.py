@@ -13,7 +13,6 @@ import numpy as np
 from PIL import Image
 from scipy.spatial.distance import pdist
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from gluon_wgan.data.aliasing import Spectrum, fold, radial_power, to_spectrum
 from gluon_wgan.data.aliasing_options import WORST_SHOWN
@@ -23,10 +22,12 @@ from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.metrics import fid
 from gluon_wgan.resize_parity.data_sets import critic_features, group_of, patches_of, project
 from gluon_wgan.resize_parity.decoders import Agreement, compare_decoders
+from gluon_wgan.resize_parity.header_oddities import oddities
 from gluon_wgan.resize_parity.measures import ALIASING_MEASURES, measure_pair
-from gluon_wgan.resize_parity.plan import Case, Plan, encoded_image, oddities
+from gluon_wgan.resize_parity.plan import Case, Plan, encoded_image
 from gluon_wgan.resize_parity.tally import Specimen, Tally
 from gluon_wgan.utils.helper_processes import in_order
+from gluon_wgan.utils.progress_bars import progress_bar
 
 _SHOWN_SIDE = 256
 _NEAREST = "pil-nearest"
@@ -109,66 +110,66 @@ def _compare(plan: Plan, case: Case, tally: Tally, index: int, image: Image.Imag
         target = (case.size, case.size)
         ratio = case.enlarged_from / case.size
         drawn = {name: BACKENDS[name].function(small, target) for name in names}
-    pictures = np.stack([drawn[name] for name in plan.backends])
+    images = np.stack([drawn[name] for name in plan.backends])
     if ratio < 1:
-        tally.blocky &= (pictures == drawn[_NEAREST]).all(axis=(1, 2, 3))
+        tally.blocky &= (images == drawn[_NEAREST]).all(axis=(1, 2, 3))
     aliasing = np.full((len(plan.backends), len(ALIASING_MEASURES)), np.nan)
     folded = fold(spectrum, ratio, plan.backends) if ratio > 1 else None
     if folded is not None:
         aliasing = np.stack([folded.share, folded.rms], axis=1)
-        if folded.pictures.shape[-1] == case.size:
+        if folded.images.shape[-1] == case.size:
             tally.shrunk += 1
-            tally.power += radial_power(folded.pictures)
+            tally.power += radial_power(folded.images)
             tally.false_power += radial_power(folded.false_detail)
             tally.ideal_power += radial_power(folded.ideal)
     tally.indices.append(index)
     tally.ratios.append(ratio)
-    tally.rows.append(np.hstack([_pair_rows(pictures, plan.reference), aliasing]).astype(np.float32))
-    _tally_pixels(tally, pictures, plan.reference)
-    _tally_data_set(tally, pictures, plan, index, plan.step(case))
-    _keep_specimen(tally, pictures, plan, index, image)
+    tally.rows.append(np.hstack([_pair_rows(images, plan.reference), aliasing]).astype(np.float32))
+    _tally_pixels(tally, images, plan.reference)
+    _tally_data_set(tally, images, plan, index, plan.step(case))
+    _keep_specimen(tally, images, plan, index, image)
 
 
-def _pair_rows(pictures: np.ndarray, reference: int) -> list[list[float]]:
+def _pair_rows(images: np.ndarray, reference: int) -> list[list[float]]:
     """Measure every image against the reference, and equal ones only once."""
     known: dict[bytes, list[float]] = {}
-    for picture in pictures:
-        if picture.tobytes() not in known:
-            known[picture.tobytes()] = measure_pair(picture, pictures[reference])
-    return [known[picture.tobytes()] for picture in pictures]
+    for image in images:
+        if image.tobytes() not in known:
+            known[image.tobytes()] = measure_pair(image, images[reference])
+    return [known[image.tobytes()] for image in images]
 
 
-def _tally_pixels(tally: Tally, pictures: np.ndarray, reference: int) -> None:
-    flat = pictures.reshape(len(pictures), -1)
+def _tally_pixels(tally: Tally, images: np.ndarray, reference: int) -> None:
+    flat = images.reshape(len(images), -1)
     tally.pairs += pdist(flat, "cityblock") / flat.shape[1]
     differences = np.abs(flat.astype(np.int16) - flat[reference])
     tally.histogram += np.stack([np.bincount(row, minlength=256) for row in differences])
 
 
-def _tally_data_set(tally: Tally, pictures: np.ndarray, plan: Plan, index: int, step: int) -> None:
+def _tally_data_set(tally: Tally, images: np.ndarray, plan: Plan, index: int, step: int) -> None:
     place, count = index // step, -(-len(plan.images) // step)
-    features = [fid.statistics([critic_features(picture)]) for picture in pictures]
+    features = [fid.statistics([critic_features(image)]) for image in images]
     tally.features = [known + one for known, one in zip(tally.features, features)]
     tally.group_features[group_of(place)] += features[plan.reference]
     patches = patches_of(place, count)
     if patches:
         tally.groups += [group_of(place)] * patches
-        tally.projections.append(np.stack([project(picture, index, patches) for picture in pictures], axis=1))
+        tally.projections.append(np.stack([project(image, index, patches) for image in images], axis=1))
 
 
-def _keep_specimen(tally: Tally, pictures: np.ndarray, plan: Plan, index: int, image: Image.Image) -> None:
-    differences = np.abs(pictures.astype(np.int16) - pictures[plan.reference])
+def _keep_specimen(tally: Tally, images: np.ndarray, plan: Plan, index: int, image: Image.Image) -> None:
+    differences = np.abs(images.astype(np.int16) - images[plan.reference])
     disagreement = float(differences.mean())
     if len(tally.specimens) < WORST_SHOWN or disagreement > tally.specimens[-1].disagreement:
-        tally.keep_worst([Specimen(index, disagreement, pictures, _shown_source(image))])
+        tally.keep_worst([Specimen(index, disagreement, images, _shown_source(image))])
 
 
 def _shown_source(image: Image.Image) -> np.ndarray:
     side = min(image.size)
     left, top = ((length - side) // 2 for length in image.size)
-    picture = image.crop((left, top, left + side, top + side))
-    picture.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.LANCZOS)
-    return np.asarray(picture)
+    shown = image.crop((left, top, left + side, top + side))
+    shown.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(shown)
 
 
 def compare_all(plan: Plan, jobs: int, progress: bool) -> Findings:
@@ -178,7 +179,7 @@ def compare_all(plan: Plan, jobs: int, progress: bool) -> Findings:
     """
     findings, count = Findings.none(plan), len(plan.images)
     chunks = (range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK))
-    with tqdm(total=count, desc="Comparing", unit="image", disable=not progress, dynamic_ncols=True) as bar:
+    with progress_bar("Comparing", count, shown=progress, dynamic_ncols=True) as bar:
         for chunk, found in in_order(partial(compare_images, plan), chunks, jobs - 1, 3 * jobs):
             findings.merge(found)
             bar.update(len(chunk))

@@ -137,7 +137,7 @@ class Report:
         """Return the backends in groups that answer every probe alike."""
         groups: dict[bytes, list[str]] = {}
         for name, result in self.probes.items():
-            answers = [self.kernels[name].weights, *result.pictures.values()]
+            answers = [self.kernels[name].weights, *result.images.values()]
             groups.setdefault(b"".join(answer.tobytes() for answer in answers), []).append(name)
         return list(groups.values())
 

@@ -8,7 +8,7 @@ The sliced Wasserstein distance is that of Karras et al. 2018 (progressive GAN) 
 Laplacian pyramid. Unlike there, and unlike `gluon_wgan.metrics.swd`, patches are not normalised, so the distance has a
 unit, levels, and sees contrast.
 
-Both stand beside a yardstick, the distance of two halves of one data set. Images are dealt out to eight groups, and
+Both stand beside a baseline, the distance of two halves of one data set. Images are dealt out to eight groups, and
 every way to put four of them against the other four is one way to halve the data set. One way alone would depend too
 much on the order of the images.
 """
@@ -43,9 +43,9 @@ GROUPS = 8
 _LEFT_HALVES = [(0, *others) for others in combinations(range(1, GROUPS), GROUPS // 2 - 1)]
 
 
-def critic_features(picture: np.ndarray) -> np.ndarray:
+def critic_features(image: np.ndarray) -> np.ndarray:
     """Return what an untrained critic makes of uint8 (height, width, 3): float32 (places, FEATURES)."""
-    activations = picture.astype(np.float32) / 127.5 - 1
+    activations = image.astype(np.float32) / 127.5 - 1
     for weights in _WEIGHTS:
         padded = np.pad(activations, ((1, 1), (1, 1), (0, 0)))
         windows = sliding_window_view(padded, (_KERNEL, _KERNEL, padded.shape[2]))[::_STRIDE, ::_STRIDE, 0]
@@ -66,12 +66,12 @@ def patches_of(index: int, count: int) -> int:
     return min(_MOST_OF_ONE_IMAGE, PATCHES_IN_ALL // count)
 
 
-def project(picture: np.ndarray, index: int, patches: int) -> np.ndarray:
+def project(image: np.ndarray, index: int, patches: int) -> np.ndarray:
     """Project patches of an image's finest detail on the random directions.
 
     Parameters
     ----------
-    picture
+    image
         uint8 (height, width, 3), 8 pixels or more.
     index
         Decides where the patches lie: the same for every backend.
@@ -82,7 +82,7 @@ def project(picture: np.ndarray, index: int, patches: int) -> np.ndarray:
     -------
     float32 (patches, DIRECTIONS), in levels
     """
-    values = picture.astype(np.float32)
+    values = image.astype(np.float32)
     height, width = values.shape[:2]
     detail = values - cv2.pyrUp(cv2.pyrDown(values), dstsize=(width, height))
     rng = np.random.default_rng([7, index])

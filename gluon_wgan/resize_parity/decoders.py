@@ -118,8 +118,8 @@ def compare_decoders(
     kinds = [*(words.split(" (")[0] for words in unusual if not words.startswith(("huge", "tiny")))]
     kind = f"{_format_of(encoded)}, {' and '.join(kinds) or 'plain'}"
     first, *others = (decode_with(name, encoded) for name in decoders)
-    for name, picture in zip(decoders[1:], others):
-        agreements.setdefault((kind, name), Agreement()).count(picture, first)
+    for name, image in zip(decoders[1:], others):
+        agreements.setdefault((kind, name), Agreement()).count(image, first)
 
 
 def decode_with(decoder: str, encoded: bytes) -> Optional[np.ndarray]:
@@ -160,8 +160,8 @@ def _plain(encoded: bytes) -> np.ndarray:
 def _cv2(encoded: bytes) -> Optional[np.ndarray]:
     import cv2
 
-    picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-    return None if picture is None else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def _mxnet(encoded: bytes) -> np.ndarray:
@@ -191,23 +191,23 @@ def probe_files() -> dict[str, bytes]:
 
     rng = np.random.default_rng(16)
     colour = np.asarray(Image.fromarray(rng.integers(256, size=(4, 6, 3), dtype=np.uint8)).resize((_WIDTH, _HEIGHT)))
-    picture = Image.fromarray(colour)
+    image = Image.fromarray(colour)
     wide = np.linspace(0, 65535, _WIDTH * _HEIGHT).reshape(_HEIGHT, _WIDTH).astype(np.uint16)
     rotated = Image.Exif()
     rotated[_ORIENTATION] = _QUARTER_TURN
-    see_through = picture.copy()
+    see_through = image.copy()
     see_through.putalpha(Image.fromarray((wide >> 8).astype(np.uint8)))
     return {
-        "JPEG, colour": _encoded(picture, "JPEG"),
-        "JPEG, gray": _encoded(picture.convert("L"), "JPEG"),
-        "JPEG, CMYK": _encoded(picture.convert("CMYK"), "JPEG"),
-        "JPEG, EXIF says a quarter turn": _encoded(picture, "JPEG", exif=rotated),
-        "PNG, colour": _encoded(picture, "PNG"),
-        "PNG, gray": _encoded(picture.convert("L"), "PNG"),
+        "JPEG, colour": _encoded(image, "JPEG"),
+        "JPEG, gray": _encoded(image.convert("L"), "JPEG"),
+        "JPEG, CMYK": _encoded(image.convert("CMYK"), "JPEG"),
+        "JPEG, EXIF says a quarter turn": _encoded(image, "JPEG", exif=rotated),
+        "PNG, colour": _encoded(image, "PNG"),
+        "PNG, gray": _encoded(image.convert("L"), "PNG"),
         "PNG, 16-bit gray": _encoded(Image.fromarray(wide), "PNG"),
         "PNG, 16-bit colour": cv2.imencode(".png", np.dstack([wide, wide[::-1], wide[:, ::-1]]))[1].tobytes(),
-        "PNG, palette": _encoded(picture.quantize(16), "PNG"),
-        "PNG, palette with a transparent colour": _encoded(picture.quantize(16), "PNG", transparency=0),
+        "PNG, palette": _encoded(image.quantize(16), "PNG"),
+        "PNG, palette with a transparent colour": _encoded(image.quantize(16), "PNG", transparency=0),
         "PNG, transparent": _encoded(see_through, "PNG"),
     }
 
@@ -216,22 +216,22 @@ def probe_decoders(decoders: Sequence[str]) -> dict[str, dict[str, str]]:
     """Compare every decoder with the first on each of the files, in words by what is special and by decoder."""
     answers = {}
     for name, encoded in probe_files().items():
-        pictures = {decoder: decode_with(decoder, encoded) for decoder in decoders}
-        answers[name] = {decoder: _in_words(picture, pictures[decoders[0]]) for decoder, picture in pictures.items()}
+        images = {decoder: decode_with(decoder, encoded) for decoder in decoders}
+        answers[name] = {decoder: _in_words(image, images[decoders[0]]) for decoder, image in images.items()}
     return answers
 
 
-def _in_words(picture: Any, first: Any) -> str:
-    if picture is None:
+def _in_words(image: Any, first: Any) -> str:
+    if image is None:
         return "refused"
     agreement = Agreement()
-    agreement.count(picture, first)
+    agreement.count(image, first)
     if agreement.other_shape:
-        return f"{picture.shape[1]}x{picture.shape[0]} instead of {first.shape[1]}x{first.shape[0]}"
+        return f"{image.shape[1]}x{image.shape[0]} instead of {first.shape[1]}x{first.shape[0]}"
     return agreement.in_words()
 
 
-def _encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
+def _encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     content = BytesIO()
-    picture.save(content, kind, **options)
+    image.save(content, kind, **options)
     return content.getvalue()

@@ -47,43 +47,43 @@ class Measure:
     worst: str = "high"
 
 
-def psnr(picture: np.ndarray, reference: np.ndarray) -> float:
+def psnr(image: np.ndarray, reference: np.ndarray) -> float:
     """Return the peak signal-to-noise ratio in dB; infinity for equal images."""
     with np.errstate(divide="ignore"):
-        return float(peak_signal_noise_ratio(reference, picture, data_range=PEAK))
+        return float(peak_signal_noise_ratio(reference, image, data_range=PEAK))
 
 
-def ssim(picture: np.ndarray, reference: np.ndarray) -> float:
+def ssim(image: np.ndarray, reference: np.ndarray) -> float:
     """Return the structural similarity (at most 1), the mean over the channels."""
-    return float(structural_similarity(reference, picture, channel_axis=-1, data_range=PEAK))
+    return float(structural_similarity(reference, image, channel_axis=-1, data_range=PEAK))
 
 
-def laplacian_ratio(picture: np.ndarray, reference: np.ndarray) -> float:
+def laplacian_ratio(image: np.ndarray, reference: np.ndarray) -> float:
     """Return how many times as much fine detail the image has: 1 is as much as the reference."""
-    ours, theirs = _laplacian_energy(picture), _laplacian_energy(reference)
+    ours, theirs = _laplacian_energy(image), _laplacian_energy(reference)
     if theirs == 0:
         return 1.0 if ours == 0 else math.inf
     return ours / theirs
 
 
-def _laplacian_energy(picture: np.ndarray) -> float:
+def _laplacian_energy(image: np.ndarray) -> float:
     """Return the mean absolute response of the 3x3 Laplacian, in levels."""
-    return float(np.abs(cv2.Laplacian(picture.astype(np.float32), cv2.CV_32F)).mean())
+    return float(np.abs(cv2.Laplacian(image.astype(np.float32), cv2.CV_32F)).mean())
 
 
-def measure_pair(picture: np.ndarray, reference: np.ndarray) -> list[float]:
+def measure_pair(image: np.ndarray, reference: np.ndarray) -> list[float]:
     """Return every measure of two images, in the order of `PAIR_MEASURES`."""
-    differences = np.abs(picture.astype(np.int64) - reference)
+    differences = np.abs(image.astype(np.int64) - reference)
     l1_sum, of_pixels = float(differences.sum()), differences.max(axis=-1)
     return [
         l1_sum,
-        l1_sum / picture.size,
+        l1_sum / image.size,
         float(differences.max()),
         *(float((of_pixels > levels).mean()) for levels in (1, 8, 60)),
-        psnr(picture, reference),
-        ssim(picture, reference),
-        laplacian_ratio(picture, reference),
-        *(picture.mean(axis=(0, 1)) - reference.mean(axis=(0, 1))).tolist(),
+        psnr(image, reference),
+        ssim(image, reference),
+        laplacian_ratio(image, reference),
+        *(image.mean(axis=(0, 1)) - reference.mean(axis=(0, 1))).tolist(),
     ]
 
 

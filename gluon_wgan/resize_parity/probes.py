@@ -42,7 +42,7 @@ class ProbeResult:
         Contrast left of a one-pixel checkerboard: 0 is gray, as it must be, 1 is as before.
     zone_plate_rings
         Contrast left, outside of the target's Nyquist frequency, of a zone plate: 0 is gray, 1 is as before.
-    pictures
+    images
         uint8 (TARGET, TARGET) of each probe by name.
     """
 
@@ -50,7 +50,7 @@ class ProbeResult:
     ramp_steps_back: float
     checkerboard_contrast: float
     zone_plate_rings: float
-    pictures: dict[str, np.ndarray]
+    images: dict[str, np.ndarray]
 
     @property
     def antialiases(self) -> bool:
@@ -102,20 +102,20 @@ def probe(backends: Sequence[str]) -> dict[str, ProbeResult]:
     return {backend: _probe_one(backend, sources) for backend in backends}
 
 
-def resize_gray(picture: Image.Image, size: tuple[int, int], backend: str) -> np.ndarray:
+def resize_gray(image: Image.Image, size: tuple[int, int], backend: str) -> np.ndarray:
     """Resize an image in mode L to uint8 of the size (height, width)."""
-    return BACKENDS[backend].function(picture, size).reshape(size)
+    return BACKENDS[backend].function(image, size).reshape(size)
 
 
 def _probe_one(backend: str, sources: dict[str, Image.Image]) -> ProbeResult:
-    pictures = {name: resize_gray(source, (TARGET, TARGET), backend) for name, source in sources.items()}
-    rings = pictures["zone plate"][_radius(TARGET) > 1.5 * TARGET / 2 / RATIO]
+    images = {name: resize_gray(source, (TARGET, TARGET), backend) for name, source in sources.items()}
+    rings = images["zone plate"][_radius(TARGET) > 1.5 * TARGET / 2 / RATIO]
     return ProbeResult(
-        constant_error=float(np.abs(pictures["constant"].astype(int) - _LEVEL).max()),
-        ramp_steps_back=float(max(0, -np.diff(pictures["ramp"].astype(int), axis=1).min())),
-        checkerboard_contrast=float(pictures["checkerboard"].std() / 127.5),
+        constant_error=float(np.abs(images["constant"].astype(int) - _LEVEL).max()),
+        ramp_steps_back=float(max(0, -np.diff(images["ramp"].astype(int), axis=1).min())),
+        checkerboard_contrast=float(images["checkerboard"].std() / 127.5),
         zone_plate_rings=float(rings.std() / (127.5 / np.sqrt(2))),
-        pictures=pictures,
+        images=images,
     )
 
 

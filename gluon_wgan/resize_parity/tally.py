@@ -22,7 +22,7 @@ class Specimen:
     ----------
     disagreement
         The mean absolute difference, in levels, over all backends.
-    pictures
+    images
         uint8 (backends, size, size, 3).
     source
         uint8, the source's middle square, made small enough to be shown.
@@ -30,7 +30,7 @@ class Specimen:
 
     index: int
     disagreement: float
-    pictures: np.ndarray
+    images: np.ndarray
     source: np.ndarray
 
 

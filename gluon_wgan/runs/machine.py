@@ -1,14 +1,11 @@
-"""Whether a resumed run still computes on the machine that it was trained on, and what a failing GPU says."""
+"""Whether a resumed run still computes on the machine that it was trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Optional
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from gluon_wgan.errors import DeviceError, UserError, shell_word
-from gluon_wgan.gpu_errors import explain
-from gluon_wgan.runs.checkpoints import list_checkpoints
+from gluon_wgan.errors import UserError, shell_word
 from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.utils.untrusted import object_or_empty
 
@@ -78,28 +75,3 @@ def _text(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(str, value))
     return "unset" if value is None else str(value)
-
-
-@contextmanager
-def gpu_failures_explained(run: Optional[RunDirectory]) -> Iterator[None]:
-    """Turn what MXNet or PyTorch raises for a failing GPU into DeviceError.
-
-    Parameters
-    ----------
-    run
-        What is being trained, None before its directory exists.
-    """
-    try:
-        yield
-    except RuntimeError as error:  # MXNetError and PyTorch's errors are of this type
-        sentence = explain(str(error), _how_to_go_on(run))
-        if sentence is None:
-            raise
-        raise DeviceError(sentence) from None
-
-
-def _how_to_go_on(run: Optional[RunDirectory]) -> str:
-    checkpoints = [] if run is None else list_checkpoints(run.checkpoints)
-    if run is None or not checkpoints:
-        return "start again"
-    return f"continue from checkpoint {checkpoints[-1].name} with --resume {shell_word(run.path)}"

@@ -18,8 +18,9 @@ from gluon_wgan.data.store import Store
 from gluon_wgan.errors import UserError, last_line, remedy, shell_word
 from gluon_wgan.runs.checkpoints import STATE, list_checkpoints, newest_whole_checkpoint, saved_iteration
 from gluon_wgan.runs.directory import RunDirectory, refuse_taken
+from gluon_wgan.runs.failures import gpu_failures_explained
 from gluon_wgan.runs.log import log_to_file
-from gluon_wgan.runs.machine import gpu_failures_explained, refuse_other_machine
+from gluon_wgan.runs.machine import refuse_other_machine
 from gluon_wgan.runs.tensorboard import check_tensorboard
 from gluon_wgan.training.branching import find_branch_point, refuse_finished
 from gluon_wgan.training.engine import Engine
@@ -122,25 +123,29 @@ def train_in(
             run = RunDirectory.create(config, {**describe_store(store), "resize_warning": warning})
         try:
             with run.locked(), log_to_file(run.log_file, warning, store.dark_warning), gpu_failures_explained(run):
-                session = Session(config, run, store, engine, resumed, watch, progress, start, page)
-                try:
-                    # How long to train and how often to save may have changed.
-                    atomic_files.write_json(run.config_file, config.to_json())
-                    session.loop()
-                    engine.exchange.leave()
-                except (Interrupted, Diverged):
-                    engine.exchange.leave()
-                    raise
-                except PartnerLost as lost:
-                    session.save_after_loss(lost)
-                finally:
-                    session.close()
+                _run(Session(config, run, store, engine, resumed, watch, progress, start, page))
         except OSError as error:
             raise UserError(
                 f"Cannot write into {run.path} ({last_line(error)}): {remedy(error, 'check that folder')}; then "
                 f"continue with --resume {shell_word(run.path)}."
             ) from None
     return run.path
+
+
+def _run(session: Session) -> None:
+    """Train to the end, and leave the other workers, if there are any, as one that ends or as one that lost them."""
+    try:
+        # How long to train and how often to save may have changed.
+        atomic_files.write_json(session.run.config_file, session.config.to_json())
+        session.loop()
+        session.engine.exchange.leave()
+    except (Interrupted, Diverged):
+        session.engine.exchange.leave()
+        raise
+    except PartnerLost as lost:
+        session.save_after_loss(lost)
+    finally:
+        session.close()
 
 
 def follower_directory(scratch: Path, run: Optional[RunDirectory], config: TrainConfig) -> RunDirectory:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Optional
 
 from tqdm import tqdm
 
 
-def progress_bar(what: str, total: int, *, shown: bool = True, unit: str = " images", **more: Any) -> tqdm:
+def progress_bar(what: str, total: Optional[int], *, shown: bool = True, unit: str = " images", **more: Any) -> tqdm:
     """Return a bar on stderr, or one that shows nothing; ``more`` are further options of tqdm."""
     return tqdm(desc=what, total=total, unit=unit, disable=not shown, mininterval=redraw_seconds(), **more)
 

@@ -96,7 +96,7 @@ def test_every_field_has_a_flag_with_help_and_a_kind():
 
 def test_the_published_command_of_the_paper_pastes_over():
     config = parse(
-        "--mlp_G --ngf 512 --dataset folder --dataroot pictures --cuda --batchSize 32 --imageSize 32 "
+        "--mlp_G --ngf 512 --dataset folder --dataroot images --cuda --batchSize 32 --imageSize 32 "
         "--niter 7 --lrD 0.0001 --lrG 0.0002 --Diters 3 --clamp_lower -0.02 --clamp_upper 0.02 --noBN "
         "--mlp_D --n_extra_layers 1 --experiment there --adam --beta1 0.4 --ngpu 2 --workers 3 "
         "--netG g --netD d"
@@ -105,7 +105,7 @@ def test_the_published_command_of_the_paper_pastes_over():
         "mlp_g": True,
         "mlp_d": True,
         "ngf": 512,
-        "data_root": "pictures",
+        "data_root": "images",
         "gpus": (0, 1),
         "batch_size": 32,
         "image_size": 32,

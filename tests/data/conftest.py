@@ -21,7 +21,7 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture
-def write_pictures(rng: np.random.Generator) -> Callable[..., Path]:
+def write_images(rng: np.random.Generator) -> Callable[..., Path]:
     """Return a function that writes PNGs of random pixels into a folder and returns the folder."""
 
     def write(folder: Path, *names: str, width: int = 21, height: int = 17) -> Path:

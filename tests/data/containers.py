@@ -16,7 +16,7 @@ import lmdb
 import numpy as np
 from PIL import Image
 
-Pictures = Mapping[str, bytes]
+Images = Mapping[str, bytes]
 
 
 def jpeg(rng: np.random.Generator, width: int = 12, height: int = 10) -> bytes:
@@ -35,49 +35,49 @@ def decoded(content: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
 
 
-def write_folder(root: Path, pictures: Pictures) -> Path:
-    for name, content in pictures.items():
+def write_folder(root: Path, images: Images) -> Path:
+    for name, content in images.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
     return root
 
 
-def write_csv(root: Path, pictures: Pictures) -> Path:
-    write_folder(root, pictures)
-    (root / "list.csv").write_text("\n".join(pictures) + "\n")
+def write_csv(root: Path, images: Images) -> Path:
+    write_folder(root, images)
+    (root / "list.csv").write_text("\n".join(images) + "\n")
     return root / "list.csv"
 
 
-def write_lmdb(root: Path, pictures: Mapping[bytes, bytes], **options: Any) -> Path:
+def write_lmdb(root: Path, images: Mapping[bytes, bytes], **options: Any) -> Path:
     root.parent.mkdir(parents=True, exist_ok=True)
     with lmdb.open(str(root), map_size=1 << 28, **options) as environment, environment.begin(write=True) as transaction:
-        for key, content in pictures.items():
+        for key, content in images.items():
             transaction.put(key, content)
     return root
 
 
-def write_zip(path: Path, pictures: Pictures, method: int = zipfile.ZIP_DEFLATED) -> Path:
+def write_zip(path: Path, images: Images, method: int = zipfile.ZIP_DEFLATED) -> Path:
     with zipfile.ZipFile(path, "w", method) as archive:
-        for name, content in pictures.items():
+        for name, content in images.items():
             archive.writestr(name, content)
     return path
 
 
-def write_tar(path: Path, pictures: Pictures, mode: str = "w:", kind: int = tarfile.GNU_FORMAT) -> Path:
+def write_tar(path: Path, images: Images, mode: str = "w:", kind: int = tarfile.GNU_FORMAT) -> Path:
     with tarfile.open(path, mode, format=kind) as archive:  # type: ignore[call-overload]
-        for name, content in pictures.items():
+        for name, content in images.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
     return path
 
 
-def write_rec(path: Path, pictures: Pictures) -> Path:
+def write_rec(path: Path, images: Images) -> Path:
     """Write a .rec and its .idx with MXNet, labels of one number and of several by turns."""
     from mxnet import recordio
 
     record = recordio.MXIndexedRecordIO(str(path.with_suffix(".idx")), str(path), "w")
-    for key, content in enumerate(pictures.values()):
+    for key, content in enumerate(images.values()):
         label = float(key) if key % 2 else [1.0, 2.0, 3.0]
         record.write_idx(key, recordio.pack(recordio.IRHeader(0, label, key, 0), content))
     record.close()

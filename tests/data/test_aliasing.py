@@ -1,4 +1,4 @@
-"""The aliasing measure on pictures whose spectrum is known."""
+"""The aliasing measure on images whose spectrum is known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BACKENDS = ("pil-nearest", "pil-bilinear", "cv2-bilinear", "cv2-area")
 
 
 def wave(cycles: float, side: int = SIDE, along: str = "x") -> Image.Image:
-    """Return a cosine of so many cycles across the picture."""
+    """Return a cosine of so many cycles across the image."""
     place = (np.arange(side) + 0.5) / side
     line = 127.5 + 100 * np.cos(2 * np.pi * cycles * place)
     grid = np.tile(line, (side, 1)) if along == "x" else np.tile(line[:, None], (1, side))
@@ -41,7 +41,7 @@ def test_detail_above_nyquist_comes_back_whole_from_picked_pixels(along):
 
 def test_share_and_strength_scale_as_power_and_amplitude():
     strong, weak = wave(72), Image.eval(wave(72), lambda level: 64 + level // 2)
-    one, other = (fold(to_spectrum(picture), RATIO, BACKENDS) for picture in (strong, weak))
+    one, other = (fold(to_spectrum(image), RATIO, BACKENDS) for image in (strong, weak))
     assert one is not None and other is not None
     assert other.share[2] == pytest.approx(one.share[2], rel=0.05)
     assert other.rms[2] == pytest.approx(one.rms[2] / 2, rel=0.05)
@@ -70,29 +70,29 @@ def test_a_constant_is_not_said_to_alias():
     assert np.isnan(folded.share).all() and (folded.rms == 0).all()
 
 
-def test_ideal_picture_keeps_level_and_wave():
+def test_ideal_image_keeps_level_and_wave():
     folded = fold(to_spectrum(wave(8)), RATIO, BACKENDS)
     assert folded is not None
     assert folded.ideal.mean() == pytest.approx(127.5, abs=0.5)
     assert folded.ideal.std() == pytest.approx(100 / np.sqrt(2), rel=0.02)
-    assert np.abs(folded.ideal - folded.pictures[1]).max() < 8
+    assert np.abs(folded.ideal - folded.images[1]).max() < 8
 
 
-def test_huge_pictures_are_judged_by_their_middle():
-    picture = Image.new("RGB", (5000, 3000))
-    picture.paste("white", (2400, 1400, 2600, 1600))
-    spectrum = to_spectrum(picture)
+def test_huge_images_are_judged_by_their_middle():
+    image = Image.new("RGB", (5000, 3000))
+    image.paste("white", (2400, 1400, 2600, 1600))
+    spectrum = to_spectrum(image)
     assert spectrum.luma.size == (2048, 2048)
     assert spectrum.luma.getpixel((1024, 1024)) == 255
     folded = fold(spectrum, 3000 / 64, BACKENDS)
-    assert folded is not None and folded.pictures.shape[-1] == round(2048 / (3000 / 64))
+    assert folded is not None and folded.images.shape[-1] == round(2048 / (3000 / 64))
 
 
 def test_radial_power_finds_the_frequency_of_a_wave():
     size = 64
     for along in ("x", "y"):
-        picture = np.asarray(wave(12, size, along).convert("L"), float)
-        power = radial_power(picture[None])[0]
+        image = np.asarray(wave(12, size, along).convert("L"), float)
+        power = radial_power(image[None])[0]
         assert power.shape == (33,)
         assert power.argmax() == 12
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from gluon_wgan.cli.resize_parity import main
+from gluon_wgan.data import aliasing
 from gluon_wgan.data.aliasing import aliasing_warning
 from gluon_wgan.data.sources import BuiltInSource, FolderSource
 
@@ -46,16 +47,16 @@ def test_nothing_is_said_where_nothing_is_shrunk():
 
 
 def test_command_that_is_named_works(tmp_path, monkeypatch):
-    folder = tmp_path / "my pictures"
+    folder = tmp_path / "my images"
     folder.mkdir()
     noise = np.random.default_rng(0).integers(256, size=(200, 200, 3), dtype=np.uint8)
     Image.fromarray(noise).save(folder / "noise.png")
     (folder / "broken.png").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
-    said = warn("cv2", size=32, source=FolderSource(folder), crop=(4, 4, 196, 196), root="my pictures")
+    said = warn("cv2", size=32, source=FolderSource(folder), crop=(4, 4, 196, 196), root="my images")
     command = said.split("shows it: ")[1]
     assert command == (
-        "python tools/resize_parity.py 'my pictures' --size 32 --crop 4,4,196,196 --backends cv2-bicubic,pil-bilinear"
+        "python tools/resize_parity.py 'my images' --size 32 --crop 4,4,196,196 --backends cv2-bicubic,pil-bilinear"
     )
     assert main([*shlex.split(command)[2:], "--quiet", "--jobs", "1"]) == 0
     assert (tmp_path / "runs" / "parity" / "parity.html").exists()
@@ -66,11 +67,22 @@ def test_only_broken_images_give_no_warning(tmp_path):
     assert warn("cv2", source=FolderSource(tmp_path), root=str(tmp_path)) is None
 
 
-def test_it_is_cheap_and_needs_no_mxnet(run_python):
-    warn("cv2")
-    started = time.perf_counter()
-    warn("cv2")
-    assert time.perf_counter() - started < 1
+@pytest.mark.parametrize(("seconds_an_image", "opened"), [(0.0, 8), (0.3, 4)])
+def test_a_few_images_are_enough_and_fewer_where_they_take_long(monkeypatch, seconds_an_image, opened):
+    clock, source, indices = [0.0], BuiltInSource(), []
+
+    def slow_open(index, channels, original=source.open):
+        clock[0] += seconds_an_image
+        indices.append(index)
+        return original(index, channels)
+
+    monkeypatch.setattr(aliasing, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    monkeypatch.setattr(source, "open", slow_open)
+    assert "aliases" in aliasing_warning(source, size=64, resize="cv2", crop=None, roots=[], seconds=1.0)
+    assert len(indices) == opened and indices[-1] > 0
+
+
+def test_it_needs_no_mxnet(run_python):
     code = (
         "import sys; from gluon_wgan.data.aliasing import aliasing_warning; "
         "from gluon_wgan.data.sources import BuiltInSource; "

@@ -46,7 +46,7 @@ def luma(rgb: np.ndarray) -> np.ndarray:
 def test_lossless_colour_comes_back(kind: str, rng: np.random.Generator, tmp_path: Path) -> None:
     pixels = colours(rng)
     data = encode(Image.fromarray(pixels), kind, **({"lossless": True} if kind == "WEBP" else {}))
-    path = tmp_path / "picture"
+    path = tmp_path / "image"
     path.write_bytes(data)
     for source in (data, path, str(path), BytesIO(data)):
         np.testing.assert_array_equal(decode(source, 3), pixels)
@@ -178,11 +178,11 @@ def test_what_is_no_image_is_refused(data: bytes) -> None:
 
 
 def test_random_damage_raises_nothing_else(rng: np.random.Generator, capfd: pytest.CaptureFixture[str]) -> None:
-    picture = Image.fromarray(colours(rng, 20, 20))
+    image = Image.fromarray(colours(rng, 20, 20))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM"):
-            data = bytearray(encode(picture, kind))
+            data = bytearray(encode(image, kind))
             for _ in range(60):
                 damaged = data.copy()
                 for place in rng.integers(0, len(data), 4):
@@ -192,7 +192,7 @@ def test_random_damage_raises_nothing_else(rng: np.random.Generator, capfd: pyte
     assert capfd.readouterr().out == ""
 
 
-def test_bombs_are_refused_and_large_pictures_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bombs_are_refused_and_large_images_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

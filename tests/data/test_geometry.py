@@ -61,11 +61,11 @@ def test_fit_as_the_2018_port(rng: np.random.Generator) -> None:
     import mxnet
     from mxnet.gluon.data.vision import transforms
 
-    picture = rng.integers(0, 256, (218, 160, 3), dtype=np.uint8)  # resized to 87 x 64, a margin of 23
+    image = rng.integers(0, 256, (218, 160, 3), dtype=np.uint8)  # resized to 87 x 64, a margin of 23
     theirs = transforms.CenterCrop(64)(
-        transforms.Resize(64, keep_ratio=True, interpolation=3)(mxnet.nd.array(picture, dtype=np.uint8))
+        transforms.Resize(64, keep_ratio=True, interpolation=3)(mxnet.nd.array(image, dtype=np.uint8))
     )
-    ours = fit(Image.fromarray(picture), 64, None, BACKENDS["mxnet-area"], "floor")
+    ours = fit(Image.fromarray(image), 64, None, BACKENDS["mxnet-area"], "floor")
     np.testing.assert_array_equal(ours, theirs.asnumpy())
 
 
@@ -86,10 +86,10 @@ def test_resize_and_centre_as_in_torchvision(height: int, width: int, size: int)
 
 
 def test_fit_is_pillow_step_by_step(rng: np.random.Generator) -> None:
-    picture = Image.fromarray(rng.integers(0, 256, (218, 178, 3), dtype=np.uint8))
-    expected = picture.crop((10, 20, 170, 215)).resize((64, 78), Image.Resampling.BILINEAR).crop((0, 7, 64, 71))
-    np.testing.assert_array_equal(fit(picture, 64, (10, 20, 170, 215), PILLOW), np.asarray(expected))
-    assert fit(picture.convert("L"), 32, None, BACKENDS["cv2-area"]).shape == (32, 32, 1)
+    image = Image.fromarray(rng.integers(0, 256, (218, 178, 3), dtype=np.uint8))
+    expected = image.crop((10, 20, 170, 215)).resize((64, 78), Image.Resampling.BILINEAR).crop((0, 7, 64, 71))
+    np.testing.assert_array_equal(fit(image, 64, (10, 20, 170, 215), PILLOW), np.asarray(expected))
+    assert fit(image.convert("L"), 32, None, BACKENDS["cv2-area"]).shape == (32, 32, 1)
 
 
 def test_crop_box_is_left_top_right_bottom() -> None:

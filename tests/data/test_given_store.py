@@ -104,8 +104,8 @@ def test_an_old_run_on_faces_drawn_by_code_goes_on_with_its_store_alone(
     assert train_main(["--resume", str(run), "--gen-iters", "3"]) == 0
 
 
-def test_an_old_run_on_other_images_goes_on_as_before(tmp_path: Path, write_pictures: Callable[..., Path]) -> None:
-    images, run = write_pictures(tmp_path / "in", *(f"{number}.png" for number in range(6))), tmp_path / "run"
+def test_an_old_run_on_other_images_goes_on_as_before(tmp_path: Path, write_images: Callable[..., Path]) -> None:
+    images, run = write_images(tmp_path / "in", *(f"{number}.png" for number in range(6))), tmp_path / "run"
     words = ["--data-root", str(images), "--image-size", "16", *SMALL, "--cache-dir", str(tmp_path / "cache")]
     assert train_main([*words, "--out", str(run)]) == 0
     known = json.loads((run / "config.json").read_text())

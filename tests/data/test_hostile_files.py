@@ -62,13 +62,13 @@ OUTSIDE = ("/etc/a.jpg", "../a.jpg", "b/../../a.jpg", "C:/a.jpg", "..\\a.jpg", "
 def test_members_that_leave_the_archive_are_skipped_and_named(
     suffix: str, tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    pictures = dict.fromkeys([*OUTSIDE, "good..jpg", "good.jpg"], made.jpeg(rng))
+    images = dict.fromkeys([*OUTSIDE, "good..jpg", "good.jpg"], made.jpeg(rng))
     path = tmp_path / "in" / f"a.{suffix}"
     path.parent.mkdir()
     if suffix == "zip":
-        made.write_zip(path, pictures)
+        made.write_zip(path, images)
     else:
-        made.write_tar(path, pictures, "w:gz" if suffix.endswith("gz") else "w:")
+        made.write_tar(path, images, "w:gz" if suffix.endswith("gz") else "w:")
     bad = reasons(source_of("auto", path, tmp_path / "cache"))
     assert bad == dict.fromkeys(OUTSIDE, "its path leaves the archive")
     assert [found.name for found in tmp_path.rglob("*.jpg")] == []
@@ -193,8 +193,8 @@ def test_links_encryption_and_methods_in_a_zip(tmp_path: Path, rng: np.random.Ge
 
 def test_a_zip_bomb_is_not_unpacked(tmp_path: Path, rng: np.random.Generator) -> None:
     huge = bytes(64 << 20)
-    pictures = {"bomb.bmp": huge, "liar.bmp": huge, "small.ppm": b"P6 500 500 255\n" + bytes(750_000)}
-    path = made.write_zip(tmp_path / "a.zip", {**pictures, "good.jpg": made.jpeg(rng)})
+    images = {"bomb.bmp": huge, "liar.bmp": huge, "small.ppm": b"P6 500 500 255\n" + bytes(750_000)}
+    path = made.write_zip(tmp_path / "a.zip", {**images, "good.jpg": made.jpeg(rng)})
     content = bytearray(path.read_bytes())
     place = content.rindex(b"liar.bmp") - 46
     struct.pack_into("<I", content, place + 24, 1000)  # the unpacked size, in the directory
@@ -240,15 +240,15 @@ def test_images_of_too_many_pixels_are_named(tmp_path: Path, rng: np.random.Gene
 
 
 def test_a_file_that_is_cut_off_is_named_with_the_place(tmp_path: Path, rng: np.random.Generator) -> None:
-    pictures = {f"{place}.jpg": made.jpeg(rng, 60, 40) for place in range(9)}
+    images = {f"{place}.jpg": made.jpeg(rng, 60, 40) for place in range(9)}
     rows = rng.integers(0, 256, (3, 3072), dtype=np.uint8)
     idx = made.write_idx(tmp_path / "a-idx3-ubyte", rows.reshape(9, 32, 32))
-    record = made.write_rec(tmp_path / "a.rec", pictures)
-    root = made.write_lmdb(tmp_path / "a_lmdb", {name.encode(): content for name, content in pictures.items()})
+    record = made.write_rec(tmp_path / "a.rec", images)
+    root = made.write_lmdb(tmp_path / "a_lmdb", {name.encode(): content for name, content in images.items()})
     cases = [
-        (ZipSource, made.write_zip(tmp_path / "a.zip", pictures), 700),
-        (TarSource, made.write_tar(tmp_path / "a.tar", pictures), 700),
-        (TarSource, made.write_tar(tmp_path / "end.tar", pictures), -10240),
+        (ZipSource, made.write_zip(tmp_path / "a.zip", images), 700),
+        (TarSource, made.write_tar(tmp_path / "a.tar", images), 700),
+        (TarSource, made.write_tar(tmp_path / "end.tar", images), -10240),
         (IdxSource, idx, 700),
         (IdxSource, made.write_idx(tmp_path / "header-idx3-ubyte", rows.reshape(9, 32, 32)), 15),
         (RecordSource, record, -8),

@@ -12,7 +12,7 @@ import pytest
 from gluon_wgan.data.sources import ListSource, recognise
 from gluon_wgan.errors import UserError
 
-WritePictures = Callable[..., Path]
+WriteImages = Callable[..., Path]
 
 ATTRIBUTES = "image_id,5_o_Clock_Shadow,Arched_Eyebrows\n000001.png,-1,1\n000002.png,1,-1\n"
 LAYOUTS = {
@@ -39,8 +39,8 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_layouts(name: str, tmp_path: Path, write_pictures: WritePictures) -> None:
-    write_pictures(tmp_path, "a.png", "sub/b.png", "a_mask.png", "sub/b_mask.png")
+def test_layouts(name: str, tmp_path: Path, write_images: WriteImages) -> None:
+    write_images(tmp_path, "a.png", "sub/b.png", "a_mask.png", "sub/b_mask.png")
     (tmp_path / name).write_bytes(LAYOUTS[name].encode())
     assert recognise(tmp_path / name) == "csv"
     source = ListSource(tmp_path / name)
@@ -49,8 +49,8 @@ def test_layouts(name: str, tmp_path: Path, write_pictures: WritePictures) -> No
 
 
 @pytest.mark.parametrize("folder", ["img_align_celeba", "img_align_celeba/img_align_celeba"])
-def test_a_list_beside_the_folder_of_its_images(folder: str, tmp_path: Path, write_pictures: WritePictures) -> None:
-    write_pictures(tmp_path / folder, "000001.png", "000002.png")
+def test_a_list_beside_the_folder_of_its_images(folder: str, tmp_path: Path, write_images: WriteImages) -> None:
+    write_images(tmp_path / folder, "000001.png", "000002.png")
     (tmp_path / "other").mkdir()
     (tmp_path / "list_attr_celeba.csv").write_text(ATTRIBUTES)
     source = ListSource(tmp_path / "list_attr_celeba.csv")
@@ -58,15 +58,15 @@ def test_a_list_beside_the_folder_of_its_images(folder: str, tmp_path: Path, wri
     assert source.read(1, 3).shape == (17, 21, 3)
 
 
-def test_a_list_whose_images_are_in_two_folders_is_refused(tmp_path: Path, write_pictures: WritePictures) -> None:
-    write_pictures(tmp_path, "images/000001.png", "images/000002.png", "masks/000001.png", "masks/000002.png")
+def test_a_list_whose_images_are_in_two_folders_is_refused(tmp_path: Path, write_images: WriteImages) -> None:
+    write_images(tmp_path, "images/000001.png", "images/000002.png", "masks/000001.png", "masks/000002.png")
     (tmp_path / "list.csv").write_text(ATTRIBUTES)
     with pytest.raises(UserError, match=r"images and .*masks both hold"):
         ListSource(tmp_path / "list.csv")
 
 
-def test_absolute_paths_inside_the_folder(tmp_path: Path, write_pictures: WritePictures) -> None:
-    root = write_pictures(tmp_path / "root", "a.png", "sub/b.png")
+def test_absolute_paths_inside_the_folder(tmp_path: Path, write_images: WriteImages) -> None:
+    root = write_images(tmp_path / "root", "a.png", "sub/b.png")
     (tmp_path / "link").symlink_to(root)
     for given in (root, tmp_path / "link"):
         for written in (root, tmp_path / "link"):
@@ -91,24 +91,22 @@ def test_absolute_paths_inside_the_folder(tmp_path: Path, write_pictures: WriteP
         ("README.txt", "Photographs of cats.\n", "lists no image"),
     ],
 )
-def test_mistakes(name: str, text: str, complaint: str, tmp_path: Path, write_pictures: WritePictures) -> None:
-    write_pictures(tmp_path, "a.png")
+def test_mistakes(name: str, text: str, complaint: str, tmp_path: Path, write_images: WriteImages) -> None:
+    write_images(tmp_path, "a.png")
     (tmp_path / name).write_text(text)
     with pytest.raises(UserError, match=complaint):
         ListSource(tmp_path / name)
 
 
-def test_names_with_blanks_and_backslashes_that_files_really_have(
-    tmp_path: Path, write_pictures: WritePictures
-) -> None:
-    write_pictures(tmp_path, " a.png", "x\\y.png", "my cat.png")
+def test_names_with_blanks_and_backslashes_that_files_really_have(tmp_path: Path, write_images: WriteImages) -> None:
+    write_images(tmp_path, " a.png", "x\\y.png", "my cat.png")
     (tmp_path / "list.txt").write_text(" a.png\nx\\y.png\nmy cat.png\n")
     assert list(ListSource(tmp_path / "list.txt").names) == [" a.png", "x\\y.png", "my cat.png"]
 
 
-def test_a_long_list_of_celeba(tmp_path: Path, write_pictures: WritePictures) -> None:
+def test_a_long_list_of_celeba(tmp_path: Path, write_images: WriteImages) -> None:
     names = [f"{number:06d}.png" for number in random.Random(0).sample(range(200_000), 2000)]
-    write_pictures(tmp_path / "img", *names[:3])
+    write_images(tmp_path / "img", *names[:3])
     rows = [json.dumps({"file_name": name}) for name in names]
     (tmp_path / "list.jsonl").write_text("\n".join(rows))
     assert list(ListSource(tmp_path / "list.jsonl").names) == names
@@ -119,9 +117,9 @@ def test_a_long_list_of_celeba(tmp_path: Path, write_pictures: WritePictures) ->
     "text", ["label,image_id\ncat,0a1\ndog,0b2\n", "id;breed\n0a1;cat\n0b2;dog\n", "Name\tId\n0a1\t7\n0b2\t8\n"]
 )
 def test_names_without_their_suffix_under_a_usual_header(
-    text: str, folder: str, tmp_path: Path, write_pictures: WritePictures
+    text: str, folder: str, tmp_path: Path, write_images: WriteImages
 ) -> None:
-    write_pictures(tmp_path / folder, "0a1.png", "0b2.png")
+    write_images(tmp_path / folder, "0a1.png", "0b2.png")
     (tmp_path / "train.csv").write_text(text)
     source = ListSource(tmp_path / "train.csv")
     assert list(source.names) == ["0a1.png", "0b2.png"]

@@ -22,7 +22,7 @@ from tests.data import containers as made
 
 
 @pytest.fixture
-def pictures(rng: np.random.Generator) -> dict[bytes, bytes]:
+def images(rng: np.random.Generator) -> dict[bytes, bytes]:
     """Return images under keys as LSUN has them, and under binary ones."""
     keys = [rng.bytes(20).hex().encode() for _ in range(20)] + [b"\xff\0" + rng.bytes(3) for _ in range(20)]
     return {key: made.jpeg(rng, 20 + place % 3, 20) for place, key in enumerate(keys)}
@@ -46,17 +46,17 @@ def listing(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, stop_at: i
 
 
 @pytest.mark.parametrize("layout", ["itself", "file", "parent", "among others", "only one"])
-def test_every_usual_root(layout: str, tmp_path: Path, pictures: dict[bytes, bytes]) -> None:
+def test_every_usual_root(layout: str, tmp_path: Path, images: dict[bytes, bytes]) -> None:
     name = "church_outdoor_train_lmdb" if layout == "only one" else "bedroom_train_lmdb"
-    folder = made.write_lmdb(tmp_path / name, pictures)
+    folder = made.write_lmdb(tmp_path / name, images)
     if layout == "among others":
         made.write_lmdb(tmp_path / "bedroom_val_lmdb", {b"k": b"v"})
     root = {"itself": folder, "file": folder / "data.mdb"}.get(layout, tmp_path)
     assert recognise(root) == "lsun"
     source = LsunSource(root, tmp_path / "cache")
     assert source.label == name and len(source) == 40
-    for index, key in enumerate(sorted(pictures)):
-        np.testing.assert_array_equal(source.read(index, 3), made.decoded(pictures[key]))
+    for index, key in enumerate(sorted(images)):
+        np.testing.assert_array_equal(source.read(index, 3), made.decoded(images[key]))
         assert source.names[index] == (key.decode() if key.isascii() else key.hex())
 
 
@@ -100,9 +100,9 @@ def test_roots_that_say_too_little(tmp_path: Path) -> None:
 
 
 def test_values_are_not_read_and_nothing_is_written_beside_them(
-    tmp_path: Path, pictures: dict[bytes, bytes], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, images: dict[bytes, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = made.write_lmdb(tmp_path / "a_lmdb", pictures)
+    root = made.write_lmdb(tmp_path / "a_lmdb", images)
     (root / "lock.mdb").unlink()
     calls: list[dict[str, Any]] = []
     library_open = lmdb.open
@@ -129,9 +129,9 @@ def test_values_are_not_read_and_nothing_is_written_beside_them(
 
 
 def test_the_second_start_lists_nothing(
-    tmp_path: Path, pictures: dict[bytes, bytes], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, images: dict[bytes, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = made.write_lmdb(tmp_path / "a_lmdb", pictures)
+    root = made.write_lmdb(tmp_path / "a_lmdb", images)
     first = LsunSource(root, tmp_path / "cache")
     assert list(LsunSource(root, tmp_path / "cache").names) == list(first.names)
     image = first.read(7, 3)
@@ -147,9 +147,9 @@ def test_the_second_start_lists_nothing(
 
 @pytest.mark.parametrize("damage", ["none", "half a row", "a name too many"])
 def test_a_stopped_listing_goes_on(
-    damage: str, tmp_path: Path, pictures: dict[bytes, bytes], monkeypatch: pytest.MonkeyPatch
+    damage: str, tmp_path: Path, images: dict[bytes, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = made.write_lmdb(tmp_path / "a_lmdb", pictures)
+    root = made.write_lmdb(tmp_path / "a_lmdb", images)
     whole = LsunSource(root, tmp_path / "whole").identity()
     for stop_at in (0, 1, 17, 18, 39):
         with pytest.raises(KeyboardInterrupt):
@@ -172,19 +172,19 @@ def test_a_stopped_listing_goes_on(
 
 
 def test_a_changed_file_is_listed_anew(
-    tmp_path: Path, pictures: dict[bytes, bytes], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, images: dict[bytes, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = made.write_lmdb(tmp_path / "a_lmdb", dict(list(pictures.items())[:30]))
+    root = made.write_lmdb(tmp_path / "a_lmdb", dict(list(images.items())[:30]))
     before = LsunSource(root, tmp_path / "cache")
     before.read(0, 3)
     with pytest.raises(KeyboardInterrupt):
         listing(root, tmp_path / "other", monkeypatch, 20)
-    (made.write_lmdb(tmp_path / "new_lmdb", pictures) / "data.mdb").replace(root / "data.mdb")
+    (made.write_lmdb(tmp_path / "new_lmdb", images) / "data.mdb").replace(root / "data.mdb")
     for cache in ("cache", "other"):
         after = LsunSource(root, tmp_path / cache)
         assert len(after) == 40 and after.identity() != before.identity()
         assert {after.read(index, 3).tobytes() for index in range(40)} == {
-            made.decoded(content).tobytes() for content in pictures.values()
+            made.decoded(content).tobytes() for content in images.values()
         }
 
 

@@ -43,7 +43,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(50):
         path = folder / f"{number:02}.png"
         if number in (3, 7) or 10 <= number < 20:
-            path.write_bytes(b"no, picture\n" * number)
+            path.write_bytes(b"no, image\n" * number)
         elif number in (25, 45):  # 12 bits in 16, which are warned of
             cv2.imwrite(str(path), rng.integers(0, 4096, (40, 50, 3), dtype=np.uint16))
         else:
@@ -126,7 +126,7 @@ def test_what_is_no_part_or_not_to_be_joined_is_refused(
     assert "give --out" in refused(capsys, "--join", *parts)
     broken = tmp_path / "broken"
     broken.mkdir()
-    (broken / "a.png").write_bytes(b"no picture")
+    (broken / "a.png").write_bytes(b"no image")
     prepare(str(broken), "--out", f"{tmp_path}/part", "--part", "1/1")
     assert "No image can be used, a.png because" in refused(capsys, "--join", f"{tmp_path}/part", *out)
     assert not (tmp_path / "store").exists()

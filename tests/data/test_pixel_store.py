@@ -18,8 +18,8 @@ from gluon_wgan.errors import UserError
 
 
 @pytest.fixture
-def store(tmp_path: Path, write_pictures: Callable[..., Path], prepare_small: Callable[..., Store]) -> Store:
-    return prepare_small(FolderSource(write_pictures(tmp_path / "in", "a.png", "b.png", "c.png")))
+def store(tmp_path: Path, write_images: Callable[..., Path], prepare_small: Callable[..., Store]) -> Store:
+    return prepare_small(FolderSource(write_images(tmp_path / "in", "a.png", "b.png", "c.png")))
 
 
 def test_it_is_a_data_set_of_images(store: Store) -> None:

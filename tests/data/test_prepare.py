@@ -32,7 +32,7 @@ from gluon_wgan.utils.atomic_folders import completing, locked
 from tests.data.synthetic import SyntheticSource
 
 Prepare = Callable[..., Store]
-WritePictures = Callable[..., Path]
+WriteImages = Callable[..., Path]
 
 # Slow enough to be interrupted; 300 images are enough for a helper process.
 SCRIPT = """
@@ -83,9 +83,9 @@ def is_running(process: int) -> bool:
         return False
 
 
-def test_pixels_are_pillows_in_order(tmp_path: Path, write_pictures: WritePictures, prepare_small: Prepare) -> None:
+def test_pixels_are_pillows_in_order(tmp_path: Path, write_images: WriteImages, prepare_small: Prepare) -> None:
     names = [f"{index:02}.png" for index in range(20)]
-    folder = write_pictures(tmp_path / "in", *names, width=30, height=20)
+    folder = write_images(tmp_path / "in", *names, width=30, height=20)
     store = prepare_small(FolderSource(folder), size=10)
     assert list(store.names) == names
     for name, image in zip(names, np.asarray(store.images)):
@@ -93,8 +93,8 @@ def test_pixels_are_pillows_in_order(tmp_path: Path, write_pictures: WritePictur
         np.testing.assert_array_equal(image, np.asarray(expected).transpose(2, 0, 1))
 
 
-def test_grey_and_crop(tmp_path: Path, write_pictures: WritePictures, prepare_small: Prepare) -> None:
-    folder = write_pictures(tmp_path / "in", "a.png")
+def test_grey_and_crop(tmp_path: Path, write_images: WriteImages, prepare_small: Prepare) -> None:
+    folder = write_images(tmp_path / "in", "a.png")
     store = prepare_small(FolderSource(folder), nc=1, crop=(1, 2, 13, 14), resize="cv2-area")
     expected = np.asarray(Image.open(folder / "a.png").convert("L").crop((1, 2, 13, 14)))
     np.testing.assert_array_equal(store.images[0, 0], cv2.resize(expected, (8, 8), interpolation=cv2.INTER_AREA))
@@ -137,9 +137,9 @@ def test_helpers_can_use_every_library(backend: str, prepare_small: Prepare, tmp
 
 
 def test_a_store_is_reused(
-    tmp_path: Path, write_pictures: WritePictures, prepare_small: Prepare, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, write_images: WriteImages, prepare_small: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = write_pictures(tmp_path / "in", "a.png", "b.png")
+    folder = write_images(tmp_path / "in", "a.png", "b.png")
     first = prepare_small(FolderSource(folder))
     monkeypatch.setattr(prepare_module, "run_task", None)  # decoding again would fail
     again = prepare_small(FolderSource(folder), resize="pil", jobs=5)
@@ -154,8 +154,8 @@ def test_a_store_is_reused(
         cache.chmod(0o755)
 
 
-def test_the_key_changes_with_everything_that_matters(tmp_path: Path, write_pictures: WritePictures) -> None:
-    source = FolderSource(write_pictures(tmp_path, "a.png"))
+def test_the_key_changes_with_everything_that_matters(tmp_path: Path, write_images: WriteImages) -> None:
+    source = FolderSource(write_images(tmp_path, "a.png"))
     options: dict[str, Any] = {"size": 64, "resize": "pil-bilinear", "crop": None, "nc": 3}
     base = recipe(source, **options)
     assert recipe_key(base) == recipe_key(recipe(source, **{**options, "resize": "pil"}))
@@ -190,17 +190,17 @@ def test_stores_of_different_options_live_side_by_side(prepare_small: Prepare) -
     assert len(stores) == 5
 
 
-def broken_folder(tmp_path: Path, write_pictures: WritePictures, bad: int) -> Path:
-    folder = write_pictures(tmp_path / "in", *(f"good{index}.png" for index in range(5)))
+def broken_folder(tmp_path: Path, write_images: WriteImages, bad: int) -> Path:
+    folder = write_images(tmp_path / "in", *(f"good{index}.png" for index in range(5)))
     for index in range(bad):
         (folder / f"bad{index}.png").write_bytes(b"")
     return folder
 
 
 def test_broken_images_are_named_counted_and_left_out(
-    tmp_path: Path, write_pictures: WritePictures, prepare_small: Prepare, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, write_images: WriteImages, prepare_small: Prepare, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = broken_folder(tmp_path, write_pictures, 8)
+    folder = broken_folder(tmp_path, write_images, 8)
     with caplog.at_level(logging.WARNING, logger="gluon_wgan.data"):
         store = prepare_small(FolderSource(folder))
     assert list(store.names) == [f"good{index}.png" for index in range(5)]
@@ -219,23 +219,23 @@ def write_list(folder: Path, *names: str) -> Path:
 
 
 def test_strict_names_the_first_file_and_reason_even_from_the_cache(
-    tmp_path: Path, write_pictures: WritePictures, prepare_small: Prepare
+    tmp_path: Path, write_images: WriteImages, prepare_small: Prepare
 ) -> None:
-    source = FolderSource(broken_folder(tmp_path, write_pictures, 2))
+    source = FolderSource(broken_folder(tmp_path, write_images, 2))
     for _ in range(2):  # without a store, and then with one that has skipped the images
         with pytest.raises(UserError, match=r"bad0\.png .*not an image"):
             prepare_small(source, strict=True)
         prepare_small(source)
 
 
-def test_strict_is_fine_with_good_images(tmp_path: Path, write_pictures: WritePictures, prepare_small: Prepare) -> None:
-    assert len(prepare_small(FolderSource(broken_folder(tmp_path, write_pictures, 0)), strict=True)) == 5
+def test_strict_is_fine_with_good_images(tmp_path: Path, write_images: WriteImages, prepare_small: Prepare) -> None:
+    assert len(prepare_small(FolderSource(broken_folder(tmp_path, write_images, 0)), strict=True)) == 5
 
 
 def test_nothing_usable_is_an_error_and_leaves_nothing(
-    tmp_path: Path, write_pictures: WritePictures, prepare_small: Prepare
+    tmp_path: Path, write_images: WriteImages, prepare_small: Prepare
 ) -> None:
-    folder = write_pictures(tmp_path / "in", "a.png", "b.png")
+    folder = write_images(tmp_path / "in", "a.png", "b.png")
     with pytest.raises(UserError, match=r"a\.png .*hold the crop box"):
         prepare_small(FolderSource(folder), crop=(0, 0, 500, 500))
     assert [path for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []

@@ -22,7 +22,7 @@ from gluon_wgan.data.store import Store, open_store
 from gluon_wgan.data.store_writer import read_journal
 from gluon_wgan.utils.atomic_folders import locked
 
-WritePictures = Callable[..., Path]
+WriteImages = Callable[..., Path]
 
 # The journal is written so often, and the built-in portraits are read so slowly, that even a short preparation can be
 # killed on its way.
@@ -41,9 +41,9 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.fixture
-def pictures(tmp_path: Path, write_pictures: WritePictures) -> Path:
-    folder = write_pictures(tmp_path / "in", *(f"{number:02}.png" for number in range(30)))
-    (folder / "05.png").write_bytes(b"no picture")
+def images(tmp_path: Path, write_images: WriteImages) -> Path:
+    folder = write_images(tmp_path / "in", *(f"{number:02}.png" for number in range(30)))
+    (folder / "05.png").write_bytes(b"no image")
     return folder
 
 
@@ -51,8 +51,8 @@ def files_of(store: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in store.iterdir()}
 
 
-def prepared(pictures: Path, out: Path, *more: str) -> Store:
-    assert main([str(pictures), "--out", str(out), "--image-size", "16", "--jobs", "1", *more]) == 0
+def prepared(images: Path, out: Path, *more: str) -> Store:
+    assert main([str(images), "--out", str(out), "--image-size", "16", "--jobs", "1", *more]) == 0
     return open_store(out)
 
 
@@ -64,20 +64,20 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return said
 
 
-def test_a_store_and_what_was_skipped(pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    store = prepared(pictures, tmp_path / "deep" / "store")
+def test_a_store_and_what_was_skipped(images: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    store = prepared(images, tmp_path / "deep" / "store")
     shown = capfd.readouterr()
     assert "29 images of 16x16, 3 channels" in shown.out and "30/30" in shown.err and "images/s" in shown.err
     with (store.path / "skipped.csv").open(newline="") as file:
         assert list(csv.reader(file)) == [["name", "reason"], ["05.png", "not an image in a known format"]]
     assert list(store.names) == [f"{number:02}.png" for number in range(30) if number != 5]
-    expected = Image.open(pictures / "29.png").resize((19, 16), Image.Resampling.BILINEAR).crop((2, 0, 18, 16))
+    expected = Image.open(images / "29.png").resize((19, 16), Image.Resampling.BILINEAR).crop((2, 0, 18, 16))
     np.testing.assert_array_equal(store.images[28], np.asarray(expected).transpose(2, 0, 1))
 
 
-def test_shards_hold_the_same_images(pictures: Path, tmp_path: Path) -> None:
-    whole = prepared(pictures, tmp_path / "whole")
-    cut = prepared(pictures, tmp_path / "cut", "--shards", "4")
+def test_shards_hold_the_same_images(images: Path, tmp_path: Path) -> None:
+    whole = prepared(images, tmp_path / "whole")
+    cut = prepared(images, tmp_path / "cut", "--shards", "4")
     pixels = sorted(cut.path.glob("pixels-*"))
     assert [path.stat().st_size // (3 * 16 * 16) for path in pixels] == [8, 8, 8, 5]
     assert b"".join(path.read_bytes() for path in pixels) == (whole.path / "pixels-00000.u8").read_bytes()
@@ -85,16 +85,16 @@ def test_shards_hold_the_same_images(pictures: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(cut.images), whole.images)
 
 
-def test_a_part_of_the_images(pictures: Path, tmp_path: Path) -> None:
-    tenth = prepared(pictures, tmp_path / "tenth", "--fraction", "0.1")
-    three = prepared(pictures, tmp_path / "three", "--limit", "3")
-    other = prepared(pictures, tmp_path / "other", "--limit", "3", "--subset-seed", "1")
+def test_a_part_of_the_images(images: Path, tmp_path: Path) -> None:
+    tenth = prepared(images, tmp_path / "tenth", "--fraction", "0.1")
+    three = prepared(images, tmp_path / "three", "--limit", "3")
+    other = prepared(images, tmp_path / "other", "--limit", "3", "--subset-seed", "1")
     assert list(tenth.names) == list(three.names) != list(other.names)
     assert tenth.content_sha256 == three.content_sha256
 
 
-def test_verifying_names_the_damaged_file(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store = prepared(pictures, tmp_path / "store", "--shards", "3")
+def test_verifying_names_the_damaged_file(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = prepared(images, tmp_path / "store", "--shards", "3")
     assert main(["--verify", str(store.path)]) == 0
     assert "is whole: 29 images" in capsys.readouterr().out
     for name in ("pixels-00001.u8", "names.bin", "names.i64", "skipped.csv"):
@@ -108,10 +108,10 @@ def test_verifying_names_the_damaged_file(pictures: Path, tmp_path: Path, capsys
     assert "pixels-00002.u8 is missing" in refused(capsys, "--verify", str(store.path))
 
 
-def test_what_is_there_is_never_touched(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store = prepared(pictures, tmp_path / "store")
+def test_what_is_there_is_never_touched(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = prepared(images, tmp_path / "store")
     before = files_of(store.path)
-    prepared(pictures, store.path)  # the same again
+    prepared(images, store.path)  # the same again
     for words in (
         ["--image-size", "32"],
         ["--resize", "cv2"],
@@ -120,12 +120,12 @@ def test_what_is_there_is_never_touched(pictures: Path, tmp_path: Path, capsys: 
         ["--limit", "3"],
     ):
         assert "holds another store" in refused(
-            capsys, str(pictures), "--out", str(store.path), "--image-size", "16", *words
+            capsys, str(images), "--out", str(store.path), "--image-size", "16", *words
         )
-    again = [str(pictures), "--out", str(store.path), "--image-size", "16"]
+    again = [str(images), "--out", str(store.path), "--image-size", "16"]
     assert " images, not 3 images" in refused(capsys, *again, "--limit", "3")
-    assert "no image store" in refused(capsys, str(pictures), "--out", str(pictures))
-    name = next(path for path in sorted(pictures.rglob("*")) if path.suffix in (".png", ".jpg"))
+    assert "no image store" in refused(capsys, str(images), "--out", str(images))
+    name = next(path for path in sorted(images.rglob("*")) if path.suffix in (".png", ".jpg"))
     os.utime(name, (1, 1))
     assert "before they were copied or changed" in refused(capsys, *again)
     assert files_of(store.path) == before
@@ -150,9 +150,9 @@ def test_what_is_there_is_never_touched(pictures: Path, tmp_path: Path, capsys: 
     ],
 )
 def test_bad_input_is_one_sentence(
-    words: list[str], complaint: str, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], complaint: str, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = refused(capsys, *(word.format(**{"in": pictures, "new": tmp_path / "new"}) for word in words))
+    said = refused(capsys, *(word.format(**{"in": images, "new": tmp_path / "new"}) for word in words))
     assert complaint in said
     assert not (tmp_path / "new").exists() and not (tmp_path / "new.partial").exists()
 
@@ -198,7 +198,7 @@ def test_killed_five_times_and_resumed_with_other_jobs(
     for number, path in enumerate(sorted(shared_data("portraits").glob("*.jpg"))[:1500]):
         (some_bad / f"{number:04}.jpg").symlink_to(path)
         if number % 20 == 0:
-            (some_bad / f"{number:04}-bad.jpg").write_bytes(b"no picture")
+            (some_bad / f"{number:04}-bad.jpg").write_bytes(b"no image")
     words = [str(some_bad), "--image-size", "32", "--shards", shards, "--limit", "1500"]
     assert main([*words, "--out", str(tmp_path / "whole"), "--jobs", "1"]) == 0
     killed, done = tmp_path / "killed", 0
@@ -259,10 +259,10 @@ def test_a_full_disk_is_one_sentence_and_resumed_when_there_is_room(tmp_path: Pa
 
 
 def test_a_store_that_will_not_fit_is_not_begun(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     need = 30 * 3 * 16 * 16
-    words = [str(pictures), "--out", str(tmp_path / "store"), "--image-size", "16", "--jobs", "1"]
+    words = [str(images), "--out", str(tmp_path / "store"), "--image-size", "16", "--jobs", "1"]
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=need - 1))
     assert "GB more" in refused(capsys, *words)
     assert not (tmp_path / "store").exists() and not (tmp_path / "store.partial").exists()
@@ -270,8 +270,8 @@ def test_a_store_that_will_not_fit_is_not_begun(
     assert main(words) == 0
 
 
-def test_the_second_of_two_waits_and_finds_the_store(pictures: Path, tmp_path: Path, repository: Path) -> None:
-    words = [str(pictures), "--out", str(tmp_path / "store"), "--image-size", "16"]
+def test_the_second_of_two_waits_and_finds_the_store(images: Path, tmp_path: Path, repository: Path) -> None:
+    words = [str(images), "--out", str(tmp_path / "store"), "--image-size", "16"]
     with locked(tmp_path / "store"):
         waiting = start(*words, repository=repository)
         assert waiting.stderr is not None

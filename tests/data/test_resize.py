@@ -40,8 +40,8 @@ def call_library(image: np.ndarray, size: tuple[int, int], name: str) -> np.ndar
     library, code = name.split("-")
     height, width = size
     if library == "pil":
-        picture = Image.fromarray(image if image.shape[2] == 3 else image[:, :, 0])
-        resized = np.asarray(picture.resize((width, height), PILLOW_CODES[code]))
+        opened = Image.fromarray(image if image.shape[2] == 3 else image[:, :, 0])
+        resized = np.asarray(opened.resize((width, height), PILLOW_CODES[code]))
     elif library == "cv2":
         resized = cv2.resize(image, (width, height), interpolation=OPENCV_CODES[code])
     else:

@@ -20,7 +20,7 @@ from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.sources import FolderSource, ListSource, Source
 from gluon_wgan.errors import UserError
 
-WritePictures = Callable[..., Path]
+WriteImages = Callable[..., Path]
 
 
 def one_sentence(error: pytest.ExceptionInfo[UserError]) -> str:
@@ -29,10 +29,10 @@ def one_sentence(error: pytest.ExceptionInfo[UserError]) -> str:
     return message
 
 
-def test_folder_of_any_layout(tmp_path: Path, write_pictures: WritePictures) -> None:
+def test_folder_of_any_layout(tmp_path: Path, write_images: WriteImages) -> None:
     names = ["b.png", "a.JPG", "deep/er/x.Jpeg", "cats/1.webp", "cats/10.bmp", "cats/2.TIF", "ümlaut/ö ö.png"]
     names += ["png", "x.png.bak"]  # images all the same
-    write_pictures(tmp_path, *names, ".hidden.png", ".git/x.png", "deep/.cache/y.png")
+    write_images(tmp_path, *names, ".hidden.png", ".git/x.png", "deep/.cache/y.png")
     (tmp_path / "notes.txt").write_text("words")
     source = FolderSource(tmp_path)
     assert list(source.names) == sorted(names)
@@ -41,9 +41,9 @@ def test_folder_of_any_layout(tmp_path: Path, write_pictures: WritePictures) -> 
     assert list(FolderSource(str(tmp_path) + "/").names) == sorted(names)
 
 
-def test_links_are_followed_but_not_round_in_circles(tmp_path: Path, write_pictures: WritePictures) -> None:
-    elsewhere = write_pictures(tmp_path / "elsewhere", "e.png")
-    root = write_pictures(tmp_path / "root", "a.png", "sub/b.png")
+def test_links_are_followed_but_not_round_in_circles(tmp_path: Path, write_images: WriteImages) -> None:
+    elsewhere = write_images(tmp_path / "elsewhere", "e.png")
+    root = write_images(tmp_path / "root", "a.png", "sub/b.png")
     (root / "linked").symlink_to(elsewhere)
     (root / "sub" / "up").symlink_to(root)
     (elsewhere / "itself").symlink_to(elsewhere)
@@ -54,15 +54,15 @@ def test_links_are_followed_but_not_round_in_circles(tmp_path: Path, write_pictu
         source.read(1, 3)
 
 
-def test_a_pipe_is_no_image_and_does_not_block(tmp_path: Path, write_pictures: WritePictures) -> None:
-    write_pictures(tmp_path, "a.png")
+def test_a_pipe_is_no_image_and_does_not_block(tmp_path: Path, write_images: WriteImages) -> None:
+    write_images(tmp_path, "a.png")
     os.mkfifo(tmp_path / "b.png")
     with pytest.raises(BadImage, match="not a file"):
         FolderSource(tmp_path).read(1, 3)
 
 
-def test_folder_errors(tmp_path: Path, write_pictures: WritePictures) -> None:
-    write_pictures(tmp_path, "a.png")
+def test_folder_errors(tmp_path: Path, write_images: WriteImages) -> None:
+    write_images(tmp_path, "a.png")
     (tmp_path / "empty" / "inner").mkdir(parents=True)
     for path, word in [("none", "exist"), ("a.png", "not a folder"), ("empty", "no image")]:
         with pytest.raises(UserError, match=word) as caught:
@@ -82,8 +82,8 @@ def test_folder_errors(tmp_path: Path, write_pictures: WritePictures) -> None:
         "./a.png\nsub/../sub/b.png\n",
     ],
 )
-def test_csv_layouts(text: str, tmp_path: Path, write_pictures: WritePictures) -> None:
-    write_pictures(tmp_path, "a.png", "sub/b.png")
+def test_csv_layouts(text: str, tmp_path: Path, write_images: WriteImages) -> None:
+    write_images(tmp_path, "a.png", "sub/b.png")
     (tmp_path / "list.csv").write_bytes(text.encode())
     source = ListSource(tmp_path / "list.csv")
     assert [os.path.normpath(name) for name in source.names] == ["a.png", "sub/b.png"]
@@ -92,10 +92,8 @@ def test_csv_layouts(text: str, tmp_path: Path, write_pictures: WritePictures) -
         np.testing.assert_array_equal(source.read(index, 3), folder.read(index, 3))
 
 
-def test_first_row_without_extension_is_a_header_unless_it_exists(
-    tmp_path: Path, write_pictures: WritePictures
-) -> None:
-    write_pictures(tmp_path, "first", "b.png")
+def test_first_row_without_extension_is_a_header_unless_it_exists(tmp_path: Path, write_images: WriteImages) -> None:
+    write_images(tmp_path, "first", "b.png")
     (tmp_path / "list.csv").write_text("first\nb.png\n")
     assert list(ListSource(tmp_path / "list.csv").names) == ["first", "b.png"]
     (tmp_path / "list.csv").write_text("missing.png\nb.png\n")
@@ -104,8 +102,8 @@ def test_first_row_without_extension_is_a_header_unless_it_exists(
         ListSource(tmp_path / "list.csv").read(0, 3)
 
 
-def test_csv_keeps_order_and_repetition(tmp_path: Path, write_pictures: WritePictures) -> None:
-    write_pictures(tmp_path, "a.png", "b.png")
+def test_csv_keeps_order_and_repetition(tmp_path: Path, write_images: WriteImages) -> None:
+    write_images(tmp_path, "a.png", "b.png")
     (tmp_path / "list.csv").write_text("b.png\na.png\nb.png\n")
     assert list(ListSource(tmp_path / "list.csv").names) == ["b.png", "a.png", "b.png"]
 
@@ -173,8 +171,8 @@ def test_any_csv_that_a_writer_writes_is_read_back(
     assert list(ListSource(path).names) == [name for name, _ in rows]
 
 
-def test_identity_changes_with_any_file(tmp_path: Path, write_pictures: WritePictures) -> None:
-    write_pictures(tmp_path, "a.png", "b.png", "sub/c.png")
+def test_identity_changes_with_any_file(tmp_path: Path, write_images: WriteImages) -> None:
+    write_images(tmp_path, "a.png", "b.png", "sub/c.png")
 
     def identity() -> str:
         return json.dumps(FolderSource(tmp_path).identity())
@@ -189,7 +187,7 @@ def test_identity_changes_with_any_file(tmp_path: Path, write_pictures: WritePic
             file.write(b"\0")
         os.utime(tmp_path / "a.png", ns=(2, 2))
         seen.add(identity())
-    write_pictures(tmp_path, "d.png")
+    write_images(tmp_path, "d.png")
     seen.add(identity())
     (tmp_path / "d.png").rename(tmp_path / "e.png")
     seen.add(identity())
@@ -198,8 +196,8 @@ def test_identity_changes_with_any_file(tmp_path: Path, write_pictures: WritePic
     assert len(seen) == 7
 
 
-def test_identity_survives_a_move_and_notices_a_missing_file(tmp_path: Path, write_pictures: WritePictures) -> None:
-    old = write_pictures(tmp_path / "old", "a.png", "b.png")
+def test_identity_survives_a_move_and_notices_a_missing_file(tmp_path: Path, write_images: WriteImages) -> None:
+    old = write_images(tmp_path / "old", "a.png", "b.png")
     (old / "list.csv").write_text("a.png\nb.png\n")
     folder, listed = FolderSource(old).identity(), ListSource(old / "list.csv").identity()
     new = old.rename(tmp_path / "new")
@@ -209,8 +207,8 @@ def test_identity_survives_a_move_and_notices_a_missing_file(tmp_path: Path, wri
     assert ListSource(new / "list.csv").identity() != listed
 
 
-def test_sources_pickle_small_and_read_the_same(tmp_path: Path, write_pictures: WritePictures) -> None:
-    write_pictures(tmp_path, "a.png", "b.png")
+def test_sources_pickle_small_and_read_the_same(tmp_path: Path, write_images: WriteImages) -> None:
+    write_images(tmp_path, "a.png", "b.png")
     (tmp_path / "list.csv").write_text("b.png\n")
     sources: list[Source] = [FolderSource(tmp_path), ListSource(tmp_path / "list.csv")]
     for source in sources:

@@ -16,9 +16,9 @@ from gluon_wgan.errors import UserError
 
 
 @pytest.fixture
-def store(tmp_path: Path, write_pictures: Callable[..., Path], prepare_small: Callable[..., Store]) -> Store:
-    folder = write_pictures(tmp_path / "in", "a.png", "b.png", "c.png")
-    (folder / "broken.png").write_bytes(b"no picture")
+def store(tmp_path: Path, write_images: Callable[..., Path], prepare_small: Callable[..., Store]) -> Store:
+    folder = write_images(tmp_path / "in", "a.png", "b.png", "c.png")
+    (folder / "broken.png").write_bytes(b"no image")
     return prepare_small(FolderSource(folder))
 
 

@@ -152,11 +152,11 @@ def test_an_lmdb_with_an_image_for_every_size(
 
 
 def test_an_lmdb_with_labels_beside_its_images(tmp_path: Path, rng: np.random.Generator) -> None:
-    pictures = {f"image-{number:09d}".encode(): made.jpeg(rng) for number in (1, 2)}
+    images = {f"image-{number:09d}".encode(): made.jpeg(rng) for number in (1, 2)}
     others = {b"label-000000001": b"cat", b"label-000000002": b"dog", b"num-samples": b"2"}
-    made.write_lmdb(tmp_path / "words", {**pictures, **others})
+    made.write_lmdb(tmp_path / "words", {**images, **others})
     source = source_of("auto", tmp_path / "words", tmp_path / "cache")
-    assert list(source.names) == [key.decode() for key in pictures]
+    assert list(source.names) == [key.decode() for key in images]
 
 
 def test_recognition_is_not_misled_by_real_files(tmp_path: Path, rng: np.random.Generator) -> None:

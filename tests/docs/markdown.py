@@ -35,7 +35,7 @@ def tokens(page: Path) -> Iterator[Token]:
 
 
 def targets(page: Path) -> list[str]:
-    """Return where a page's links and pictures point, but for the addresses of the web."""
+    """Return where a page's links and images point, but for the addresses of the web."""
     found = [str(token.attrGet("href") or token.attrGet("src") or "") for token in tokens(page)]
     return [target for target in found if target and not re.match(r"[a-z]+:", target)]
 

@@ -128,8 +128,8 @@ def test_an_interpolation_starts_at_the_samples_and_every_file_shows_it(run, tmp
             gif.seek(frame)
             shown = np.asarray(gif.convert("RGB")).astype(int)[6::12, 6::12].transpose(2, 0, 1)
             assert np.abs(shown - strip[place]).mean() < 4
-            _, picture = film.read()
-            seen = picture[6::12, 6::12, ::-1].astype(int).transpose(2, 0, 1)
+            _, image = film.read()
+            seen = image[6::12, 6::12, ::-1].astype(int).transpose(2, 0, 1)
             assert np.abs(seen - strip[place]).mean() < 20
 
 
@@ -148,10 +148,10 @@ def test_neighbours_are_scipys(run, tmp_path, capsys):
     assert np.array([float(row["distance"]) for row in rows]) == pytest.approx(found, abs=1e-6)
     assert np.array([float(row["rms_levels"]) for row in rows]) == pytest.approx(found / np.sqrt(768), abs=1e-6)
     assert [(int(row["sample"]), int(row["rank"])) for row in rows] == [(s, r) for s in range(10) for r in (1, 2, 3)]
-    picture = read(tmp_path / "out/neighbours.png")
+    image = read(tmp_path / "out/neighbours.png")
     closest = int(np.argmin(distances.min(axis=1)))
-    assert np.array_equal(picture[25 : 25 + 112 : 7, 8 : 8 + 112 : 7].transpose(2, 0, 1), samples[closest])
-    shown = picture[25 : 25 + 112 : 7, 144 : 144 + 112 : 7].transpose(2, 0, 1)
+    assert np.array_equal(image[25 : 25 + 112 : 7, 8 : 8 + 112 : 7].transpose(2, 0, 1), samples[closest])
+    shown = image[25 : 25 + 112 : 7, 144 : 144 + 112 : 7].transpose(2, 0, 1)
     assert np.array_equal(shown, store.images[int(order[closest, 0])])
     assert f"the closest by {distances.min() / np.sqrt(768):.1f}" in capsys.readouterr().out
 

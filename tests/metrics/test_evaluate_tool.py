@@ -95,17 +95,17 @@ def test_images_are_judged_against_images(made: Path, capsys: pytest.CaptureFixt
     assert not (made / "others" / "evaluation.jsonl").exists()
 
 
-def test_a_folder_of_pictures_is_prepared_as_the_run_was(
+def test_a_folder_of_images_is_prepared_as_the_run_was(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from PIL import Image
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     for number in range(20):
         pixels = np.random.default_rng(number).integers(0, 256, (50, 40, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "pictures" / f"{number:02}.png")
-    assert main([str(run), "--real", str(tmp_path / "pictures"), "--num", "20", "--metrics", "fid", "--json"]) == 0
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{number:02}.png")
+    assert main([str(run), "--real", str(tmp_path / "images"), "--num", "20", "--metrics", "fid", "--json"]) == 0
     (line,) = lines_of(capsys.readouterr().out)
     assert line["protocol"]["real"]["images"] == 20 and line["protocol"]["real"]["resize"] == "pil-bilinear"
 

@@ -23,10 +23,10 @@ NAN = float("nan")
 
 
 @pytest.fixture
-def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder of twenty pictures, 40 pixels wide and 50 high."""
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder of twenty images, 40 pixels wide and 50 high."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     for number in range(20):
         pixels = np.random.default_rng(number).integers(0, 256, (50, 40, 3), dtype=np.uint8)
@@ -35,25 +35,25 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def store_of_28(pictures: Path, tmp_path: Path) -> Path:
-    """Return a store of the same pictures in grey, cropped, at a size that no network here makes."""
+def store_of_28(images: Path, tmp_path: Path) -> Path:
+    """Return a store of the same images in grey, cropped, at a size that no network here makes."""
     how = Preparation(28, "pil-box", (0, 0, 40, 40), nc=1, strict=True, jobs=1, progress=False)
-    return prepare_at(tmp_path / "store", FolderSource(pictures), how, shards=None, resume=False).path
+    return prepare_at(tmp_path / "store", FolderSource(images), how, shards=None, resume=False).path
 
 
-def test_pictures_are_cropped_and_resized_as_a_runs_images(pictures: Path) -> None:
+def test_images_are_cropped_and_resized_as_a_runs_images(images: Path) -> None:
     config = TrainConfig(
-        data_root=str(pictures), image_size=16, nc=1, resize="pil-nearest", crop=(4, 6, 20, 22), batch_size=8
+        data_root=str(images), image_size=16, nc=1, resize="pil-nearest", crop=(4, 6, 20, 22), batch_size=8
     )
-    store = given_images.like_run(pictures, config, EvaluationOptions())
-    expected = [np.asarray(Image.open(path).convert("L"))[6:22, 4:20] for path in sorted(pictures.glob("*.png"))]
+    store = given_images.like_run(images, config, EvaluationOptions())
+    expected = [np.asarray(Image.open(path).convert("L"))[6:22, 4:20] for path in sorted(images.glob("*.png"))]
     np.testing.assert_array_equal(np.asarray(store.images)[:, 0], expected)
 
 
-def test_a_store_of_any_size_says_how_pictures_are_prepared(pictures: Path, store_of_28: Path) -> None:
-    for judged, real in ((pictures, store_of_28), (store_of_28, pictures)):
+def test_a_store_of_any_size_says_how_images_are_prepared(images: Path, store_of_28: Path) -> None:
+    for judged, real in ((images, store_of_28), (store_of_28, images)):
         one, other = given_images.pair(judged, real, EvaluationOptions(num=100))
-        made = one if judged == pictures else other
+        made = one if judged == images else other
         assert made.images.shape == (20, 1, 28, 28)
         assert made.made_from["resize"] == "pil-box" and made.made_from["crop"] is None
         assert {one.path, other.path} > {store_of_28}
@@ -64,9 +64,9 @@ def test_a_store_of_any_size_says_how_pictures_are_prepared(pictures: Path, stor
 @pytest.mark.parametrize(
     ("judged", "real", "complaint"),
     [
-        ("pictures", "nowhere", "does not exist"),
-        ("nowhere", "pictures", "does not exist"),
-        ("pictures", "other", "Cannot tell what"),
+        ("images", "nowhere", "does not exist"),
+        ("nowhere", "images", "does not exist"),
+        ("images", "other", "Cannot tell what"),
         ("store", "other", "Cannot tell what"),
         ("other", "store", "Cannot tell what"),
         ("store", "empty", "holds no image"),
@@ -85,9 +85,9 @@ def test_what_holds_no_images_is_one_sentence(
 
 
 def test_grey_images_of_28_pixels_are_judged(
-    pictures: Path, store_of_28: Path, capsys: pytest.CaptureFixture[str]
+    images: Path, store_of_28: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(pictures), "--real", str(store_of_28), "--metrics", "swd,fid"]) == 0
+    assert main([str(images), "--real", str(store_of_28), "--metrics", "swd,fid"]) == 0
     rows = capsys.readouterr().out.splitlines()
     assert [row.split()[0] for row in rows[1:]] == ["metric", "swd_28", "swd", "fid"]
     digest = open_store(store_of_28).content_sha256

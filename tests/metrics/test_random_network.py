@@ -61,8 +61,8 @@ def test_features_as_pytorch_has_them(
 
 
 def test_worse_images_are_further_away(shared_data: Callable[[str], Path], rng: np.random.Generator) -> None:
-    pictures = [Image.open(path).convert("RGB") for path in sorted(shared_data("portraits").glob("*.jpg"))[:600]]
-    real = np.stack([np.asarray(picture.resize((32, 32), Image.Resampling.BILINEAR)) for picture in pictures])
+    portraits = [Image.open(path).convert("RGB") for path in sorted(shared_data("portraits").glob("*.jpg"))[:600]]
+    real = np.stack([np.asarray(portrait.resize((32, 32), Image.Resampling.BILINEAR)) for portrait in portraits])
     half = real[300:].astype(np.float32)
     worse = {
         "blurred": scipy.ndimage.gaussian_filter(half, (0, 1, 1, 0)),
@@ -70,7 +70,7 @@ def test_worse_images_are_further_away(shared_data: Callable[[str], Path], rng: 
         "noisy": half + rng.normal(0, 20, half.shape),
         "noisier": half + rng.normal(0, 40, half.shape),
         "ten over and over": half[np.arange(300) % 10],
-        "aliased": np.stack([cv2.resize(np.asarray(picture), (32, 32)) for picture in pictures[300:]]),
+        "aliased": np.stack([cv2.resize(np.asarray(portrait), (32, 32)) for portrait in portraits[300:]]),
     }
     reals = fid.statistics([features_of(real[:300].transpose(0, 3, 1, 2))])
 

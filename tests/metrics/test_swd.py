@@ -40,7 +40,7 @@ def reference_pyramid(plane: np.ndarray, levels: int) -> list[np.ndarray]:
 
 
 def smooth_images(rng: np.random.Generator, count: int, size: int, channels: int = 3) -> np.ndarray:
-    """Return images with structure at every scale, as pictures have."""
+    """Return images with structure at every scale, as images have."""
     noise = rng.standard_normal((count, channels, size, size))
     layers = [scipy.ndimage.gaussian_filter(noise, (0, 0, s, s), mode="wrap") * s * 25 for s in (0.5, 2, 6)]
     return np.clip(128 + sum(layers), 0, 255).astype(np.uint8)

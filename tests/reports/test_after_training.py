@@ -53,7 +53,7 @@ def test_redrawn_samples_come_from_one_set_of_latents(runs, tmp_path, capsys):
     # Seed 1 is that of the second run, whose own grid was drawn from the same latents.
     saved = np.asarray(Image.open(runs[1] / "samples" / "fake_000004.png"))
     assert np.array_equal(found[1], saved[: 4 * 18 + 2, : 4 * 18 + 2])
-    # And of the first run, a picture of those latents with the statistics of all 64.
+    # And of the first run, an image of those latents with the statistics of all 64.
     from mxnet import autograd, nd
 
     generator = gluon_wgan.load_generator(runs[0] / "checkpoints" / "iter_000004")

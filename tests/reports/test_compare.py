@@ -44,7 +44,7 @@ def refused(capsys, *words) -> str:
     return left
 
 
-def picture(page: Page, run: int, iteration: int) -> np.ndarray:
+def image(page: Page, run: int, iteration: int) -> np.ndarray:
     uri = page.data["images"][run][str(iteration)]
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",", 1)[1]))))
 
@@ -86,7 +86,7 @@ def test_samples_are_the_corner_of_the_grids(make_run, compare):
     assert page.data["moments"] == [0, 100, 200]
     assert page.data["frames"] == [[0, 0], [100, 100], [200, 100]]
     whole = np.asarray(Image.open(first / "samples" / "fake_000100.png"))
-    assert np.array_equal(picture(page, 0, 100), whole[: 4 * 18 + 2, : 4 * 18 + 2])
+    assert np.array_equal(image(page, 0, 100), whole[: 4 * 18 + 2, : 4 * 18 + 2])
     assert "all from the same latents" in page.text
 
 
@@ -160,12 +160,12 @@ def test_hostile_names_do_nothing(make_run, compare):
 def test_unreadable_runs_name_themselves(make_run, capsys, tmp_path):
     good, out = make_run("good"), tmp_path / "out.html"
     (tmp_path / "empty").mkdir()
-    missing, damaged, foreign, picture = (make_run(name) for name in ("missing", "damaged", "foreign", "picture"))
+    missing, damaged, foreign, image = (make_run(name) for name in ("missing", "damaged", "foreign", "image"))
     (missing / "metrics.csv").unlink()
     with (damaged / "metrics.csv").open("a") as file:
         file.write("231,4,what\n")
     (foreign / "metrics.csv").write_bytes(b"\x89PNG\r\n\x1a\n\x00")
-    (picture / "samples" / "fake_000100.png").write_bytes(b"no picture")
+    (image / "samples" / "fake_000100.png").write_bytes(b"no image")
     for bad, words in (
         (tmp_path / "empty", "empty folder"),
         (tmp_path / "nothing", "not a folder"),
@@ -173,7 +173,7 @@ def test_unreadable_runs_name_themselves(make_run, capsys, tmp_path):
         (missing, "metrics.csv"),
         (damaged, "line 232"),
         (foreign, "not a metrics.csv"),
-        (picture, "fake_000100.png"),
+        (image, "fake_000100.png"),
     ):
         said = refused(capsys, good, bad, "--out", out)
         assert str(bad) in said and words in said

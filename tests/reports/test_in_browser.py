@@ -141,10 +141,10 @@ def test_comparison_fits_draws_and_hides_a_run(make_run, ask, tmp_path, width):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_screenshot_is_a_page_in_the_right_colours(make_run, browse, tmp_path, scheme):
-    page, picture = RunPage(RunDirectory(make_run())).write(), tmp_path / "shot.png"
+    page, screenshot = RunPage(RunDirectory(make_run())).write(), tmp_path / "shot.png"
     dark = ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
-    browse(page, f"--screenshot={picture}", "--window-size=1200,2000", *dark)
-    with Image.open(picture) as image:
+    browse(page, f"--screenshot={screenshot}", "--window-size=1200,2000", *dark)
+    with Image.open(screenshot) as image:
         levels = np.asarray(image.convert("L"))
     assert levels.shape == (2000, 1200)
     assert (np.median(levels) < 60) == (scheme == "dark")

@@ -113,7 +113,7 @@ def test_no_share_is_above_everything(page):
     assert len(shares) > 100 and max(shares) == 100
 
 
-def test_page_fits_a_phone_and_shows_every_picture(page, ask: Callable[..., Any]):
+def test_page_fits_a_phone_and_shows_every_image(page, ask: Callable[..., Any]):
     # Headless Chromium's own window may not get as narrow as a phone; a frame does.
     told = ask(page, PROBE, width=390)
     assert told["window"] == 390 and told["content"] <= 390 and told["wide"] == 0
@@ -133,10 +133,10 @@ def test_nothing_foreign_runs_or_loads_in_the_page(page, ask: Callable[..., Any]
 
 @pytest.mark.parametrize(("size", "scheme"), [((390, 2400), "light"), ((1200, 2400), "light"), ((1200, 2400), "dark")])
 def test_screenshot_is_a_page_and_not_a_blank(page, browse: Callable[..., str], tmp_path, size, scheme):
-    picture = tmp_path / "shot.png"
+    screenshot = tmp_path / "shot.png"
     dark = ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
-    browse(page, f"--screenshot={picture}", f"--window-size={size[0]},{size[1]}", *dark)
-    with Image.open(picture) as image:
+    browse(page, f"--screenshot={screenshot}", f"--window-size={size[0]},{size[1]}", *dark)
+    with Image.open(screenshot) as image:
         levels = np.asarray(image.convert("L"))
         colours = image.convert("RGB").getcolors(1 << 24)
     assert levels.shape == (size[1], size[0])

@@ -28,8 +28,8 @@ FEW = ["--backends", "cv2,cv2-area", "--jobs", "1", "--quiet"]
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Return a folder with three pictures that are full of detail too fine for 32 pixels."""
-    folder = tmp_path / "pictures" / "below"
+    """Return a folder with three images that are full of detail too fine for 32 pixels."""
+    folder = tmp_path / "images" / "below"
     folder.mkdir(parents=True)
     rng = np.random.default_rng(1)
     for number in range(3):
@@ -72,7 +72,7 @@ def test_enlarging_is_compared_when_asked_for(photos, tmp_path):
     assert {row["size"] for row in rows_of(tmp_path / "out" / "parity.csv")} == {"32"}
 
 
-def test_rows_are_measures_of_training_pictures(photos, tmp_path):
+def test_rows_are_measures_of_training_images(photos, tmp_path):
     assert main([str(photos), "--size", "32", *FEW, "--out", str(tmp_path / "out")]) == 0
     rows = rows_of(tmp_path / "out" / "parity.csv")
     with Image.open(photos / "below" / "1.png") as image:

@@ -52,14 +52,14 @@ def test_nothing_is_known_of_an_empty_data_set():
 
 def test_features_are_strided_convolutions(require_torch):
     torch = require_torch()
-    picture = np.random.default_rng(0).integers(256, size=(32, 24, 3), dtype=np.uint8)
-    values = torch.from_numpy((picture.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None].copy())
+    image = np.random.default_rng(0).integers(256, size=(32, 24, 3), dtype=np.uint8)
+    values = torch.from_numpy((image.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None].copy())
     for weights in data_sets._WEIGHTS:
         kernels = weights.reshape(4, 4, -1, FEATURES).transpose(3, 2, 0, 1)
         values = torch.nn.functional.conv2d(values, torch.from_numpy(kernels.copy()), stride=2, padding=1)
         values = torch.nn.functional.leaky_relu(values, 0.2)
     expected = values[0].numpy().transpose(1, 2, 0).reshape(-1, FEATURES)
-    np.testing.assert_allclose(data_sets.critic_features(picture), expected, atol=1e-4)
+    np.testing.assert_allclose(data_sets.critic_features(image), expected, atol=1e-4)
 
 
 def test_sliced_distance_is_the_mean_of_scipys():

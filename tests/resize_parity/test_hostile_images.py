@@ -13,7 +13,7 @@ from PIL import EpsImagePlugin, Image
 
 from gluon_wgan.cli.resize_parity import main
 from gluon_wgan.resize_parity import decoders
-from gluon_wgan.resize_parity.plan import oddities
+from gluon_wgan.resize_parity.header_oddities import oddities
 from gluon_wgan.utils.disposable_process import Died, ExpendableProcess
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(x) print\nshowpage\n%%EOF\n"

@@ -10,8 +10,8 @@ import pytest
 from gluon_wgan.resize_parity import measures
 
 
-def named(picture: np.ndarray, reference: np.ndarray) -> dict[str, float]:
-    return dict(zip((one.name for one in measures.PAIR_MEASURES), measures.measure_pair(picture, reference)))
+def named(image: np.ndarray, reference: np.ndarray) -> dict[str, float]:
+    return dict(zip((one.name for one in measures.PAIR_MEASURES), measures.measure_pair(image, reference)))
 
 
 def flat(level: int) -> np.ndarray:
@@ -19,23 +19,23 @@ def flat(level: int) -> np.ndarray:
 
 
 def test_differences_count_in_both_directions_without_wrapping_round():
-    picture, reference = flat(10), flat(250)
-    for found in (named(picture, reference), named(reference, picture)):
+    image, reference = flat(10), flat(250)
+    for found in (named(image, reference), named(reference, image)):
         assert (found["l1_sum"], found["mean_abs"], found["max_abs"]) == (240 * 16 * 16 * 3, 240, 240)
 
 
 @pytest.mark.parametrize(("difference", "expected"), [(1, (0, 0, 0)), (2, (1, 0, 0)), (9, (1, 1, 0)), (61, (1, 1, 1))])
 def test_off_by_counts_more_than_not_as_much_as(difference, expected):
-    picture = flat(100)
-    picture[3, 5, 1] += difference
-    found = named(picture, flat(100))
+    image = flat(100)
+    image[3, 5, 1] += difference
+    found = named(image, flat(100))
     assert [found[f"off_by_{levels}"] for levels in (1, 8, 60)] == [count / 256 for count in expected]
 
 
 def test_a_pixel_with_two_channels_off_is_one_pixel():
-    picture = flat(100)
-    picture[0, 0] = (120, 130, 100)
-    assert named(picture, flat(100))["off_by_8"] == 1 / 256
+    image = flat(100)
+    image[0, 0] = (120, 130, 100)
+    assert named(image, flat(100))["off_by_8"] == 1 / 256
 
 
 def test_psnr_is_that_of_the_mean_squared_error():
@@ -43,7 +43,7 @@ def test_psnr_is_that_of_the_mean_squared_error():
     assert measures.psnr(flat(100), flat(100)) == math.inf
 
 
-def test_ssim_is_one_only_for_equal_pictures():
+def test_ssim_is_one_only_for_equal_images():
     noise = np.random.default_rng(0).integers(256, size=(32, 32, 3), dtype=np.uint8)
     assert measures.ssim(noise, noise) == pytest.approx(1)
     assert measures.ssim(noise, noise[::-1]) < 0.2
@@ -57,10 +57,10 @@ def test_laplacian_ratio_doubles_with_contrast():
 
 
 def test_mean_shift_keeps_the_channels_apart_and_signed():
-    picture = flat(100)
-    picture[..., 0] += 3
-    picture[..., 2] -= 5
-    found = named(picture, flat(100))
+    image = flat(100)
+    image[..., 0] += 3
+    image[..., 2] -= 5
+    found = named(image, flat(100))
     assert [found[f"shift_{channel}"] for channel in "rgb"] == [3, 0, -5]
 
 
@@ -83,9 +83,9 @@ def test_every_measure_has_a_value_a_unit_and_a_source():
 
 
 def test_measures_stand_in_the_order_of_their_names():
-    picture, reference = flat(100), flat(100)
-    picture[0, 0, 0] = 170
-    found = named(picture, reference)
+    image, reference = flat(100), flat(100)
+    image[0, 0, 0] = 170
+    found = named(image, reference)
     assert (found["l1_sum"], found["max_abs"], found["off_by_60"]) == (70, 70, 1 / 256)
     assert found["shift_r"] == pytest.approx(70 / 256)
     assert found["shift_g"] == found["shift_b"] == 0

@@ -1,4 +1,4 @@
-"""Pictures with known answers, for every backend of the data package's table."""
+"""Images with known answers, for every backend of the data package's table."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_kernel_is_as_wide_as_the_library_says(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_nearest_of_opencv_moves_the_picture_and_nobody_else_does(backend):
+def test_nearest_of_opencv_moves_the_image_and_nobody_else_does(backend):
     kernel = measure_kernel(backend)
     # OpenCV takes source pixel floor(4.5 j) where the middle is 4.5 j + 1.75: 2 source pixels too far left.
     expected = 2 / RATIO if backend in ("cv2-nearest", "mxnet-nearest") else 0
@@ -117,7 +117,7 @@ def test_bilinear_of_opencv_is_safe_at_two_and_not_beyond(sweep):
     assert share[3.0] > 0.95 and share[5.0] > 0.9
 
 
-def test_probe_pictures_are_what_they_are_called():
+def test_probe_images_are_what_they_are_called():
     assert set(np.unique(checkerboard(8))) == {0, 255}
     assert (np.abs(np.diff(checkerboard(8).astype(int), axis=0)) == 255).all()
     assert (np.diff(ramp(100).astype(int), axis=1) >= 0).all() and (ramp(100)[0] == ramp(100)[-1]).all()

@@ -36,41 +36,41 @@ class Specimen:
 def specimens(folder: Path, count: int = 12) -> Iterator[tuple[str, Specimen]]:
     """Yield a name and a specimen of every kind."""
     rng = np.random.default_rng(7)
-    pictures = {f"some/p{index:03d}.jpg": made.jpeg(rng, 40 + index, 30) for index in range(count)}
-    images = [made.decoded(content) for content in pictures.values()]
+    encoded = {f"some/p{index:03d}.jpg": made.jpeg(rng, 40 + index, 30) for index in range(count)}
+    images = [made.decoded(content) for content in encoded.values()]
 
     def at(path: Path) -> list[Span]:
         whole = path.read_bytes()
-        return [(whole.index(content), whole.index(content) + len(content)) for content in pictures.values()]
+        return [(whole.index(content), whole.index(content) + len(content)) for content in encoded.values()]
 
-    first = next(iter(pictures))
-    root = made.write_folder(folder / "folder", pictures)
+    first = next(iter(encoded))
+    root = made.write_folder(folder / "folder", encoded)
     yield "folder", Specimen("folder", root, root / first, images, [(0, 1 << 40)] + [(0, 0)] * (count - 1))
-    listed = made.write_csv(folder / "csv", pictures)
+    listed = made.write_csv(folder / "csv", encoded)
     yield "csv", Specimen("csv", listed, listed, images, _line_spans(listed))
-    large = {b"\xff%03d" % index: content for index, content in enumerate(pictures.values())}
+    large = {b"\xff%03d" % index: content for index, content in enumerate(encoded.values())}
     root = made.write_lmdb(folder / "large_lmdb", large)
     yield "lmdb", Specimen("lsun", root, root / "data.mdb", images, at(root / "data.mdb"))
     yield from _small_lmdb(folder, rng)
-    path = made.write_zip(folder / "stored.zip", pictures, zipfile.ZIP_STORED)
+    path = made.write_zip(folder / "stored.zip", encoded, zipfile.ZIP_STORED)
     yield "zip", Specimen("zip", path, path, images, _zip_spans(path))
-    path = made.write_zip(folder / "deflated.zip", pictures)
+    path = made.write_zip(folder / "deflated.zip", encoded)
     yield "zip-deflated", Specimen("zip", path, path, images, _zip_spans(path))
     for name, kind in (("tar", tarfile.GNU_FORMAT), ("tar-pax", tarfile.PAX_FORMAT)):
-        named = {"é" * (kind == tarfile.PAX_FORMAT) + key: value for key, value in pictures.items()}
+        named = {"é" * (kind == tarfile.PAX_FORMAT) + key: value for key, value in encoded.items()}
         path = made.write_tar(folder / f"{name}.tar", named, "w:", kind)
         with tarfile.open(path) as archive:
             spans = [(info.offset, info.offset_data + info.size) for info in archive]
         yield name, Specimen("tar", path, path, images, spans)
     for suffix in ("gz", "bz2", "xz"):
-        path = made.write_tar(folder / f"packed.tar.{suffix}", pictures, f"w:{suffix}")
+        path = made.write_tar(folder / f"packed.tar.{suffix}", encoded, f"w:{suffix}")
         yield f"tar.{suffix}", Specimen("tar", path, path, images, [], checked=True)
-    path = write_tar_zst(folder / "packed.tar.zst", pictures)
+    path = write_tar_zst(folder / "packed.tar.zst", encoded)
     yield "tar.zst", Specimen("tar", path, path, images, [], checked=True)
-    path = write_parquet(folder / "rows.parquet", pictures, compression="none", row_group_size=4)
+    path = write_parquet(folder / "rows.parquet", encoded, compression="none", row_group_size=4)
     yield "parquet", Specimen("parquet", path, path, images, at(path))
     (folder / "rec").mkdir()
-    path = made.write_rec(folder / "rec" / "r.rec", pictures)
+    path = made.write_rec(folder / "rec" / "r.rec", encoded)
     idx = path.with_suffix(".idx")
     starts = [int(line.split()[1]) for line in idx.read_text().splitlines()]
     yield "rec", Specimen("rec", path, path, images, list(zip(starts, starts[1:] + [path.stat().st_size])))

@@ -52,7 +52,7 @@ def built(config: TrainConfig):
     return critic
 
 
-def pictures(config: TrainConfig, count: int = 4) -> np.ndarray:
+def random_images(config: TrainConfig, count: int = 4) -> np.ndarray:
     shape = (count, config.nc, config.image_size, config.image_size)
     return np.random.default_rng(1).normal(size=shape).astype(config.dtype)
 
@@ -108,8 +108,8 @@ CASES = [(fields, norm) for fields in CRITICS for norm in ("all", "channels") if
 def test_penalty_and_gradients_equal_double_backward(fields, norm_over, require_torch):
     config = gp_config(**fields)
     critic = built(config)
-    value, gradients = penalise(critic, pictures(config), norm_over)
-    wanted, wanted_gradients = torch_penalty(require_torch(), critic, pictures(config), norm_over)
+    value, gradients = penalise(critic, random_images(config), norm_over)
+    wanted, wanted_gradients = torch_penalty(require_torch(), critic, random_images(config), norm_over)
     assert value == pytest.approx(wanted, rel=AGAINST_TORCH)
     assert max(np.abs(g).max() for g in wanted_gradients) > 0
     for ours, theirs in zip(gradients, wanted_gradients):
@@ -120,7 +120,7 @@ def test_penalty_and_gradients_equal_double_backward(fields, norm_over, require_
 @pytest.mark.parametrize("fields", [{}, {"mlp_d": True}, {"arch": "lite"}, {"layer_norm_d": True}], ids=str)
 def test_gradients_equal_central_differences(fields, norm_over):
     config = gp_config(**fields, image_size=16, ndf=4, dtype="float64")
-    critic, images = built(config), pictures(config)
+    critic, images = built(config), random_images(config)
     _, gradients = penalise(critic, images, norm_over)
     rng = np.random.default_rng(2)
     for parameter, gradient in zip(critic.collect_params().values(), gradients):
@@ -144,7 +144,7 @@ def test_gradients_equal_central_differences(fields, norm_over):
 def test_without_compilation_it_is_the_same():
     config = gp_config(layer_norm_d=True)
     critic = built(config)
-    compiled, plain = (penalise(critic, pictures(config), hybrid=hybrid) for hybrid in (True, False))
+    compiled, plain = (penalise(critic, random_images(config), hybrid=hybrid) for hybrid in (True, False))
     assert compiled[0] == pytest.approx(plain[0], rel=1e-6)
     for ours, theirs in zip(compiled[1], plain[1]):
         assert np.abs(ours - theirs).max() <= 1e-6 * np.abs(theirs).max()
@@ -160,7 +160,7 @@ def test_a_linear_critic_has_the_penalty_of_its_weight_alone():
     for layer in reversed(layers):
         layer.weight.set_data(layer.weight.data().abs())
         product = product @ layer.weight.data().asnumpy().astype(np.float64)
-    value, _ = penalise(critic, pictures(gp_config(image_size=16)))
+    value, _ = penalise(critic, random_images(gp_config(image_size=16)))
     assert value == pytest.approx((np.linalg.norm(product) - 1) ** 2, rel=1e-5)
 
 
@@ -169,7 +169,7 @@ def test_a_dead_critic_gives_one_and_no_nan():
     critic = built(config)
     for parameter in critic.collect_params().values():
         parameter.set_data(nd.zeros(parameter.shape))
-    value, gradients = penalise(critic, pictures(config))
+    value, gradients = penalise(critic, random_images(config))
     assert value == pytest.approx(1, abs=1e-5)
     assert all(np.isfinite(g).all() for g in gradients)
 

@@ -29,7 +29,7 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.runs import checkpoints, step_results
 from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.runs.metrics_csv import COLUMNS, WALL_CLOCK_COLUMNS
-from gluon_wgan.training import loop, trainer
+from gluon_wgan.training import loop, time_estimate, trainer
 from gluon_wgan.training.signals import Interrupted
 from tests.conftest import REPOSITORY
 
@@ -75,7 +75,7 @@ def result(path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
     """Return what must not depend on interruptions: hashes of the final state, and the metrics."""
     final = path / "checkpoints" / "iter_000007"
     hashes = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in final.glob("*.params")}
-    hashes["picture"] = hashlib.sha256((path / "samples" / "fake_000007.png").read_bytes()).hexdigest()
+    hashes["image"] = hashlib.sha256((path / "samples" / "fake_000007.png").read_bytes()).hexdigest()
     metrics = [{k: v for k, v in row.items() if k not in WALL_CLOCK_COLUMNS} for row in rows(path)]
     return hashes, metrics
 
@@ -96,8 +96,8 @@ def test_a_run_directory_explains_itself(straight):
     assert {"mxnet", "numpy", "pillow", "opencv-python"} <= set(environment["libraries"])
     assert environment["devices"] == ["cpu(0)"]
     assert json.loads((straight / "config.json").read_text())["ngf"] == 4
-    for picture in straight.rglob("*.png"):
-        Image.open(picture).load()
+    for image in straight.rglob("*.png"):
+        Image.open(image).load()
 
 
 def test_metrics_have_a_row_for_each_generator_iteration(straight):
@@ -471,7 +471,7 @@ def test_dry_run_tells_and_writes_nothing(tiny, capfd, tmp_path):
 def test_a_long_run_says_early_how_long_it_takes_and_what_takes_minutes(tiny, caplog, monkeypatch):
     caplog.set_level("INFO")
     moments = itertools.count()
-    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: float(next(moments))))
+    monkeypatch.setattr(time_estimate, "time", SimpleNamespace(perf_counter=lambda: float(next(moments))))
     monkeypatch.setattr(loop.Session, "_critic_steps_in_all", lambda self: 90_000)
     run(tiny("estimated", gen_iters=10))
     said = [record.getMessage() for record in caplog.records]

@@ -14,6 +14,7 @@ import logging
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -28,7 +29,7 @@ from gluon_wgan.data.sources.packed_names import LazyNames
 from gluon_wgan.errors import UserError, remedy
 from gluon_wgan.utils.atomic_folders import flush_to_disk, locked, replace_file
 from gluon_wgan.utils.folders import named_as, remove_ours
-from gluon_wgan.utils.progress_bars import redraw_seconds
+from gluon_wgan.utils.progress_bars import progress_bar
 from gluon_wgan.utils.untrusted import read_json_object
 
 log = logging.getLogger("gluon_wgan.data")
@@ -233,15 +234,7 @@ def index_of(
             index = _open(folder, made_from)  # the process that had the lock may have made it
             if index is None:
                 log.info("Listing %s once; later runs use the list in %s.", path, folder)
-                bar = tqdm(
-                    total=total,
-                    desc=f"Listing {path.name}",
-                    unit=" images",
-                    disable=None,
-                    delay=1,
-                    mininterval=redraw_seconds(),
-                )
-                with bar:
+                with progress_bar(f"Listing {path.name}", total, shown=sys.stderr.isatty(), delay=1) as bar:
                     index = _make(folder, made_from, path, fill, resumable, bar)
     except OSError as error:
         raise UserError(

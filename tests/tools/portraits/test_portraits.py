@@ -229,7 +229,7 @@ def test_another_encoder_is_named_with_the_one_that_is_needed(
     assert "Pillow 13.0.0 (without libjpeg-turbo)" in one_sentence(capsys, listed_gallery.clone, tmp_path / "new")
 
 
-def test_a_blob_that_is_no_picture_is_one_sentence(gallery: Gallery) -> None:
+def test_a_blob_that_is_no_image_is_one_sentence(gallery: Gallery) -> None:
     content = (gallery.clone / "README").read_bytes()
     blob = git(gallery.clone, "hash-object", "README")
     text = PortraitList((Portrait(blob, hashlib.sha256(content).hexdigest(), "0" * 64),))

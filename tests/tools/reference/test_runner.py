@@ -290,7 +290,7 @@ def test_it_trains_where_there_is_no_mxnet(small, tmp_path):
     ],
     ids=str,
 )
-def test_a_converted_run_draws_the_same_pictures(statistics, fields, small, tmp_path):
+def test_a_converted_run_draws_the_same_images(statistics, fields, small, tmp_path):
     config = small(gen_iters=3, sample_bn=statistics, **fields)
     path = train(config)
     done = convert(path, tmp_path / "converted")

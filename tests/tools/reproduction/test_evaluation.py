@@ -49,7 +49,7 @@ def by_evaluate(evaluator, real, fake):
     return found
 
 
-def test_a_run_is_evaluated_on_its_samples_against_both_kinds_of_held_out_pictures(whole, evaluator, tmp_path):
+def test_a_run_is_evaluated_on_its_samples_against_both_kinds_of_held_out_images(whole, evaluator, tmp_path):
     task = whole.task("cv2-bilinear")
     rows = evaluate_all(dataclasses.replace(evaluator), [task], [])
     assert {(row.run, row.seed, row.gen_iter) for row in rows} == {("cv2-bilinear", 0, 2)}
@@ -81,7 +81,7 @@ def test_the_frechet_distance_is_what_the_evaluation_tool_prints(whole, evaluato
     )
 
 
-def test_real_pictures_are_evaluated_as_if_they_were_samples(whole, evaluator):
+def test_real_images_are_evaluated_as_if_they_were_samples(whole, evaluator):
     rows = evaluate_all(evaluator, [], ["cv2-area"])
     assert {(row.run, row.seed, row.gen_iter) for row in rows} == {("data-cv2-area", 0, 0)}
     values = {row.quantity: row.value for row in rows}
@@ -93,7 +93,7 @@ def test_real_pictures_are_evaluated_as_if_they_were_samples(whole, evaluator):
     assert values["detail"] == pytest.approx(detail(shown), rel=1e-6)
 
 
-def test_pictures_are_no_distance_away_from_themselves(whole, evaluator):
+def test_images_are_no_distance_away_from_themselves(whole, evaluator):
     for resize in ("pil-bilinear", "cv2-bicubic"):
         found = evaluator.distances(images(whole, HELD_OUT, resize), resize)
         assert found["swd"] == 0 and found["frechet"] == pytest.approx(0, abs=1e-6)

@@ -377,7 +377,7 @@ def test_figures_are_small_and_the_same_each_time(material):
     assert draw() == first
 
 
-def test_too_large_a_picture_is_refused(tmp_path):
+def test_too_large_a_image_is_refused(tmp_path):
     (tmp_path / "a.svg").write_bytes(b"x" * drawing.LARGEST)
     (tmp_path / "results.csv").write_bytes(b"x" * (drawing.LARGEST + 1))
     write._refuse_large(tmp_path)

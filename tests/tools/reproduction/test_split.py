@@ -20,7 +20,7 @@ PLAN = Plan("tiny", 32, (2, 4, 34, 36), 16, 0, 16, {}, {})
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(16, 300), st.integers(0, 2**31 - 1), st.integers(0, 400))
-def test_each_picture_is_in_exactly_one_part(held_out, seed, more):
+def test_each_image_is_in_exactly_one_part(held_out, seed, more):
     plan = dataclasses.replace(PLAN, held_out=held_out, split_seed=seed)
     count = 2 * held_out + more
     parts = split(plan, count)
@@ -52,7 +52,7 @@ def images(tmp_path):
     return make
 
 
-def test_pictures_of_a_folder_are_prepared_apart_with_each_backend(images, tmp_path):
+def test_images_of_a_folder_are_prepared_apart_with_each_backend(images, tmp_path):
     source = find_images(PLAN, images(40))
     prepare_images(PLAN, source, ["cv2-area", "pil-bilinear"], tmp_path / "out")
     for resize in ("cv2-area", "pil-bilinear"):
@@ -69,16 +69,16 @@ def test_pictures_of_a_folder_are_prepared_apart_with_each_backend(images, tmp_p
     assert len(before) == 4
 
 
-def test_too_few_pictures_are_refused_in_one_sentence(images):
+def test_too_few_images_are_refused_in_one_sentence(images):
     with pytest.raises(UserError, match="There are 31 images, but the plan tiny holds 16 out"):
         find_images(PLAN, images(31))
 
 
-def test_just_enough_pictures_are_taken(images):
+def test_just_enough_images_are_taken(images):
     assert len(find_images(PLAN, images(32))) == 32
 
 
-def test_without_pictures_the_built_in_portraits_are_taken_whole(whole):
+def test_without_images_the_built_in_portraits_are_taken_whole(whole):
     source = find_images(whole.plan, None)
     assert len(source) == 512 and source.label == "built-in portraits"
     train, held_out = (open_store(store_path(whole.out, part, "pil-bilinear")) for part in (TRAIN, HELD_OUT))
