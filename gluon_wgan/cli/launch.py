@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import shlex
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +33,8 @@ exit status: that of the first worker that fails, 0 when none does
 # Variables that reach processes on other hosts.
 _FORWARDED = ("OMP_NUM_THREADS", "DMLC_INTERFACE", "PYTHONPATH")
 _POLL = 0.2
+# Linux, prctl(2): the signal that this process gets when its parent ends.
+_PR_SET_PDEATHSIG = 1
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -79,7 +83,7 @@ def launch(arguments: argparse.Namespace) -> int:
             if role == "worker":
                 variables["DMLC_WORKER_ID"] = str(index)
             host = hosts[index % len(hosts)] if hosts and role != "scheduler" else None
-            children.append((role, _start(command, variables, host)))
+            children.append((role, _start(command, variables, host, stop_with_parent=role == "worker")))
         return _wait(children, arguments.grace)
     finally:
         for _, child in children:
@@ -88,19 +92,31 @@ def launch(arguments: argparse.Namespace) -> int:
                 child.wait()
 
 
-def _start(command: list[str], variables: dict[str, str], host: Optional[str]) -> subprocess.Popen[bytes]:
-    """Start one process in a session of its own, so that Ctrl-C reaches it once only, through this program."""
+def _start(
+    command: list[str], variables: dict[str, str], host: Optional[str], stop_with_parent: bool
+) -> subprocess.Popen[bytes]:
+    """Start one process in a session of its own, so that Ctrl-C reaches it once only, through this program.
+
+    With `stop_with_parent` it gets SIGTERM also where this program is killed, on Linux. Workers then save and leave,
+    and servers and scheduler end with them.
+    """
+    prepare = _stop_with_parent if stop_with_parent and sys.platform == "linux" else None
     inherited = dict(os.environ)
     if not compat.threads_were_given():
         # This process's own choice, where each worker makes one for its network and its host.
         inherited.pop("OMP_NUM_THREADS", None)
     if host is None:
-        return subprocess.Popen(command, env={**inherited, **variables}, start_new_session=True)
+        return subprocess.Popen(command, env={**inherited, **variables}, start_new_session=True, preexec_fn=prepare)
     variables.update({name: inherited[name] for name in _FORWARDED if name in inherited})
-    words = ["env", *(f"{name}={value}" for name, value in variables.items()), *command]
-    line = f"cd {shell_word(os.getcwd())} && exec {shlex.join(words)}"
+    remote = ["env", *(f"{name}={value}" for name, value in variables.items()), *command]
+    line = f"cd {shell_word(os.getcwd())} && exec {shlex.join(remote)}"
     # With a terminal the remote process ends when this one does.
-    return subprocess.Popen(["ssh", "-tt", "-o", "BatchMode=yes", host, line], start_new_session=True)
+    words = ["ssh", "-tt", "-o", "BatchMode=yes", host, line]
+    return subprocess.Popen(words, start_new_session=True, preexec_fn=prepare)
+
+
+def _stop_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _wait(children: list[tuple[str, subprocess.Popen[bytes]]], grace: float) -> int:

@@ -326,35 +326,32 @@ class Session:
     def refuse_non_finite_weights(self) -> None:
         """Stop the run, with its state saved, when a weight is NaN or infinite, which a loss need not show."""
         names = self.engine.non_finite()
-        if not names:
-            return
-        self.state.data = self.batches.state()
-        path = self.write(f"nonfinite_{self.state.gen_iter:06d}")
-        raise Diverged(
-            f"Weights are not finite at generator iteration {self.state.gen_iter} ({len(names)}, the first is "
-            f"{names[0]}); the state is saved in {path}: lower the learning rates or the clip, and continue from an "
-            "earlier checkpoint."
-        )
+        if names:
+            number = f"{len(names)}, the first is {names[0]}"
+            raise self._diverged(f"Weights are not finite at generator iteration {self.state.gen_iter} ({number})")
 
     def refuse_non_finite(self, loss: float, name: str) -> None:
         """Stop the run, with its state saved, when a loss is NaN or infinite."""
         if math.isfinite(loss):
             return
+        last = ", ".join(f"{scores.loss_d:.6g}" for scores in self.state.scores[-5:])
+        raise self._diverged(
+            f"{name} is {loss} at generator iteration {self.state.gen_iter}, critic step "
+            f"{len(self.state.scores)} (last loss_d of this iteration: {last or 'none'})"
+        )
+
+    def _diverged(self, what: str) -> Diverged:
+        """Save the state, and return the exception that says what is not finite and how to continue."""
         self.state.data = self.batches.state()
         path = self.write(f"nonfinite_{self.state.gen_iter:06d}")
-        last = ", ".join(f"{scores.loss_d:.6g}" for scores in self.state.scores[-5:])
-        raise Diverged(
-            f"{name} is {loss} at generator iteration {self.state.gen_iter}, critic step "
-            f"{len(self.state.scores)} (last loss_d of this iteration: {last or 'none'}); the state is saved "
-            f"in {path}: {self._advice()}"
-        )
+        if not self.writes:  # this worker's folder is a temporary one
+            return Diverged(f"{what}; worker 0 saves the state and says how to continue.")
+        return Diverged(f"{what}; the state is saved in {path}: {self._advice()}")
 
     def _advice(self) -> str:
         """Return what to do after a loss that is not finite."""
         config, flags = self.config, f"--lr-d {self.config.lr_d / 2:g} --lr-g {self.config.lr_g / 2:g}"
         words = "lower learning rates" + (" (or a smaller --clip)" if config.objective == "wgan" else "")
-        if not self.writes:
-            return "worker 0 says how to continue."
         if not self.engine.can_branch or not checkpoints.list_checkpoints(self.run.checkpoints):
             return f"start a new run with {words}, such as {flags}."
         command = f"python {self.engine.program} --branch {shell_word(self.run.path)} {flags}"

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,31 @@ def test_threads_that_the_user_did_not_give_are_left_to_each_host(
 
 def test_the_status_is_that_of_the_worker_that_fails(folder: Path) -> None:
     assert launch(sys.executable, "-c", NOTE, "word", "1") == 7
+
+
+WAIT = """
+import os, pathlib, signal, sys, time
+if os.environ["DMLC_ROLE"] == "worker":
+    def end(signum, frame):
+        pathlib.Path("ended").write_text("by SIGTERM")
+        sys.exit()
+    signal.signal(signal.SIGTERM, end)
+    pathlib.Path("ready").touch()
+    time.sleep(100)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's end")
+def test_a_killed_launcher_stops_its_workers(tmp_path: Path) -> None:
+    program = "import sys; from gluon_wgan.cli.launch import main; sys.exit(main(sys.argv[1:]))"
+    words = ["-n", "1", "-s", "1", "--", sys.executable, "-c", WAIT]
+    with subprocess.Popen([sys.executable, "-c", program, *words], cwd=tmp_path) as launcher:
+        for name in ("ready", "ended"):
+            until = time.monotonic() + 60
+            while not (tmp_path / name).exists():
+                assert time.monotonic() < until, name
+                time.sleep(0.05)
+            launcher.kill()
 
 
 @pytest.mark.parametrize(("hosts", "said"), [("# none\n", "names no host"), ("-oProxyCommand=x\n", "hyphen")])

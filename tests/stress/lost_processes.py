@@ -20,11 +20,10 @@ import numpy as np
 
 from gluon_wgan.runs.checkpoints import newest_whole_checkpoint, saved_iteration
 from tests.training.distributed.test_equality import content, job, train
-from tests.training.distributed.test_failures import LIMIT, start
+from tests.training.distributed.test_failures import LIMIT, start, wait_for_rows
 
 ROLES = ("scheduler", "server", "worker 0", "worker 1")
 OPTIONS: dict[str, Any] = {"gen_iters": 100_000, "sample_every": 100_000, "keep_checkpoints": 0}
-STARTS_WITHIN = 100.0
 
 
 def main() -> int:
@@ -62,12 +61,7 @@ def lose(run: Path, log: Path, victim: str, signum: signal.Signals, seconds: flo
     log.mkdir(parents=True)
     processes = start(run, log, checkpoint_every=5, **OPTIONS)
     try:
-        until = time.monotonic() + STARTS_WITHIN
-        metrics = run / "metrics.csv"
-        while not (metrics.is_file() and metrics.read_bytes().count(b"\n") > 6):
-            if time.monotonic() > until:
-                return "did not start"
-            time.sleep(0.05)
+        wait_for_rows(run, 6, log)
         time.sleep(seconds)
         processes[victim].send_signal(signum)
         until = time.monotonic() + LIMIT

@@ -18,6 +18,7 @@ from tests.training.distributed.test_equality import ROOT, WORKER, content, job,
 # Long enough that no run is over before its process is hit.
 LONG: dict[str, Any] = {"gen_iters": 4000, "checkpoint_every": 100_000, "sample_every": 100_000, "keep_checkpoints": 0}
 LIMIT = 30
+STARTS_WITHIN = 100
 
 
 def free_port() -> int:
@@ -47,6 +48,14 @@ def start(out: Path, log: Path, **options: Any) -> dict[str, subprocess.Popen[by
     return processes
 
 
+def wait_for_rows(run: Path, count: int, log: Path) -> None:
+    """Wait until a run has that many rows of metrics."""
+    metrics, until = run / "metrics.csv", time.monotonic() + STARTS_WITHIN
+    while not (metrics.is_file() and metrics.read_bytes().count(b"\n") > count):
+        assert time.monotonic() < until, (log / "worker 0").read_text()[-2000:]
+        time.sleep(0.05)
+
+
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the runs that a lost process has ended."""
@@ -63,11 +72,7 @@ def test_a_lost_process_ends_the_others(tmp_path: Path, ended: Path, victim: str
     log.mkdir()
     processes = start(out, log, **LONG)
     try:
-        until = time.monotonic() + 100
-        metrics = out / "metrics.csv"
-        while not (metrics.is_file() and metrics.read_bytes().count(b"\n") > 4):
-            assert time.monotonic() < until, (log / "worker 0").read_text()[-2000:]
-            time.sleep(0.1)
+        wait_for_rows(out, 4, log)
         processes[victim].send_signal(signum)
         for name in set(processes) - {victim}:
             processes[name].wait(timeout=LIMIT)
@@ -81,6 +86,44 @@ def test_a_lost_process_ends_the_others(tmp_path: Path, ended: Path, victim: str
             process.wait()
     (saved,) = [path for path in (out / "checkpoints").iterdir() if path.name.startswith("iter_")]
     assert saved.name > "iter_000003"
+
+
+@pytest.mark.slow
+def test_a_stop_of_one_worker_stops_all_at_the_same_step(tmp_path: Path) -> None:
+    out, log = tmp_path / "folder" / "run", tmp_path / "log"
+    log.mkdir()
+    processes = start(out, log, **LONG)
+    try:
+        wait_for_rows(out, 4, log)
+        processes["worker 1"].send_signal(signal.SIGTERM)
+        statuses = {name: process.wait(timeout=LIMIT) for name, process in processes.items()}
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()
+    assert statuses == {"scheduler": 0, "server": 0, "worker 0": 143, "worker 1": 143}
+    first, second = ((log / name).read_text().splitlines()[-1] for name in ("worker 0", "worker 1"))
+    (saved,) = (out / "checkpoints").iterdir()
+    assert f" and saved {saved}. Continue with: " in first
+    assert second == first.partition(" and saved")[0] + "; worker 0 saves the run and says how to continue."
+
+
+@pytest.mark.slow
+def test_all_workers_see_the_same_nan(tmp_path: Path) -> None:
+    out, log = tmp_path / "folder" / "run", tmp_path / "log"
+    log.mkdir()
+    processes = start(out, log, lr_d=1e30, clip=1e30, **LONG)
+    try:
+        statuses = {name: process.wait(timeout=100) for name, process in processes.items()}
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()
+    assert statuses == {"scheduler": 0, "server": 0, "worker 0": 1, "worker 1": 1}
+    first, second = ((log / name).read_text().splitlines()[-1] for name in ("worker 0", "worker 1"))
+    (saved,) = (out / "checkpoints").iterdir()
+    assert f"; the state is saved in {saved}: " in first and "is nan at generator iteration 0" in first
+    assert second == first.partition("; the state")[0] + "; worker 0 saves the state and says how to continue."
 
 
 @pytest.mark.slow

@@ -6,9 +6,11 @@ process of several workers takes one job.
 
 import json
 import os
+import signal
 import sys
 from typing import Any
 
+from gluon_wgan.cli.train import DIVERGED
 from gluon_wgan.config.train_config import TrainConfig, preset_config
 from gluon_wgan.training.distributed.roles import LOST, ROLE, WORKER, serve
 
@@ -29,16 +31,19 @@ def main() -> int:
     import gluon_wgan
     from gluon_wgan.errors import UserError
     from gluon_wgan.training.exchange import PartnerLost
+    from gluon_wgan.training.loop import Diverged
+    from gluon_wgan.training.signals import Interrupted
 
+    status = {PartnerLost: LOST, Diverged: DIVERGED, Interrupted: 128 + signal.SIGTERM}
     for job in jobs:
         devices = [mx.cpu(number) for number in range(job["contexts"])]
         try:
             gluon_wgan.train(
                 config_of(job), resume=job["out"] if job["resume"] else None, contexts=devices, progress=False
             )
-        except (PartnerLost, UserError) as error:
+        except (PartnerLost, Interrupted, Diverged, UserError) as error:
             print(error, file=sys.stderr, flush=True)
-            os._exit(LOST if isinstance(error, PartnerLost) else error.exit_status)
+            os._exit(status.get(type(error), UserError.exit_status))
     return 0
 
 
