@@ -13,8 +13,8 @@ if __name__ == "__main__":
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while modules are imported
     try:
-        from gluon_wgan.cli.resize_parity import main
+        from gluon_wgan.cli.main import main
     except ImportError as error:
         print(f"resize_parity.py: {error}", file=sys.stderr)
         sys.exit(2)
-    sys.exit(main())
+    sys.exit(main(["resize-parity", *sys.argv[1:]]))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 GRID, KEYFRAMES, STEPS = "8x8", 6, 10
 # Samples whose neighbours are sought: when --num does not say, and the first of them at most.
-SAMPLES, MOST_SAMPLES = 64, 1024
+SAMPLES, MAX_SAMPLES = 64, 1024
 EXAMPLES = """examples:
   python tools/generate.py runs/0001 --out IMAGES                       a grid of 8x8 images
   python tools/generate.py runs/0001 --out IMAGES --num 1000 --seed 1   1,000 PNG files
@@ -92,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--neighbours",
         type=whole_number,
         metavar="K",
-        help=f"the K nearest training images of the samples (default: of {SAMPLES}; at most {MOST_SAMPLES})",
+        help=f"the K nearest training images of the samples (default: of {SAMPLES}; at most {MAX_SAMPLES})",
     )
     add("--page", action="store_true", help="one HTML file that runs the generator in a browser, without a network")
     add("--data", type=Path, metavar="STORE", help="the training images, if the run's own store has moved")
@@ -170,7 +170,7 @@ def _draw(arguments: argparse.Namespace) -> None:
         if store is not None:
             samples = SAMPLES if arguments.num is None else arguments.num
             images.write_images(samples)
-            said = images.write_neighbours(arguments.neighbours, min(samples, MOST_SAMPLES), store)
+            said = images.write_neighbours(arguments.neighbours, min(samples, MAX_SAMPLES), store)
         if layers is not None:
             write_generator_page(images, layers)
         images.write_record(RECORD)
@@ -194,8 +194,8 @@ def _as_the_authors(arguments: argparse.Namespace) -> None:
     from gluon_wgan.generators.load import open_pair
 
     count = 1 if arguments.num is None else arguments.num
-    if count > MOST_SAMPLES:
-        raise UserError(f"--nimages {count} is too many for one file: give at most {MOST_SAMPLES}, or SOURCE.")
+    if count > MAX_SAMPLES:
+        raise UserError(f"--nimages {count} is too many for one file: give at most {MAX_SAMPLES}, or SOURCE.")
     trained = open_pair(arguments.config, arguments.weights)
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import Optional
 
 from gluon_wgan import __version__
-from gluon_wgan.cli.runner import BAD_INPUT
+from gluon_wgan.cli.runner import BAD_INPUT, unloadable
+from gluon_wgan.commands import program
 from gluon_wgan.utils.streams import protect_standard_streams
 
 # Sub-command -> what it does. Its module has the same name, with an underscore for the hyphen.
@@ -42,7 +43,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print(f"gluon-wgan: There is no command {name!r}: use one of {', '.join(COMMANDS)}.", file=sys.stderr)
         return BAD_INPUT
     # Imported here because NumPy and MXNet read their number of threads when they are loaded.
-    return int(import_module(f"gluon_wgan.cli.{name.replace('-', '_')}").main(rest))
+    try:
+        command = import_module(f"gluon_wgan.cli.{name.replace('-', '_')}")
+    except ImportError as error:
+        print(f"{program(name)}: {unloadable(error)}", file=sys.stderr)
+        return BAD_INPUT
+    return int(command.main(rest))
 
 
 def _help() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -89,8 +90,10 @@ def run_tool(
                 status = work() or 0
             sys.stdout.flush()  # or a full disk would show only as Python ends, beyond this function
             return status
-        except (UserError, ImportError) as error:
-            sentence, status = str(error), getattr(error, "exit_status", BAD_INPUT)
+        except UserError as error:
+            sentence, status = str(error), error.exit_status
+        except ImportError as error:
+            sentence, status = unloadable(error), BAD_INPUT
         except UnicodeEncodeError as error:
             sentence, status = _unknown_character(error), BAD_INPUT
         except OSError as error:
@@ -123,6 +126,17 @@ def _forget_unwritten_output() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def unloadable(error: ImportError) -> str:
+    """Return the sentence for a module that cannot be imported, which names what to install for a system library."""
+    missing = re.match(r"(lib[\w.+-]+\.so[\d.]*): cannot open shared object file", str(error))
+    if missing is None:
+        return str(error)
+    return (
+        f"The system library {missing[1]} is missing: install it (on Debian and Ubuntu, OpenCV needs "
+        "`apt-get install libgl1 libglib2.0-0`), then run the same again."
+    )
 
 
 def _no_memory(error: MemoryError) -> str:

@@ -13,7 +13,7 @@ from gluon_wgan.data.resize import Backend
 Box = tuple[int, int, int, int]
 
 # Far beyond any photograph, but a 1x60000 image would be blown up to gigabytes.
-_MOST_RESIZED_PIXELS = 1 << 27
+_MAX_RESIZED_PIXELS = 1 << 27
 
 
 CROP, PAD, STRETCH = "crop", "pad", "stretch"
@@ -57,7 +57,7 @@ def fit(
     if how != CROP:
         return _whole_image(image, size, backend, how)
     height, width = resized_shape(image.height, image.width, size)
-    if height * width > _MOST_RESIZED_PIXELS:
+    if height * width > _MAX_RESIZED_PIXELS:
         raise BadImage(f"too elongated: it would be resized to {width}x{height} pixels")
     square = centre_square(backend.function(image, (height, width)), size, center_crop)
     return square.reshape(size, size, -1)

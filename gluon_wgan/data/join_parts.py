@@ -11,7 +11,7 @@ from typing import Any, Optional
 import numpy as np
 
 from gluon_wgan.data.preparation import images_per_shard, refuse_small_disk
-from gluon_wgan.data.preprocessing_spec import differences, recipe_key
+from gluon_wgan.data.preprocessing_spec import differences, spec_key
 from gluon_wgan.data.sources.subset import Part
 from gluon_wgan.data.store import DARK, PART, RESIZE_WARNING, Store, open_store, shard_name
 from gluon_wgan.data.store_writer import StoreWriter
@@ -53,7 +53,7 @@ def join_parts(parts: Sequence[Path], out: Path, *, shards: Optional[int] = None
     notes = {} if warning is None else {RESIZE_WARNING: warning}
     with new_folder(out) as folder:
         refuse_small_disk(folder, kept * prod(row))
-        writer = StoreWriter(folder, recipe_key(whole), whole, row, per_shard, notes)
+        writer = StoreWriter(folder, spec_key(whole), whole, row, per_shard, notes)
         try:
             for store in stores:
                 store.verify(progress=progress)

@@ -17,7 +17,7 @@ from typing import Optional, Union
 
 import numpy as np
 
-from gluon_wgan.data.preprocessing_spec import differences, recipe, recipe_key
+from gluon_wgan.data.preprocessing_spec import differences, spec_key, store_spec
 from gluon_wgan.data.sources import Source
 from gluon_wgan.data.sources.base import set_bit_depth
 from gluon_wgan.data.sources.left_out import left_out_rows
@@ -33,7 +33,7 @@ from gluon_wgan.utils.progress_bars import progress_bar
 log = logging.getLogger("gluon_wgan.data")
 
 SHARD_BYTES = 1 << 30
-MOST_SHARDS = 256
+MAX_SHARDS = 256
 """Each shard that is in use costs a mapping and an open file."""
 _NAMED_IN_LOG = 5
 _is_cached_store = named_as(r".+-\d+px-[a-z0-9-]+-[0-9a-f]{16}")
@@ -136,11 +136,11 @@ class _Work:
             raise UserError(f"{how.jobs} processes cannot prepare images: use 1 or more.")
         self.how, self.notes = how, {} if warning is None else {RESIZE_WARNING: warning}
         set_bit_depth(source, how.bit_depth)
-        self.made_from = recipe(source, **how.options())
+        self.made_from = store_spec(source, **how.options())
         self.part = part
         if part is not None:
             self.made_from[PART], source = str(part), part.take(source)
-        self.key = recipe_key(self.made_from)
+        self.key = spec_key(self.made_from)
         self.task = Task(source, how)
         self.row = self.task.row
 
@@ -245,9 +245,9 @@ def images_per_shard(count: int, row: tuple[int, int, int], shards: Optional[int
         If the number of files is out of range.
     """
     if shards is None:
-        return max(1, SHARD_BYTES // prod(row), -(-count // MOST_SHARDS))
-    if not 1 <= shards <= MOST_SHARDS:
-        raise UserError(f"Cannot cut a store into {shards} shards: use 1 to {MOST_SHARDS}.")
+        return max(1, SHARD_BYTES // prod(row), -(-count // MAX_SHARDS))
+    if not 1 <= shards <= MAX_SHARDS:
+        raise UserError(f"Cannot cut a store into {shards} shards: use 1 to {MAX_SHARDS}.")
     return -(-count // shards)
 
 

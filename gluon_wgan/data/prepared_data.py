@@ -11,7 +11,7 @@ from gluon_wgan import compat
 from gluon_wgan.config.train_config import DRAWN_FACES, TrainConfig
 from gluon_wgan.data.geometry import CROP
 from gluon_wgan.data.preparation import Preparation, prepare
-from gluon_wgan.data.preprocessing_spec import way
+from gluon_wgan.data.preprocessing_spec import preprocessing_spec
 from gluon_wgan.data.sources import BuiltInSource, Source, named_source
 from gluon_wgan.data.sources.base import all_parts, set_bit_depth
 from gluon_wgan.data.sources.left_out import left_out_rows
@@ -128,11 +128,11 @@ def count_images(config: TrainConfig) -> int:
     return len(find_source(config)) if config.data is None else len(open_given(config))
 
 
-def way_of(config: TrainConfig) -> dict[str, Any]:
-    """Return how a configuration's images are prepared: a recipe without its source."""
+def preprocessing_of(config: TrainConfig) -> dict[str, Any]:
+    """Return the preprocessing spec of a configuration."""
     if config.data is not None:
         return open_given(config).made_from
-    return way(**preparation_of(config, progress=False).options())
+    return preprocessing_spec(**preparation_of(config, progress=False).options())
 
 
 def cache_directory(config: TrainConfig) -> Path:

@@ -13,7 +13,7 @@ from gluon_wgan.data.sources import Source
 from gluon_wgan.data.store import FORMAT_VERSION, PART
 from gluon_wgan.errors import UserError
 
-# What of a recipe is no matter of where the images are. The version counts too: it is raised when the way from
+# The fields that do not depend on where the images are. The version is one: it is raised when the conversion from
 # a decoded image to a square changes.
 _HOW = {
     "format_version": "format",
@@ -31,20 +31,20 @@ _HOW = {
 }
 
 
-def recipe(source: Source, **options: Any) -> dict[str, Any]:
+def store_spec(source: Source, **options: Any) -> dict[str, Any]:
     """Return everything that decides the pixels of a store, JSON-able.
 
-    For the options, which `way` takes, see `gluon_wgan.data.workers.Preparation`.
+    For the options, which `preprocessing_spec` takes, see `gluon_wgan.data.workers.Preparation`.
 
     Raises
     ------
     UserError
         If one is out of range.
     """
-    return {**way(**options), "source": source.identity()}
+    return {**preprocessing_spec(**options), "source": source.identity()}
 
 
-def way(
+def preprocessing_spec(
     *,
     size: int,
     resize: str,
@@ -54,7 +54,7 @@ def way(
     fit: str = CROP,
     bit_depth: Optional[int] = None,
 ) -> dict[str, Any]:
-    """Return a recipe without its source: how images are prepared, whatever they are."""
+    """Return how images are prepared, whatever they are: a store's spec without its source."""
     if size < 1:
         raise UserError(f"Images cannot be {size} pixels wide: use a size of 1 or more.")
     if nc not in (1, 3):
@@ -85,14 +85,14 @@ def fit_of(made_from: dict[str, Any]) -> str:
     return made_from.get("fit", CROP)
 
 
-def recipe_key(made_from: dict[str, Any]) -> str:
-    """Return the SHA-256 of a recipe in canonical JSON."""
+def spec_key(made_from: dict[str, Any]) -> str:
+    """Return the SHA-256 of a spec in canonical JSON."""
     canonical = json.dumps(made_from, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def other_ways(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Return in words where two recipes differ in how images are prepared, whatever the images are."""
+def preprocessing_differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return in words where two specs differ in how images are prepared, whatever the images are."""
     return [
         f"{_HOW[field]} {_shown(_value(old, field))}, not {_shown(_value(new, field))}"
         for field in _differing(old, new)
@@ -100,17 +100,18 @@ def other_ways(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Return in words where two recipes differ."""
+    """Return in words where two specs differ."""
     before, now = old.get("source"), new.get("source")
     if before == now:
-        return other_ways(old, new)
+        return preprocessing_differences(old, new)
     counts = [
         f"{source['images']:,} images" for source in (before, now) if isinstance(source, dict) and "images" in source
     ]
     if len(counts) == 2 and counts[0] != counts[1]:
-        return [*other_ways(old, new), f"made from {counts[0]}, not {counts[1]}"]
+        return [*preprocessing_differences(old, new), f"made from {counts[0]}, not {counts[1]}"]
     # A file is known by its name, size and time: to compare contents would read every image.
-    return [*other_ways(old, new), "made from other files, or from the same before they were copied or changed"]
+    files = "made from other files, or from the same before they were copied or changed"
+    return [*preprocessing_differences(old, new), files]
 
 
 def _differing(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

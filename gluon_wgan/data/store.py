@@ -32,7 +32,7 @@ from gluon_wgan.utils.text import name_in_csv
 from gluon_wgan.utils.untrusted import read_csv, read_json_object
 
 FORMAT_VERSION = 2
-"""Raised when the files change, or the way from a decoded image to a square does."""
+"""Raised when the files change, or the conversion from a decoded image to a square does."""
 NAMES, NAME_ENDS, SKIPPED, META = "names.bin", "names.i64", "skipped.csv", "store.json"
 RESIZE_WARNING = "resize_warning"
 LEFT_OUT = "left_out"
@@ -72,7 +72,7 @@ class Store:
 
     @property
     def made_from(self) -> dict[str, Any]:
-        """Everything that decided the pixels; see `gluon_wgan.data.preprocessing_spec.recipe`."""
+        """Everything that decided the pixels; see `gluon_wgan.data.preprocessing_spec.store_spec`."""
         return self.meta["made_from"]
 
     @property

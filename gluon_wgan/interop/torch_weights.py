@@ -151,10 +151,10 @@ def _refuse_strangers(networks: list[Network]) -> None:
     """Refuse a generator and a critic of different images."""
     sizes = {(network.config.image_size, network.config.nc) for network in networks}
     if len(sizes) > 1:
-        (made, channels), (judged, seen) = [(n.config.image_size, n.config.nc) for n in networks]
+        (made, channels), (taken, seen) = [(n.config.image_size, n.config.nc) for n in networks]
         raise UserError(
-            f"The generator makes images of {made} pixels and {channels} channels, but the critic judges images of "
-            f"{judged} pixels and {seen} channels: convert the files of one training, or one file at a time."
+            f"The generator makes images of {made} pixels and {channels} channels, but the critic takes images of "
+            f"{taken} pixels and {seen} channels: convert the files of one training, or one file at a time."
         )
 
 

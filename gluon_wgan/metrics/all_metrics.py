@@ -19,6 +19,7 @@ from gluon_wgan.metrics.confidence_intervals import (
     batch_means,
     equal_parts,
     jackknife,
+    non_negative,
     of_mean,
     union,
     wilson,
@@ -126,7 +127,7 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any
     baseline = frechet.distance(frechet.statistics([real[:half]]), frechet.statistics([real[half : 2 * half]]))
     yield MetricValue(
         "fid",
-        jackknife(frechet.distance(one, other), without),
+        non_negative(jackknife(frechet.distance(one, other), without)),
         Estimate(baseline, np.nan, np.nan),
         {**protocol, "images": [len(real), len(fake)], "baseline_images": half},
     )
@@ -193,7 +194,7 @@ def _density(values: np.ndarray, by_parts: np.ndarray) -> Estimate:
         found = union(found, batch_means(found.value, by_parts))
     if values.min() == values.max():
         return Estimate(found.value, np.nan, np.nan)
-    return Estimate(found.value, max(0.0, found.low), found.high)
+    return non_negative(found)
 
 
 def classifier_score(real: Features, fake: Features, protocol: dict[str, Any]) -> Iterator[MetricValue]:

@@ -64,6 +64,11 @@ def equal_parts(*sets: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
         yield tuple(members[part * cut : (part + 1) * cut] for members, cut in zip(sets, cuts))
 
 
+def non_negative(found: Estimate) -> Estimate:
+    """Return the estimate of what cannot be below 0 with its interval cut off there; NaN stays NaN."""
+    return found._replace(low=float(np.maximum(found.low, 0.0)))
+
+
 def union(first: Estimate, second: Estimate) -> Estimate:
     """Return the first value with the smallest interval that holds those of both; one without any is ignored."""
     low, high = np.fmin(first.low, second.low), np.fmax(first.high, second.high)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from gluon_wgan.metrics.confidence_intervals import PARTS, Estimate, batch_means
+from gluon_wgan.metrics.confidence_intervals import PARTS, Estimate, batch_means, non_negative
 from gluon_wgan.metrics.image_sets import ImageSet
 from gluon_wgan.utils.progress_bars import progress_bar
 
@@ -77,8 +77,8 @@ def sliced_wasserstein(
         directions = np.concatenate([_directions(rng, one.shape[1]) for _ in range(REPEATS)])
         values[level], parts[level] = _distances(one, other, directions, threads, bar)
     bar.close()
-    each = [batch_means(value, some) for value, some in zip(SCALE * values, SCALE * parts)]
-    return Distances(levels, each, batch_means(SCALE * values.mean(), SCALE * parts.mean(axis=0)))
+    each = [non_negative(batch_means(value, some)) for value, some in zip(SCALE * values, SCALE * parts)]
+    return Distances(levels, each, non_negative(batch_means(SCALE * values.mean(), SCALE * parts.mean(axis=0))))
 
 
 def _patches(images: ImageSet, level: int, levels: int, seed: int) -> np.ndarray:

@@ -42,7 +42,7 @@ def distances(report: Report, found: CaseReport) -> str:
 
 
 def data_sets(report: Report, found: CaseReport) -> str:
-    """Draw both distances between data sets, with the distance between two halves of one as the yardstick."""
+    """Draw both distances between data sets, with the distance between two halves of one as the baseline."""
     leaders = [name for name in found.leaders() if name != report.plan.against]
     bottom = 44 + _ROW * len(leaders)
     body = [svg.text(195, 47 + _ROW * place, found.short_title(name), "", "end") for place, name in enumerate(leaders)]
@@ -52,12 +52,12 @@ def data_sets(report: Report, found: CaseReport) -> str:
 
 
 def _bars(
-    found: CaseReport, names: Sequence[str], title: str, distance: dict[str, float], yardstick: float, left: float
+    found: CaseReport, names: Sequence[str], title: str, distance: dict[str, float], baseline: float, left: float
 ) -> list[str]:
-    """Return a bar for each backend, and the yardstick across them; an unknown yardstick is left out."""
+    """Return a bar for each backend, and the baseline across them; an unknown baseline is left out."""
     bottom = 40 + _ROW * len(names)
     values = {name: 0.0 if math.isnan(distance[name]) else distance[name] for name in names}
-    scale = 230 / (max(*values.values(), 0.0 if math.isnan(yardstick) else yardstick, 1e-9) * 1.05)
+    scale = 230 / (max(*values.values(), 0.0 if math.isnan(baseline) else baseline, 1e-9) * 1.05)
     body, labels = [svg.text(left, 14, title, "bold")], []
     for place, (name, value) in enumerate(values.items()):
         y, length = 36 + _ROW * place, value * scale
@@ -66,10 +66,10 @@ def _bars(
             labels.append(svg.text(left + length - 5, y + 11, _short(value), f"halo on-{_kind(found, name)}", "end"))
         else:
             labels.append(svg.text(left + length + 5, y + 11, _short(value), "outlined"))
-    if not math.isnan(yardstick):
-        x = left + yardstick * scale
-        body.append(svg.line(x, 26, x, bottom, "yardstick"))
-        words = f"two halves: {_short(yardstick)}"
+    if not math.isnan(baseline):
+        x = left + baseline * scale
+        body.append(svg.line(x, 26, x, bottom, "baseline"))
+        words = f"two halves: {_short(baseline)}"
         labels.append(svg.text(min(max(x, left + 20), left + 190), bottom + 14, words, "muted", "middle"))
     return body + labels
 

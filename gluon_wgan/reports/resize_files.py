@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.reports import resize_figures, svg
-from gluon_wgan.reports.resize_images import exhibit
+from gluon_wgan.reports.resize_images import worst_case_images
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
 from gluon_wgan.resize_parity.probes import ENLARGING, SHRINKING
 from gluon_wgan.resize_parity.verdict import where_words
@@ -50,7 +50,7 @@ def _figures_of(report: Report, found: CaseReport) -> dict[str, str]:
     }
     if found.ideal_power is not None:
         drawn["spectra"] = _panels([resize_figures.spectrum(found, name) for name in leaders], "Power spectra")
-        if found is report.cases[0] and found.specimens:
+        if found is report.cases[0] and found.worst_cases:
             drawn["worst"] = _sheet(report, found)
     return drawn
 
@@ -63,7 +63,7 @@ def _panels(panels: Sequence[str], title: str) -> str:
 
 def _sheet(report: Report, found: CaseReport) -> str:
     """Draw the image on which backends disagree most: a column for each, of image, difference and piece."""
-    shown = exhibit(report, found, found.specimens[0])
+    shown = worst_case_images(report, found, found.worst_cases[0])
     columns: list[tuple[str, str, list[Optional[str]]]] = [("the source", "", [shown.source, None, shown.source_piece])]
     for card in (shown.reference, *shown.cards):
         words = f"{'▲ aliases, ' if card.aliases else ''}off by {card.off:.1f}"

@@ -10,7 +10,7 @@ from PIL import Image
 
 from gluon_wgan.reports.embedded import image_uri, png_uri
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
-from gluon_wgan.resize_parity.tally import Specimen
+from gluon_wgan.resize_parity.tally import WorstCase
 
 HEAT_FULL = 128
 """Differences of so many levels or more have the map's last colour."""
@@ -22,7 +22,7 @@ _PIECES = 4
 
 @dataclass(frozen=True)
 class Card:
-    """One backend's version of a specimen, as data URIs of PNG files."""
+    """One backend's version of a worst case, as data URIs of PNG files."""
 
     title: str
     aliases: bool
@@ -33,8 +33,8 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Exhibit:
-    """A specimen made ready to be shown: the source, the piece of it that differs most, every backend's."""
+class WorstCaseImages:
+    """A worst case as it is shown: the source, the piece of it that differs most, every backend's."""
 
     name: str
     disagreement: float
@@ -44,10 +44,10 @@ class Exhibit:
     cards: list[Card]
 
 
-def exhibit(report: Report, found: CaseReport, specimen: Specimen) -> Exhibit:
-    """Make a specimen ready to be shown, with the backends that gave different pixels."""
-    reference = specimen.images[report.plan.reference]
-    differences = np.abs(specimen.images.astype(np.int16) - reference).max(axis=-1)
+def worst_case_images(report: Report, found: CaseReport, case: WorstCase) -> WorstCaseImages:
+    """Prepare a worst case for the page, with the backends that gave different pixels."""
+    reference = case.images[report.plan.reference]
+    differences = np.abs(case.images.astype(np.int16) - reference).max(axis=-1)
     side = max(4, len(reference) // _PIECES)
     top, left = _busiest(differences.mean(axis=0), side)
     cards = {
@@ -59,15 +59,15 @@ def exhibit(report: Report, found: CaseReport, specimen: Specimen) -> Exhibit:
             heat=image_uri(heat_map(difference)),
             piece=png_uri(image[top : top + side, left : left + side]),
         )
-        for name, image, difference in zip(report.plan.backends, specimen.images, differences)
+        for name, image, difference in zip(report.plan.backends, case.images, differences)
         if name in found.leaders()
     }
     first = _card_of(cards, found, report.plan.against)
-    return Exhibit(
-        name=report.name_of(specimen.index),
-        disagreement=specimen.disagreement,
-        source=_photo_uri(specimen.source),
-        source_piece=_photo_uri(_same_piece(specimen, top, left, side)),
+    return WorstCaseImages(
+        name=report.name_of(case.index),
+        disagreement=case.disagreement,
+        source=_photo_uri(case.source),
+        source_piece=_photo_uri(_same_piece(case, top, left, side)),
         reference=first,
         cards=[cards[name] for name in found.leaders() if cards[name] is not first],
     )
@@ -110,11 +110,11 @@ def _busiest(difference: np.ndarray, side: int) -> tuple[int, int]:
     return int(top), int(left)
 
 
-def _same_piece(specimen: Specimen, top: int, left: int, side: int) -> np.ndarray:
+def _same_piece(case: WorstCase, top: int, left: int, side: int) -> np.ndarray:
     """Return what the source shows where the resized images have a piece."""
-    scale = len(specimen.source) / specimen.images.shape[1]
+    scale = len(case.source) / case.images.shape[1]
     edges = [round(place * scale) for place in (top, top + side, left, left + side)]
-    piece = specimen.source[edges[0] : max(edges[1], edges[0] + 1), edges[2] : max(edges[3], edges[2] + 1)]
+    piece = case.source[edges[0] : max(edges[1], edges[0] + 1), edges[2] : max(edges[3], edges[2] + 1)]
     if len(piece) >= _ZOOMED_TO:
         return piece
     return np.asarray(Image.fromarray(np.ascontiguousarray(piece)).resize((_ZOOMED_TO, _ZOOMED_TO)))

@@ -15,7 +15,7 @@ from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.reports import resize_figures, svg
 from gluon_wgan.reports.embedded import png_uri
 from gluon_wgan.reports.resize_files import write_figures
-from gluon_wgan.reports.resize_images import HEAT_FULL, exhibit, heat_scale
+from gluon_wgan.reports.resize_images import HEAT_FULL, heat_scale, worst_case_images
 from gluon_wgan.reports.template import BASE, HERE, environment, policy
 from gluon_wgan.resize_parity.compare_backends import Findings
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
@@ -63,7 +63,7 @@ def render(report: Report) -> str:
         shrinking=shrinking,
         same_images=report.same_backends(),
         same_texture=_same_on_texture(report),
-        exhibits=[exhibit(report, found, one) for found in report.cases[:1] for one in found.specimens],
+        worst_cases=[worst_case_images(report, found, one) for found in report.cases[:1] for one in found.worst_cases],
         heat_scale=heat_scale(),
         heat_full=HEAT_FULL,
         measures=MEASURES,

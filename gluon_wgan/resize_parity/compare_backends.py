@@ -25,7 +25,7 @@ from gluon_wgan.resize_parity.decoders import Agreement, compare_decoders
 from gluon_wgan.resize_parity.header_oddities import oddities
 from gluon_wgan.resize_parity.measures import ALIASING_MEASURES, measure_pair
 from gluon_wgan.resize_parity.plan import Case, Plan, encoded_image
-from gluon_wgan.resize_parity.tally import Specimen, Tally
+from gluon_wgan.resize_parity.tally import Tally, WorstCase
 from gluon_wgan.utils.helper_processes import in_order
 from gluon_wgan.utils.progress_bars import progress_bar
 
@@ -127,7 +127,7 @@ def _compare(plan: Plan, case: Case, tally: Tally, index: int, image: Image.Imag
     tally.rows.append(np.hstack([_pair_rows(images, plan.reference), aliasing]).astype(np.float32))
     _tally_pixels(tally, images, plan.reference)
     _tally_data_set(tally, images, plan, index, plan.step(case))
-    _keep_specimen(tally, images, plan, index, image)
+    _keep_worst_case(tally, images, plan, index, image)
 
 
 def _pair_rows(images: np.ndarray, reference: int) -> list[list[float]]:
@@ -157,11 +157,11 @@ def _tally_data_set(tally: Tally, images: np.ndarray, plan: Plan, index: int, st
         tally.projections.append(np.stack([project(image, index, patches) for image in images], axis=1))
 
 
-def _keep_specimen(tally: Tally, images: np.ndarray, plan: Plan, index: int, image: Image.Image) -> None:
+def _keep_worst_case(tally: Tally, images: np.ndarray, plan: Plan, index: int, image: Image.Image) -> None:
     differences = np.abs(images.astype(np.int16) - images[plan.reference])
     disagreement = float(differences.mean())
-    if len(tally.specimens) < WORST_SHOWN or disagreement > tally.specimens[-1].disagreement:
-        tally.keep_worst([Specimen(index, disagreement, images, _shown_source(image))])
+    if len(tally.worst_cases) < WORST_SHOWN or disagreement > tally.worst_cases[-1].disagreement:
+        tally.keep_worst([WorstCase(index, disagreement, images, _shown_source(image))])
 
 
 def _shown_source(image: Image.Image) -> np.ndarray:

@@ -22,7 +22,7 @@ from gluon_wgan.resize_parity.decoders import Agreement, probe_decoders
 from gluon_wgan.resize_parity.measures import MEASURES, Summary, summarise
 from gluon_wgan.resize_parity.plan import Case, Plan
 from gluon_wgan.resize_parity.probes import Kernel, ProbeResult, Sweep, measure_kernel, probe, sweep_ratios
-from gluon_wgan.resize_parity.tally import Specimen, Tally
+from gluon_wgan.resize_parity.tally import Tally, WorstCase
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class CaseReport:
     power: dict[str, np.ndarray]
     false_power: dict[str, np.ndarray]
     ideal_power: Optional[np.ndarray]
-    specimens: list[Specimen]
+    worst_cases: list[WorstCase]
 
     @property
     def is_shrunk(self) -> bool:
@@ -217,7 +217,7 @@ def summarise_case(plan: Plan, case: Case, tally: Tally) -> CaseReport:
         power=dict(zip(plan.backends, tally.power / shrunk)),
         false_power=dict(zip(plan.backends, tally.false_power / shrunk)),
         ideal_power=tally.ideal_power / tally.shrunk if tally.shrunk else None,
-        specimens=tally.specimens,
+        worst_cases=tally.worst_cases,
     )
 
 

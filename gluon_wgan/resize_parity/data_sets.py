@@ -34,7 +34,7 @@ _WEIGHTS = tuple(
 PATCH, DIRECTIONS = 7, 64
 PATCHES_IN_ALL = 4096
 """So many patches of a data set are kept, evenly spread over its images, however many there are."""
-_MOST_OF_ONE_IMAGE = 64
+_MAX_PATCHES_PER_IMAGE = 64
 _drawn = np.random.default_rng(2018).standard_normal((PATCH * PATCH * 3, DIRECTIONS))
 _AXES = (_drawn / np.linalg.norm(_drawn, axis=0)).astype(np.float32)
 
@@ -63,7 +63,7 @@ def patches_of(index: int, count: int) -> int:
     """Return how many patches image number `index` of `count` gives."""
     if count > PATCHES_IN_ALL:
         return int(index % -(-count // PATCHES_IN_ALL) == 0)
-    return min(_MOST_OF_ONE_IMAGE, PATCHES_IN_ALL // count)
+    return min(_MAX_PATCHES_PER_IMAGE, PATCHES_IN_ALL // count)
 
 
 def project(image: np.ndarray, index: int, patches: int) -> np.ndarray:

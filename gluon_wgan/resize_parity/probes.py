@@ -24,8 +24,8 @@ _LEVEL = 100
 _SPACING = 36  # between lines, and between dots
 # An antialiased checkerboard keeps at most the pixel by which a filter's window is not balanced; the Hann
 # of Hamming's and the box's windows leave 2 to 5 per cent, picking single pixels 50 and more.
-_MOST_CONTRAST_LEFT = 0.1
-_MOST_RINGS_LEFT = 0.25
+_MAX_CONTRAST_LEFT = 0.1
+_MAX_RINGS_LEFT = 0.25
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class ProbeResult:
     @property
     def antialiases(self) -> bool:
         """Whether the checkerboard and the rings faded as they must."""
-        faded = self.checkerboard_contrast <= _MOST_CONTRAST_LEFT
-        return faded and self.zone_plate_rings <= _MOST_RINGS_LEFT
+        faded = self.checkerboard_contrast <= _MAX_CONTRAST_LEFT
+        return faded and self.zone_plate_rings <= _MAX_RINGS_LEFT
 
 
 def zone_plate(side: int) -> np.ndarray:

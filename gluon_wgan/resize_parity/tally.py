@@ -15,7 +15,7 @@ from gluon_wgan.resize_parity.data_sets import DIRECTIONS, FEATURES, GROUPS
 
 
 @dataclass
-class Specimen:
+class WorstCase:
     """An image on which the backends disagree, kept to be shown.
 
     Attributes
@@ -70,7 +70,7 @@ class Tally:
     shrunk: int = 0
     projections: list[np.ndarray] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
-    specimens: list[Specimen] = field(default_factory=list)
+    worst_cases: list[WorstCase] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         frequencies = self.size // 2 + 1
@@ -99,12 +99,12 @@ class Tally:
         self.blocky &= other.blocky
         self.features = [one + more for one, more in zip(self.features, other.features)]
         self.group_features = [one + more for one, more in zip(self.group_features, other.group_features)]
-        self.keep_worst(other.specimens)
+        self.keep_worst(other.worst_cases)
 
-    def keep_worst(self, more: list[Specimen]) -> None:
+    def keep_worst(self, more: list[WorstCase]) -> None:
         """Consider more images for the few worst."""
-        ranked = sorted(self.specimens + more, key=lambda one: (-one.disagreement, one.index))
-        self.specimens = ranked[:WORST_SHOWN]
+        ranked = sorted(self.worst_cases + more, key=lambda one: (-one.disagreement, one.index))
+        self.worst_cases = ranked[:WORST_SHOWN]
 
     def patches(self) -> np.ndarray:
         """Return all projections as float32 (patches, backends, directions)."""

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import shutil
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -48,6 +48,9 @@ class Progress:
         Where the data order stands (:meth:`gluon_wgan.data.batches.BatchStream.state`).
     store_sha256
         Hash of the training pixels.
+    lineage
+        The checkpoints that this run, and the runs before it, were branched from, oldest first: each a dict of
+        ``checkpoint`` (its path), ``gen_iter`` and ``manifest_sha256``. Empty where no run was branched.
     """
 
     gen_iter: int
@@ -57,6 +60,7 @@ class Progress:
     seconds: float
     data: dict[str, Any]
     store_sha256: str
+    lineage: list[dict[str, Any]] = field(default_factory=list)
 
 
 def checkpoint_name(progress: Progress) -> str:
@@ -137,7 +141,9 @@ def read_checkpoint(path: Path, form: object, restore: Callable[[dict[str, Any]]
         state = read_json_object(path / STATE, non_finite=True)
         if state.pop("format") != form:
             raise UserError(f"{path} is of another format: resume with the version of gluon_wgan that wrote it.")
-        progress = _progress({field.name: state.pop(field.name) for field in fields(Progress)})
+        # Checkpoints from before there was a lineage have none.
+        wanted = [one.name for one in fields(Progress) if one.name in state or one.default_factory is MISSING]
+        progress = _progress({name: state.pop(name) for name in wanted})
         restore({**state, "gen_iter": progress.gen_iter})
         return progress
     # What somebody else wrote into the state of a generator or of an optimizer can fail in any of these ways.
@@ -156,6 +162,9 @@ def _progress(values: dict[str, Any]) -> Progress:
     numbers = [seconds, *(number for row in scores for number in row)]
     if any(type(number) not in (int, float) for number in numbers) or not isinstance(values["store_sha256"], str):
         raise ValueError(f"{STATE} holds something else than numbers where scores, seconds or a hash belong")
+    lineage = values.get("lineage", [])
+    if not isinstance(lineage, list) or not all(isinstance(one, dict) for one in lineage):
+        raise ValueError(f"{STATE} gives lineage as {lineage!r}, which is no list of checkpoints")
     return Progress(**{**values, "scores": [CriticScores(*row) for row in scores]})
 
 

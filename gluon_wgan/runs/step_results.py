@@ -24,13 +24,13 @@ class Pending(Protocol[Number]):
         """Wait for it and return it."""
 
 
-class Judgement(NamedTuple):
-    """One device's share of the critic's verdict on reals or on fakes, still on the device.
+class BatchScores(NamedTuple):
+    """One device's share of the critic's scores of reals or of fakes, still on the device.
 
     Attributes
     ----------
     is_real
-        Whether it is on reals.
+        Whether they are of reals.
     scores, losses
         Score and loss of each image, of shape (n,).
     images
@@ -67,22 +67,22 @@ class CriticResult:
 
     Parameters
     ----------
-    judgements
-        Of every device, on reals and on fakes.
+    batches
+        Of every device, of reals and of fakes.
     penalties
         Each device's penalties (n,).
     images
         Over how many images the penalties are averaged.
     """
 
-    def __init__(self, judgements: Sequence[Judgement], penalties: Sequence[nd.NDArray], images: int) -> None:
-        self._is_real = [judgement.is_real for judgement in judgements]
-        self._arrays = [(2 * (not j.is_real) + n, a) for j in judgements for n, a in enumerate((j.scores, j.losses))]
+    def __init__(self, batches: Sequence[BatchScores], penalties: Sequence[nd.NDArray], images: int) -> None:
+        self._is_real = [batch.is_real for batch in batches]
+        self._arrays = [(2 * (not b.is_real) + n, a) for b in batches for n, a in enumerate((b.scores, b.losses))]
         self._arrays += [(SUMS - 1, penalty) for penalty in penalties]
         arrays, counts = list(penalties), [images] * len(penalties)
-        for judgement in judgements:
-            arrays += [judgement.scores, judgement.losses]
-            counts += [judgement.images] * 2
+        for batch in batches:
+            arrays += [batch.scores, batch.losses]
+            counts += [batch.images] * 2
         self._penalties = len(penalties)
         self._shares = _Shares(arrays, counts)
 

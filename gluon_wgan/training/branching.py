@@ -45,6 +45,15 @@ class CarriedOver:
     new: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class BranchStart:
+    """Where a branch begins: its progress, its lineage as ``environment.json`` keeps it, the other run's metrics."""
+
+    progress: Progress
+    lineage: dict[str, Any]
+    metrics_file: Path
+
+
 def find_branch_point(path: Path) -> BranchPoint:
     """Return the checkpoint that a run directory, whose newest whole one it is, or a checkpoint itself stands for.
 
@@ -123,23 +132,18 @@ def refuse_finished(point: BranchPoint, config: TrainConfig) -> None:
         )
 
 
-def carry_over(
-    engine: Engine, point: BranchPoint, config: TrainConfig, store: Store
-) -> tuple[Progress, dict[str, Any]]:
-    """Let an engine start from a branch point.
-
-    Returns
-    -------
-    Progress
-        Where the new run begins.
-    dict
-        Its lineage, which ``environment.json`` keeps, JSON-able.
-    """
+def start_branch(engine: Engine, config: TrainConfig, store: Store) -> BranchStart:
+    """Let an engine start from the checkpoint that the configuration names."""
+    assert config.branch is not None
+    point = find_branch_point(Path(config.branch))
     progress, carried = engine.carry_over(point.checkpoint, point.config)
     same_pixels = progress.store_sha256 == store.content_sha256
     kept = (*carried.kept, data_position(point.config, config, progress, len(store), same_pixels))
     progress.store_sha256 = store.content_sha256
-    return progress, lineage_of(point, config, CarriedOver(kept, carried.new))
+    lineage = lineage_of(point, config, CarriedOver(kept, carried.new))
+    names = ("checkpoint", "gen_iter", "manifest_sha256")
+    progress.lineage = [*progress.lineage, {name: lineage[name] for name in names}]
+    return BranchStart(progress, lineage, point.run.metrics_file)
 
 
 def data_position(old: TrainConfig, new: TrainConfig, progress: Progress, images: int, same_pixels: bool) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import math
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, NoReturn, Optional, Protocol
 
@@ -14,15 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gluon_wgan.config.checks import flag_of
-from gluon_wgan.config.train_config import (
-    CADENCE,
-    LENGTH,
-    MATHS,
-    PIXELS,
-    TrainConfig,
-    changed_fields,
-    overridden_fields,
-)
+from gluon_wgan.config.train_config import PIXELS, TrainConfig, changed_fields, overridden_fields
 from gluon_wgan.data.batches import BatchStream
 from gluon_wgan.data.pixels import to_bytes
 from gluon_wgan.data.store import Store
@@ -35,7 +25,8 @@ from gluon_wgan.runs.machine import latest_environment, machine_changes
 from gluon_wgan.runs.metrics_csv import MetricsFile, copy_rows, make_row
 from gluon_wgan.runs.step_results import CriticScores, Pending
 from gluon_wgan.runs.tensorboard import TensorBoard
-from gluon_wgan.training import branching, schedule
+from gluon_wgan.training import schedule
+from gluon_wgan.training.branching import BranchStart
 from gluon_wgan.training.engine import Engine
 from gluon_wgan.training.exchange import PartnerLost
 from gluon_wgan.training.signals import Interrupted, InterruptWatch
@@ -60,40 +51,6 @@ class Page(Protocol):
 
 
 PageFactory = Callable[[RunDirectory, RunCurves], Page]
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where a branch begins: its progress, its lineage as ``environment.json`` keeps it, the other run's metrics."""
-
-    progress: checkpoints.Progress
-    lineage: dict[str, Any]
-    metrics_file: Path
-
-    @classmethod
-    def from_branch(cls, engine: Engine, config: TrainConfig, store: Store) -> Start:
-        """Let an engine start from the checkpoint that the configuration names."""
-        assert config.branch is not None
-        point = branching.find_branch_point(Path(config.branch))
-        progress, lineage = branching.carry_over(engine, point, config, store)
-        return cls(progress, lineage, point.run.metrics_file)
-
-
-def facts(config: TrainConfig, store: Store) -> dict[str, Any]:
-    """Return what must be the same for all workers of a run, by the words that name it."""
-    environment = describe_environment([])
-    found = {
-        "the commit of gluon-wgan": environment["git_commit"],
-        "the versions of libraries": environment["libraries"],
-    }
-    found["the pixels of the store"] = store.content_sha256
-    compared = (MATHS, LENGTH, CADENCE)
-    found |= {
-        flag_of(field.name): getattr(config, field.name)
-        for field in dataclasses.fields(config)
-        if field.metadata["kind"] in compared
-    }
-    return found
 
 
 class Session:
@@ -126,7 +83,7 @@ class Session:
         resumed: bool,
         watch: InterruptWatch,
         progress: bool,
-        start: Optional[Start] = None,
+        start: Optional[BranchStart] = None,
         page: Optional[PageFactory] = None,
     ) -> None:
         self.config, self.run, self.watch = config, run, engine.exchange.shared(watch)

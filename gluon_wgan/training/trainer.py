@@ -26,7 +26,8 @@ from gluon_wgan.training.checkpoint import restore_checkpoint, save_checkpoint
 from gluon_wgan.training.distributed.kvstore import KVStoreExchange
 from gluon_wgan.training.exchange import Exchange, PartnerLost
 from gluon_wgan.training.loop import PageFactory
-from gluon_wgan.training.run_training import DEFAULT_PROGRAM, open_run, train_in
+from gluon_wgan.training.resuming import DEFAULT_PROGRAM
+from gluon_wgan.training.run_training import open_run, train_in
 from gluon_wgan.training.wgan import WGAN
 from gluon_wgan.utils import seeding
 

@@ -26,10 +26,10 @@ from gluon_wgan.models.initializers import WeightInitializer
 from gluon_wgan.models.layers import GrayDeconvolution
 from gluon_wgan.runs.step_results import (
     SUMS,
+    BatchScores,
     CriticResult,
     CriticScores,
     GeneratorResult,
-    Judgement,
     Pending,
     SharedLoss,
     SharedScores,
@@ -145,15 +145,15 @@ class WGAN:
             fakes = [self.generator_pass(z) for z in latents]
         self.critic.collect_params().zero_grad()
         if self.config.critic_batches == "joined":
-            judgements = self._judge_joined(reals[0], fakes[0])
+            scored = self._score_joined(reals[0], fakes[0])
         else:
             # Apart, as in the reference, so that batch norm sees reals and fakes apart.
-            judgements = [
-                *self._judge(reals, self._objective.real, count),
-                *self._judge(fakes, self._objective.fake, fake_count),
+            scored = [
+                *self._score(reals, self._objective.real, count),
+                *self._score(fakes, self._objective.fake, fake_count),
             ]
         penalties = self._penalise(reals, fakes, count)
-        result = CriticResult(judgements, penalties, count)
+        result = CriticResult(scored, penalties, count)
         shared = step(self.critic_optimizer, self.exchange, "critic", lambda: self._report(result))
         if self.config.clip_when == "after":
             self.clip_critic()
@@ -250,7 +250,7 @@ class WGAN:
         self.average.copy_statistics(self.running.mean("generator"))
         return sample(self.average.network, latents, self.contexts[0], self.config.sample_bn)
 
-    def _judge(self, batches: list[nd.NDArray], loss: Loss, count: int) -> list[Judgement]:
+    def _score(self, batches: list[nd.NDArray], loss: Loss, count: int) -> list[BatchScores]:
         """Add the gradients of the mean loss over the ``count`` images of all devices to the critic's."""
         if not batches:
             return []
@@ -259,16 +259,17 @@ class WGAN:
             losses = [loss(s) for s in scores]
         autograd.backward(losses, [self._mean_gradient(value, count) for value in losses])
         is_real = loss is self._objective.real
-        return [Judgement(is_real, s, value, count) for s, value in zip(scores, losses)]
+        return [BatchScores(is_real, s, value, count) for s, value in zip(scores, losses)]
 
-    def _judge_joined(self, real: nd.NDArray, fake: nd.NDArray) -> list[Judgement]:
+    def _score_joined(self, real: nd.NDArray, fake: nd.NDArray) -> list[BatchScores]:
         """Do the same with reals and fakes in one batch."""
         with autograd.record():
             scores = self.critic_pass(nd.concat(real, fake, dim=0))
             parts = scores[: len(real)], scores[len(real) :]
             losses = self._objective.real(parts[0]), self._objective.fake(parts[1])
         autograd.backward(losses, [self._mean_gradient(loss, len(loss)) for loss in losses])
-        return [Judgement(is_real, part, loss, len(part)) for is_real, part, loss in zip((True, False), parts, losses)]
+        sides = zip((True, False), parts, losses)
+        return [BatchScores(is_real, part, loss, len(part)) for is_real, part, loss in sides]
 
     def _mean_gradient(self, values: nd.NDArray, count: int) -> nd.NDArray:
         """Return the derivative of a sum over ``count`` by each of the values (n,) in it, made once for all steps."""

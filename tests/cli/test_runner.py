@@ -53,6 +53,12 @@ def test_the_works_own_status_is_the_tools(own, status, capsys):
         (UserError("There is no x: name another."), 2, "There is no x: name another."),
         (ImportError("MXNet is missing."), 2, "MXNet is missing."),
         (
+            ImportError("libGL.so.1: cannot open shared object file: No such file or directory"),
+            2,
+            "The system library libGL.so.1 is missing: install it (on Debian and Ubuntu, OpenCV needs "
+            "`apt-get install libgl1 libglib2.0-0`), then run the same again.",
+        ),
+        (
             MemoryError(),
             2,
             "There is not enough memory: free some, raise the limit (`ulimit -v`), or ask for less at once.",
@@ -162,3 +168,20 @@ def test_the_parser_says_one_sentence_and_guesses_no_flags(capsys):
         assert printed == "" and said.count("\n") == 1
         assert said.startswith("some.py: ") and said.endswith("; --help lists the options.\n")
     assert "First line.\n  Second line." in parser.format_help()
+
+
+@pytest.mark.parametrize(
+    "command", [["tools/resize_parity.py"], ["-m", "gluon_wgan", "resize-parity"]], ids=["script", "command"]
+)
+def test_a_missing_system_library_of_opencv_is_named_with_what_to_install(command, tmp_path, repository):
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file: No such file')\n")
+    done = subprocess.run(
+        [sys.executable, *command, "--out", str(tmp_path / "page")],
+        cwd=repository,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and not (tmp_path / "page").exists()
+    [line] = done.stderr.splitlines()
+    assert "The system library libGL.so.1 is missing" in line and "apt-get install libgl1" in line

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from gluon_wgan.cli.prepare import main
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.geometry import fit
-from gluon_wgan.data.prepared_data import prepare_data, way_of
+from gluon_wgan.data.prepared_data import prepare_data, preprocessing_of
 from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.data.store import open_store
 from gluon_wgan.errors import UserError
@@ -66,7 +66,7 @@ def test_each_fit_has_its_own_store_and_an_old_recipe_is_that_of_the_crop(folder
         for number, shape in enumerate(SHAPES[:4]):
             expected = fit(image_of(shape), 16, None, BACKENDS["pil-bilinear"], how=how)
             np.testing.assert_array_equal(np.asarray(store.images)[number], expected.transpose(2, 0, 1))
-    assert way_of(config.replace(fit="pad"))["fit"] == "pad"
+    assert preprocessing_of(config.replace(fit="pad"))["fit"] == "pad"
 
 
 def test_a_store_says_how_its_images_were_fitted(folder: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from gluon_wgan.cli.train import main as train_main
 from gluon_wgan.cli.train import resolve
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.data.prepared_data import prepare_data
-from gluon_wgan.data.preprocessing_spec import other_ways
+from gluon_wgan.data.preprocessing_spec import preprocessing_differences
 from gluon_wgan.data.store import Store, open_store, shard_name
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs.directory import RunDirectory
@@ -140,12 +140,12 @@ def test_another_version_of_the_library_makes_a_new_store_but_no_old_run_goes_on
 
 def test_every_part_of_the_way_is_named_in_words() -> None:
     old = {"resize": "pil-box", "filter": "BOX", "libraries": {"pillow": "1"}, "size": 64, "crop": None, "nc": 3}
-    assert other_ways(old, old) == []
-    assert other_ways(old, {**old, "libraries": {"pillow": "2"}}) == ["libraries pillow 1, not pillow 2"]
-    assert other_ways(old, {**old, "crop": [1, 2, 3, 4]}) == ["--crop None, not 1,2,3,4"]
+    assert preprocessing_differences(old, old) == []
+    assert preprocessing_differences(old, {**old, "libraries": {"pillow": "2"}}) == ["libraries pillow 1, not pillow 2"]
+    assert preprocessing_differences(old, {**old, "crop": [1, 2, 3, 4]}) == ["--crop None, not 1,2,3,4"]
     # Another backend's filter and libraries go without saying.
     other = {**old, "resize": "cv2-area", "filter": "AREA", "libraries": {"cv2": "4"}}
-    assert other_ways(old, other) == ["--resize pil-box, not cv2-area"]
+    assert preprocessing_differences(old, other) == ["--resize pil-box, not cv2-area"]
 
 
 def huge_store(folder: Path, images: int, each: int, row: tuple[int, int, int]) -> Path:

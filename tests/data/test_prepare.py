@@ -23,7 +23,7 @@ from PIL import Image
 
 from gluon_wgan.data import preparation as prepare_module
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.preprocessing_spec import recipe, recipe_key
+from gluon_wgan.data.preprocessing_spec import spec_key, store_spec
 from gluon_wgan.data.sources import FolderSource, ListSource
 from gluon_wgan.data.store import Store
 from gluon_wgan.data.store_writer import read_journal
@@ -157,29 +157,29 @@ def test_a_store_is_reused(
 def test_the_key_changes_with_everything_that_matters(tmp_path: Path, write_images: WriteImages) -> None:
     source = FolderSource(write_images(tmp_path, "a.png"))
     options: dict[str, Any] = {"size": 64, "resize": "pil-bilinear", "crop": None, "nc": 3}
-    base = recipe(source, **options)
-    assert recipe_key(base) == recipe_key(recipe(source, **{**options, "resize": "pil"}))
-    keys = [recipe_key(base)]
+    base = store_spec(source, **options)
+    assert spec_key(base) == spec_key(store_spec(source, **{**options, "resize": "pil"}))
+    keys = [spec_key(base)]
     for change in (
         *({"size": 63}, {"resize": "pil-box"}, {"resize": "cv2"}),
         *({"crop": (0, 0, 9, 9)}, {"nc": 1}, {"center_crop": "floor"}),
     ):
-        keys.append(recipe_key(recipe(source, **{**options, **change})))
+        keys.append(spec_key(store_spec(source, **{**options, **change})))
     for field, value in base.items():
         changed: Any = {**value, "more": 1} if isinstance(value, dict) else f"{value}!"
-        keys.append(recipe_key({**base, field: changed}))
+        keys.append(spec_key({**base, field: changed}))
     for group in ("source", "libraries"):
         for field, value in base[group].items():
-            keys.append(recipe_key({**base, group: {**base[group], field: f"{value}!"}}))
+            keys.append(spec_key({**base, group: {**base[group], field: f"{value}!"}}))
     os.utime(tmp_path / "a.png", ns=(7, 7))
-    keys.append(recipe_key(recipe(source, **options)))
+    keys.append(spec_key(store_spec(source, **options)))
     assert len(set(keys)) == len(keys)
     assert set(base) == {
         "format_version", "source", "resize", "filter", "libraries", "size", "crop", "nc", "colour"
     }  # fmt: skip
     json.dumps(base)
     assert base["libraries"] == {"pillow": PIL.__version__}
-    assert recipe(source, **{**options, "resize": "cv2"})["libraries"]["cv2"] == cv2.__version__
+    assert store_spec(source, **{**options, "resize": "cv2"})["libraries"]["cv2"] == cv2.__version__
 
 
 def test_stores_of_different_options_live_side_by_side(prepare_small: Prepare) -> None:

@@ -64,6 +64,7 @@ def test_a_manifest_that_says_nothing_makes_no_whole_checkpoint(content: bytes, 
 
 
 NO_DATA: tuple[object, ...] = (None, 1, [], {"epoch": "0"}, {"epoch": -1})
+NO_LINEAGE: tuple[object, ...] = (None, {}, "x", [1])
 NO_SCORES: tuple[object, ...] = (None, 1, [1], [[1, 2, 3]], [["a", 1, 2, 3]])
 
 
@@ -75,6 +76,7 @@ NO_SCORES: tuple[object, ...] = (None, 1, [1], [[1, 2, 3]], [["a", 1, 2, 3]])
         *({"scores": value} for value in NO_SCORES),
         {"seconds": "1"},
         {"store_sha256": 1},
+        *({"lineage": value} for value in NO_LINEAGE),
         {"gen_iter": None},
     ],
 )
@@ -99,6 +101,14 @@ def test_a_diverged_run_has_a_state_that_can_be_read(tmp_path: Path) -> None:
     state = json.loads((path / "state.json").read_text())
     (path / "state.json").write_text(json.dumps({**state, "scores": [[float("nan"), 1.0, float("inf"), 0.0]]}))
     assert read_checkpoint(path, 1, lambda state: None).scores[0].d_fake == 1.0
+
+
+def test_a_state_from_before_there_was_a_lineage_has_none(tmp_path: Path) -> None:
+    path = write(tmp_path, 1)
+    state = json.loads((path / "state.json").read_text())
+    assert state.pop("lineage") == []
+    (path / "state.json").write_text(json.dumps(state))
+    assert read_checkpoint(path, 1, lambda state: None).lineage == []
 
 
 def test_only_exact_names_are_checkpoints_and_only_their_own_files_are_removed(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ import numpy as np  # noqa: E402
 from gluon_wgan.data.decode import BadImage  # noqa: E402
 from gluon_wgan.data.sources import source_of  # noqa: E402
 from gluon_wgan.errors import UserError  # noqa: E402
-from tests.stress.specimens import Span, Specimen, specimens  # noqa: E402
+from tests.stress.valid_files import Span, ValidFile, valid_files  # noqa: E402
 
 SECONDS_PER_CASE = 20
 MEMORY = 6 << 30
@@ -69,20 +69,20 @@ def damage(content: bytes, rng: np.random.Generator) -> tuple[bytes, list[Span]]
     return bytes(new), [(place, place + width)]
 
 
-def judge(specimen: Specimen, name: str, number: int, seed: int, folder: Path) -> Outcome:
-    """Damage a copy of a specimen and see what becomes of it."""
+def damage_and_read(valid: ValidFile, name: str, number: int, seed: int, folder: Path) -> Outcome:
+    """Damage a copy of a valid file and see what becomes of it."""
     rng = np.random.default_rng([seed, number])
-    copy = folder / f"case-{number}" / specimen.root.name
-    if specimen.root.is_dir():
-        shutil.copytree(specimen.root, copy)
-        file = copy / specimen.file.relative_to(specimen.root)
+    copy = folder / f"case-{number}" / valid.root.name
+    if valid.root.is_dir():
+        shutil.copytree(valid.root, copy)
+        file = copy / valid.file.relative_to(valid.root)
     else:
-        _copy_with_companions(specimen.root, copy)
-        file = copy.with_name(specimen.file.name)
+        _copy_with_companions(valid.root, copy)
+        file = copy.with_name(valid.file.name)
     content, touched = damage(file.read_bytes(), rng)
     file.write_bytes(content)
     try:
-        return _look(specimen, copy, file, touched, folder / f"case-{number}" / "cache")
+        return _look(valid, copy, file, touched, folder / f"case-{number}" / "cache")
     finally:
         shutil.rmtree(folder / f"case-{number}")
 
@@ -93,9 +93,9 @@ def _copy_with_companions(path: Path, copy: Path) -> None:
         (shutil.copytree if companion.is_dir() else shutil.copy)(companion, copy.parent / companion.name)
 
 
-def _look(specimen: Specimen, copy: Path, file: Path, touched: list[Span], cache: Path) -> Outcome:
+def _look(valid: ValidFile, copy: Path, file: Path, touched: list[Span], cache: Path) -> Outcome:
     try:
-        source = source_of(specimen.kind, copy, cache)
+        source = source_of(valid.kind, copy, cache)
         source.identity()
     except UserError as error:
         sentence = str(error)
@@ -111,15 +111,15 @@ def _look(specimen: Specimen, copy: Path, file: Path, touched: list[Span], cache
             bad += 1
             if not str(error) or not source.names[index]:
                 return Outcome("partly", f"image {index} is bad without a name or reason")
-    return Outcome("partly" if bad else "whole", _missed(specimen, touched, read, bad), bad)
+    return Outcome("partly" if bad else "whole", _missed(valid, touched, read, bad), bad)
 
 
-def _missed(specimen: Specimen, touched: list[Span], read: Counter[bytes], bad: int) -> str:
+def _missed(valid: ValidFile, touched: list[Span], read: Counter[bytes], bad: int) -> str:
     """Return what is wrong if images are missing that the damage did not touch, or an empty string."""
-    images = [_key(image) for image in specimen.images]
-    if specimen.checked:
+    images = [_key(image) for image in valid.images]
+    if valid.checked:
         return "" if all(read[image] for image in images) and not bad else "a checksum was not heeded"
-    spans = specimen.spans
+    spans = valid.spans
     hit = [any(start < end and low < end and start < high for low, high in touched) for start, end in spans]
     missing = sum(not read[image] for image, is_hit in zip(images, hit) if not is_hit)
     # Bytes that belong to several images may take as many with them as there are places, or make them bad.
@@ -137,13 +137,13 @@ def run(
 ) -> dict[str, Counter[str]]:
     """Run the cases of these numbers, kinds by turns, and return for each kind how often each outcome came."""
     (folder / "sound").mkdir()
-    kinds = list(specimens(folder / "sound"))
+    kinds = list(valid_files(folder / "sound"))
     counts: dict[str, Counter[str]] = {name: Counter() for name, _ in kinds}
     for number in cases:
-        name, specimen = kinds[number % len(kinds)]
+        name, valid = kinds[number % len(kinds)]
         signal.alarm(SECONDS_PER_CASE)
         try:
-            outcome = judge(specimen, name, number, seed, folder)
+            outcome = damage_and_read(valid, name, number, seed, folder)
         except Exception as error:
             outcome = Outcome("raised", f"{type(error).__name__}: {error}")
         signal.alarm(0)

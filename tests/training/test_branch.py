@@ -86,6 +86,23 @@ def test_an_earlier_checkpoint_through_the_command_line(parents, tmp_path):
     assert hashes(out, 7) == hashes(whole, 7) and rows(out) == rows(whole)
 
 
+def test_checkpoints_keep_the_whole_lineage(parents, branch):
+    part = parents[1]
+    child = branch("child", gen_iters=6)
+    grandchild = train(parents[2].replace(out=str(child.parent / "grandchild"), gen_iters=7), branch=child)
+    train(parents[2].replace(gen_iters=8), resume=grandchild)
+    state = json.loads((grandchild / "checkpoints" / "iter_000008" / "state.json").read_text())
+    checkpoints = [part / "checkpoints" / "iter_000005", child / "checkpoints" / "iter_000006"]
+    assert state["lineage"] == [
+        {
+            "checkpoint": str(path),
+            "gen_iter": int(path.name[-6:]),
+            "manifest_sha256": hashlib.sha256((path / "manifest.json").read_bytes()).hexdigest(),
+        }
+        for path in checkpoints
+    ]
+
+
 @pytest.mark.parametrize(
     "options",
     [{"lr_d": 1e-3, "lr_g": 2e-3}, {"batch_size": 5}, {"clip": 0.1, "n_critic": 1}, {"seed": 3}, {"eps_rule": "torch"}],

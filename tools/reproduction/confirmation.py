@@ -63,16 +63,16 @@ class Evidence:
 
     def values(self, run: str, quantity: str, *, equal_steps: bool = True) -> dict[int, float]:
         """Return a measure of each seed of a run, those that are differences from its training images among them."""
-        moment = EQUAL_STEPS.get(run, END) if equal_steps else END
+        iteration = EQUAL_STEPS.get(run, END) if equal_steps else END
         backend = BACKENDS.get(run, "pil-bilinear")
         if quantity == "excess_detail":
             real = self.results.value(f"data-{backend}", "detail", 0)
-            return {seed: value - real for seed, value in self.results.by_seed(run, "detail", moment).items()}
+            return {seed: value - real for seed, value in self.results.by_seed(run, "detail", iteration).items()}
         if quantity == "swd_excess_own":
             real = self.results.value(f"data-{backend}", "swd_own", 0)
             name = "swd_own" if run in BACKENDS else "swd"
-            return {seed: value - real for seed, value in self.results.by_seed(run, name, moment).items()}
-        return self.results.by_seed(run, quantity, moment)
+            return {seed: value - real for seed, value in self.results.by_seed(run, name, iteration).items()}
+        return self.results.by_seed(run, quantity, iteration)
 
     def difference(self, run: str, base: str, quantity: str, *, equal_steps: bool = True) -> tuple[Contrast, Contrast]:
         """Return the model's difference of two runs, and that of their own seeds alone."""

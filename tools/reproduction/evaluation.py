@@ -77,22 +77,22 @@ class Evaluator:
 
 
 def evaluate_all(evaluator: Evaluator, tasks: Sequence[Task], resizes: Sequence[str]) -> list[Row]:
-    """Evaluate every moment of every task, and the real images of every backend; what was evaluated before is read.
+    """Evaluate every checkpoint of every task, and the real images of every backend; what was evaluated before is read.
 
     Returns
     -------
     list of Row
-        For each moment ``swd``, ``swd_32`` and so on, ``frechet``, the same against held-out images of the run's
+        For each iteration ``swd``, ``swd_32`` and so on, ``frechet``, the same against held-out images of the run's
         own backend as ``swd_own`` and ``frechet_own``, ``detail`` (mean absolute 3x3 Laplacian in levels),
         for a run that draws its samples with running statistics the same of such samples as ``swd_running`` and so on,
         ``w_estimate`` and what `critic_weights` gives.
     """
     rows = evaluate_images(evaluator, resizes)
-    moments = [(task, moment) for task in tasks for moment in task.run.moments]
-    for task, moment in tqdm(
+    moments = [(task, iteration) for task in tasks for iteration in task.run.moments]
+    for task, iteration in tqdm(
         moments, desc="Evaluating", unit=" checkpoints", dynamic_ncols=True, mininterval=redraw_seconds()
     ):
-        rows += _evaluate_iteration(evaluator, task, moment)
+        rows += _evaluate_iteration(evaluator, task, iteration)
     return rows
 
 
@@ -102,8 +102,8 @@ def evaluate_images(evaluator: Evaluator, resizes: Sequence[str]) -> list[Row]:
 
 
 def evaluate_task(evaluator: Evaluator, task: Task) -> list[Row]:
-    """Evaluate every moment of one task; what was evaluated before is read."""
-    return [row for moment in task.run.moments for row in _evaluate_iteration(evaluator, task, moment)]
+    """Evaluate every checkpoint of one task; what was evaluated before is read."""
+    return [row for iteration in task.run.moments for row in _evaluate_iteration(evaluator, task, iteration)]
 
 
 def detail(images: np.ndarray) -> float:
@@ -112,7 +112,9 @@ def detail(images: np.ndarray) -> float:
     return float(np.mean([np.abs(cv2.Laplacian(plane, cv2.CV_32F)).mean() for plane in planes]))
 
 
-def draw_samples(task: Task, moment: int, count: int, batch_norm: str = "batch", noise: int = NOISE_SEED) -> np.ndarray:
+def draw_samples(
+    task: Task, iteration: int, count: int, batch_norm: str = "batch", noise: int = NOISE_SEED
+) -> np.ndarray:
     """Draw from a checkpoint, from the noise that all runs share or another.
 
     Parameters
@@ -127,7 +129,7 @@ def draw_samples(task: Task, moment: int, count: int, batch_norm: str = "batch",
     numpy.ndarray
         uint8 (count, 3, size, size).
     """
-    trained = open_generator(task.checkpoint(moment))
+    trained = open_generator(task.checkpoint(iteration))
     groups = draw_groups(noise, trained.config.nz, trained.config.latent)
     return np.concatenate(list(Sampler(trained.generator, batch_norm, cpu()).draw_first(groups, count)))
 
@@ -148,18 +150,18 @@ def _evaluate_real_images(evaluator: Evaluator, resize: str) -> Iterator[Row]:
         yield Row(f"data-{resize}", 0, 0, quantity, value)
 
 
-def _evaluate_iteration(evaluator: Evaluator, task: Task, moment: int) -> Iterator[Row]:
-    path = evaluator.out / "measured" / f"{task.path.name}-{moment:06d}.json"
-    checkpoint = task.checkpoint(moment)
+def _evaluate_iteration(evaluator: Evaluator, task: Task, iteration: int) -> Iterator[Row]:
+    path = evaluator.out / "measured" / f"{task.path.name}-{iteration:06d}.json"
+    checkpoint = task.checkpoint(iteration)
 
     def measure() -> dict[str, float]:
-        images = draw_samples(task, moment, evaluator.plan.judged)
+        images = draw_samples(task, iteration, evaluator.plan.judged)
         found = {**evaluator.distances(images, BASELINE_RESIZE), "detail": detail(images)}
         if task.run.resize != BASELINE_RESIZE:
             own = evaluator.distances(images, task.run.resize)
             found |= {f"{name}_own": value for name, value in own.items()}
         if task.config.sample_bn == "running":  # as the run itself draws its samples
-            images = draw_samples(task, moment, evaluator.plan.judged, "running")
+            images = draw_samples(task, iteration, evaluator.plan.judged, "running")
             running = {**evaluator.distances(images, BASELINE_RESIZE), "detail": detail(images)}
             found |= {f"{name}_running": value for name, value in running.items()}
         return {**found, **critic_weights(task.config, checkpoint)}
@@ -167,20 +169,20 @@ def _evaluate_iteration(evaluator: Evaluator, task: Task, moment: int) -> Iterat
     key = {
         "weights_sha256": [atomic_files.sha256_of(checkpoint / name) for name in ("generator.params", "critic.params")]
     }
-    found = {**_kept(evaluator, path, key, measure), **_losses(task, moment)}
+    found = {**_kept(evaluator, path, key, measure), **_losses(task, iteration)}
     for quantity, value in found.items():
         # The whole histogram only of the end: a row for each of its bins.
-        if moment == task.run.moments[-1] or not quantity.startswith("weights_"):
-            yield Row(task.run.name, task.seed, moment, quantity, value)
+        if iteration == task.run.moments[-1] or not quantity.startswith("weights_"):
+            yield Row(task.run.name, task.seed, iteration, quantity, value)
 
 
-def _losses(task: Task, moment: int) -> dict[str, float]:
-    """Return the estimate of the distance at a moment, filtered as the paper's curves are; nothing if there is none."""
+def _losses(task: Task, iteration: int) -> dict[str, float]:
+    """Return the estimate of the distance at an iteration, filtered as in the paper; empty without one."""
     if task.config.objective == "dcgan":
         return {}
     # A run may have gone on beyond the plan's end, whose rows would reach back through the filter.
     curve = np.array(read_metrics(task.path / "metrics.csv")["w_estimate"][: task.run.moments[-1]])
-    return {"w_estimate": float(median_filtered(curve, TrainConfig.curve_filter)[moment - 1])}
+    return {"w_estimate": float(median_filtered(curve, TrainConfig.curve_filter)[iteration - 1])}
 
 
 def _kept(evaluator: Evaluator, path: Path, key: dict[str, Any], measure: Any) -> dict[str, float]:

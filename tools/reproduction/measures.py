@@ -37,10 +37,10 @@ def end_measures(evaluator: Evaluator, task: Task) -> Iterator[Row]:
         ``color_shift``, ``contrast_shift``, ``swd_noise1`` and ``swd_noise2``, and of -Loss_D ``curve_noise``,
         ``curve_variation`` and ``early_noise``.
     """
-    moment = task.run.moments[-1]
-    found = {**_of_samples(evaluator, task, moment), **_of_curve(task)}
+    iteration = task.run.moments[-1]
+    found = {**_of_samples(evaluator, task, iteration), **_of_curve(task)}
     for quantity, value in found.items():
-        yield Row(task.run.name, task.seed, moment, quantity, value)
+        yield Row(task.run.name, task.seed, iteration, quantity, value)
 
 
 def shifts(samples: np.ndarray, held_out: np.ndarray) -> dict[str, float]:
@@ -103,14 +103,14 @@ def _of_curve(task: Task) -> dict[str, float]:
     return {"curve_noise": noise, "curve_variation": variation, "early_noise": early}
 
 
-def _of_samples(evaluator: Evaluator, task: Task, moment: int) -> dict[str, float]:
+def _of_samples(evaluator: Evaluator, task: Task, iteration: int) -> dict[str, float]:
     path = evaluator.out / "measured" / f"{task.path.name}-end.json"
     store = open_store(store_path(evaluator.out, HELD_OUT, BASELINE_RESIZE))
     key = {
         "format": FORMAT,
         "held_out": store.content_sha256,
         "judged": evaluator.plan.judged,
-        "generator": atomic_files.sha256_of(task.checkpoint(moment) / "generator.params"),
+        "generator": atomic_files.sha256_of(task.checkpoint(iteration) / "generator.params"),
     }
     try:
         kept = read_json_object(path, non_finite=True)
@@ -119,9 +119,9 @@ def _of_samples(evaluator: Evaluator, task: Task, moment: int) -> dict[str, floa
     except (OSError, ValueError, KeyError, TypeError):
         pass
     held_out = np.asarray(store.images.take(np.arange(len(store)), 0))
-    found = shifts(draw_samples(task, moment, evaluator.plan.judged), held_out)
+    found = shifts(draw_samples(task, iteration, evaluator.plan.judged), held_out)
     for noise in OTHER_NOISES:
-        images = draw_samples(task, moment, evaluator.plan.judged, noise=noise)
+        images = draw_samples(task, iteration, evaluator.plan.judged, noise=noise)
         found[f"swd_noise{noise}"] = evaluator.distances(images, BASELINE_RESIZE)["swd"]
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_files.write_json(path, {"key": key, "found": found})

@@ -29,7 +29,7 @@ def measure_paces(tasks: Sequence[Task], out: Path) -> list[Row]:
     -------
     list of Row
         ``critic_step_ms`` and ``generator_step_ms``, medians of seven rounds of five steps after one round that does
-        not count; and for each moment ``training_s``, what the steps up to it take by these.
+        not count; and for each iteration ``training_s``, what the steps up to it take by these.
     """
     path = out / "measured" / "pace.json"
     key = {task.path.name: task.config.to_json() for task in tasks}
@@ -44,9 +44,9 @@ def measure_paces(tasks: Sequence[Task], out: Path) -> list[Row]:
         last = task.run.moments[-1]
         rows.append(Row(task.run.name, task.seed, last, "critic_step_ms", 1000 * critic))
         rows.append(Row(task.run.name, task.seed, last, "generator_step_ms", 1000 * generator))
-        for moment in task.run.moments:
-            seconds = critic * schedule.critic_steps_until(moment, task.config) + generator * moment
-            rows.append(Row(task.run.name, task.seed, moment, "training_s", seconds))
+        for iteration in task.run.moments:
+            seconds = critic * schedule.critic_steps_until(iteration, task.config) + generator * iteration
+            rows.append(Row(task.run.name, task.seed, iteration, "training_s", seconds))
     return rows
 
 

@@ -52,7 +52,7 @@ _TAKEN = {
 BASE = "wgan"
 """The run that all others are compared with."""
 
-_MOST_MOMENTS = 1000
+_MAX_MOMENTS = 1000
 NO_STORE = Path("store")
 """For a configuration of which only what needs no images is asked."""
 
@@ -210,13 +210,13 @@ def _run(name: str, table: Mapping[str, Any]) -> Run:
         raise UserError(f"The run {name} sets {wrong[0]}, which is no option of a run in a plan: leave it out.")
     end, every = (whole(f"The run {name}", key, options[key], 1) for key in ("gen_iters", "checkpoint_every"))
     if moments is None:
-        if end // every > _MOST_MOMENTS:
+        if end // every > _MAX_MOMENTS:
             raise UserError(
                 f"The run {name} has {end // every} checkpoints: save fewer, or give the moments to evaluate it at."
             )
         moments = (*range(every, end, every), end)
     moments = different(f"The run {name}", "moments", moments, 1)
-    if moments[-1] != end or any(moment % every and moment != end for moment in moments):
+    if moments[-1] != end or any(iteration % every and iteration != end for iteration in moments):
         raise UserError(
             f"The run {name} is to be evaluated at {', '.join(map(str, moments))}, but has checkpoints every {every} "
             f"iterations up to {end}: choose moments among those, the end among them."

@@ -42,18 +42,18 @@ def trained_runs(tasks: Sequence[Task]) -> list[list[Any]]:
     """
     lines = []
     for task in tasks:
-        moment = task.run.moments[-1]
-        metrics = {name: values[:moment] for name, values in read_metrics(task.path / "metrics.csv").items()}
+        iteration = task.run.moments[-1]
+        metrics = {name: values[:iteration] for name, values in read_metrics(task.path / "metrics.csv").items()}
         lines.append(
             [
                 task.run.name,
                 task.seed,
-                moment,
+                iteration,
                 int(sum(metrics["critic_steps"])),
                 round(sum(metrics["seconds"])),
                 options_sha256(task),
                 open_store(task.store).content_sha256,
-                atomic_files.sha256_of(task.checkpoint(moment) / "generator.params"),
+                atomic_files.sha256_of(task.checkpoint(iteration) / "generator.params"),
                 " ".join(flags_of(task.run.options)),
             ]
         )

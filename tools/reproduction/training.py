@@ -59,9 +59,9 @@ class Task:
         wanted = self.run.config(self.seed, self.store)
         return wanted.replace(**adopt_store({"data": str(self.store)}), gpus=self.gpus)
 
-    def checkpoint(self, moment: int) -> Path:
+    def checkpoint(self, iteration: int) -> Path:
         """Return the checkpoint after so many generator iterations."""
-        return self.path / "checkpoints" / f"iter_{moment:06d}"
+        return self.path / "checkpoints" / f"iter_{iteration:06d}"
 
     def done(self) -> bool:
         """Whether it has been trained to its end."""

@@ -35,8 +35,8 @@ REASONS = (
 LISTED = {"rules": 2}
 """Raised when `is_image` changes, so that archives are listed again."""
 # Formats without compression, such as BMP, do shrink a lot; but then they are small.
-_MOST_EXPANSION, _ALWAYS_FINE = 100, 1 << 20
-_MOST_ENCODED = 512 << 20
+_MAX_EXPANSION, _ALWAYS_FINE = 100, 1 << 20
+_MAX_ENCODED = 512 << 20
 
 
 def is_image(name: str, read_head: Callable[[], bytes], left_out: LeftOut) -> bool:
@@ -62,9 +62,9 @@ def leaves(name: str) -> bool:
 
 def reason_of_size(packed: int, unpacked: int) -> int:
     """Return GOOD, or why `packed` bytes that become `unpacked` are a trap rather than an image."""
-    if max(packed, unpacked) > _MOST_ENCODED:
+    if max(packed, unpacked) > _MAX_ENCODED:
         return LARGE
-    return EXPANDS if unpacked > max(_ALWAYS_FINE, _MOST_EXPANSION * packed) else GOOD
+    return EXPANDS if unpacked > max(_ALWAYS_FINE, _MAX_EXPANSION * packed) else GOOD
 
 
 def refuse(reason: int) -> None:

@@ -67,7 +67,7 @@ COMPRESSED = tuple(magic for magic, _ in _OPENERS)
 """How compressed files begin."""
 _DECOMPRESSION_ERRORS = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 # JPEG does not shrink, so an archive of images that grows so much is none; small ones may.
-_MOST_EXPANSION, _ALWAYS_FINE = 100, 256 << 20
+_MAX_EXPANSION, _ALWAYS_FINE = 100, 256 << 20
 _DRAINED_AT_ONCE = 1 << 20
 _LONGEST_HEADER = 1 << 20
 _EXTENDED = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE)
@@ -135,7 +135,7 @@ class _Watched:
                 raise unreadable(self._path, error) from error
             raise damaged(self._path, self._raw.tell(), str(error)) from error  # bz2 says so
         self._given += len(content)
-        if self._given > max(_ALWAYS_FINE, _MOST_EXPANSION * self._raw.tell()):
+        if self._given > max(_ALWAYS_FINE, _MAX_EXPANSION * self._raw.tell()):
             raise UserError(
                 f"{self._path} expands more than a hundredfold, as no archive of images does: unpack it yourself if "
                 "you trust it."

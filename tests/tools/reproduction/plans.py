@@ -56,7 +56,7 @@ def all_names() -> str:
     ):
         text, count = re.subn(pattern, wanted, text)
         assert count, pattern
-    # Two seeds where pairs matter; samples of one moment alone wherever the report asks for no more.
+    # Two seeds where pairs matter; samples of one iteration alone wherever the report asks for no more.
     text = text.replace("[runs.wgan]\n", "[runs.wgan]\nseeds = [0, 1]\n")
     for name in ("pil-bicubic", "cv2-bicubic", "cv2-area", "clip-0005", "clip-002", "clip-after", "init-mxnet"):
         text = text.replace(f"[runs.{name}]\n", f"[runs.{name}]\nmoments = [2]\n")

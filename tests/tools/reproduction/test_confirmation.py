@@ -35,7 +35,9 @@ ROWS = [
 SAME = [("4c", "clip-after"), ("6", "port2018")]
 
 
-def synthetic(moves: dict[tuple[str, str], float], *, moment: int = 0, spread: float = 0.05, seeds: int = 6) -> Results:
+def synthetic(
+    moves: dict[tuple[str, str], float], *, iteration: int = 0, spread: float = 0.05, seeds: int = 6
+) -> Results:
     """Return results of all runs, equal but for a little noise and the moves, turned round at other moments."""
     rng = np.random.default_rng(1)
     rows = [
@@ -50,7 +52,7 @@ def synthetic(moves: dict[tuple[str, str], float], *, moment: int = 0, spread: f
                 value = 30 + pairing + rng.normal(0, spread) * (0.1 if quantity == "frechet" else 1)
                 move = moves.get((run, quantity), 0.0)
                 for place in {1000, end}:
-                    rows.append(Row(run, seed, place, quantity, value + (move if moment in (0, place) else -move)))
+                    rows.append(Row(run, seed, place, quantity, value + (move if iteration in (0, place) else -move)))
         for run in ("eps-1e-8", "eps-tuned"):
             rows.append(Row(run, seed, 25, "step/generator/main.0.weight", 0.8 * np.exp(rng.normal(0, 0.01))))
             rows.append(Row(run, seed, 25, "step/generator/main.3.weight", 5.0 if run == "eps-tuned" else 0.1))
@@ -79,8 +81,8 @@ def changed(results: Results, run: str, quantity: str, factor: float) -> Results
 def test_every_difference_has_the_word_of_its_direction(row: str, run: str, quantity: str, move: float):
     for factor, word in ((1, HOLDS), (-1, FAILS)):
         # Compared at equal critic steps, but for 4g and 4h.
-        moment = 1000 if row in ("4g", "4h") else RUNS[run]
-        moved = synthetic({(run, quantity): factor * move}, moment=moment)
+        iteration = 1000 if row in ("4g", "4h") else RUNS[run]
+        moved = synthetic({(run, quantity): factor * move}, iteration=iteration)
         assert words_of(moved, moved)[row] == word
 
 

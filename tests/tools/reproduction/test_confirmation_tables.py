@@ -54,9 +54,9 @@ def test_tracking_has_a_row_for_each_seed_and_their_mean():
 
 def test_schedules_are_compared_in_both_ways():
     rows = [
-        Row(run, seed, moment, "swd", value + seed)
+        Row(run, seed, iteration, "swd", value + seed)
         for seed in (3, 4)
-        for run, moment, value in (
+        for run, iteration, value in (
             ("wgan", 1000, 20.0), ("no-warmup", 1000, 30.0), ("no-warmup", 1494, 10.0), ("no-warmup", 100, 70.0)
         )
     ]  # fmt: skip

@@ -29,7 +29,7 @@ OURS, BASE = {0: 3.0, 1: 5.5, 2: 4.0, 7: 100.0}, {0: 2.5, 1: 3.0, 2: 4.5, 9: -50
 def results() -> Results:
     rows = [Row("ours", seed, 10, "swd", value) for seed, value in OURS.items()]
     rows += [Row("base", seed, 20, "swd", value) for seed, value in BASE.items()]
-    # What must not be taken in: another moment, quantity and run.
+    # What must not be taken in: another iteration, quantity and run.
     rows += [Row("ours", 0, 20, "swd", 1e6), Row("ours", 0, 10, "frechet", 1e6), Row("base", 0, 10, "swd", -1e6)]
     return Results(rows)
 

@@ -125,7 +125,7 @@ def test_the_estimate_is_the_filtered_curve_at_the_moment_up_to_the_plan_s_end(w
     filtered = [float(np.median(padded[place : place + 101])) for place in range(4)]
     rows = {"w_estimate": [*curve, 77.0, 78.0]}  # a run that went on beyond the plan's end
     monkeypatch.setattr(evaluation, "read_metrics", lambda path: rows if path == task.path / "metrics.csv" else None)
-    assert [evaluation._losses(task, moment)["w_estimate"] for moment in (1, 2, 3, 4)] == filtered
+    assert [evaluation._losses(task, iteration)["w_estimate"] for iteration in (1, 2, 3, 4)] == filtered
     assert evaluation._losses(whole.task("dcgan"), 1) == {}
     # Three numbers and more: the filter is as wide as the paper's.
     short = {"w_estimate": list(range(200))}

@@ -40,8 +40,8 @@ def test_a_run_s_end_is_measured_once_and_from_other_noises(whole, monkeypatch):
     assert set(rows) >= {"color_shift", "contrast_shift", "swd_noise1", "swd_noise2"}
     usual = {row.quantity: row.value for row in evaluate_task(evaluator, task)}["swd"]
     assert len({usual, rows["swd_noise1"], rows["swd_noise2"]}) == 3
-    moment = task.run.moments[-1]
-    images = draw_samples(task, moment, whole.plan.judged, noise=2)
+    iteration = task.run.moments[-1]
+    images = draw_samples(task, iteration, whole.plan.judged, noise=2)
     assert float(f"{evaluator.distances(images, 'pil-bilinear')['swd']:.7g}") == rows["swd_noise2"]
     monkeypatch.setattr(Evaluator, "distances", lambda *_: pytest.fail("measured again"))
     assert {row.quantity: row.value for row in end_measures(evaluator, task)} == rows

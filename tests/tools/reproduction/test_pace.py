@@ -1,4 +1,4 @@
-"""Times of steps: whose they are, and what a moment takes by them."""
+"""Times of steps: whose they are, and what an iteration takes by them."""
 
 from __future__ import annotations
 

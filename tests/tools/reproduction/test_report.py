@@ -46,19 +46,19 @@ def made_up() -> dict[tuple[str, int, int, str], float]:
     """Return a value for everything that is measured of the standard plan."""
     found = {}
 
-    def put(run, seed, moment, *quantities):
+    def put(run, seed, iteration, *quantities):
         for quantity in quantities:
-            found[run, seed, moment, quantity] = float(f"{number(run, seed, moment, quantity):.7g}")
+            found[run, seed, iteration, quantity] = float(f"{number(run, seed, iteration, quantity):.7g}")
 
     levels = ("swd", "swd_32", "swd_16", "frechet")
     own = tuple(f"{name}_own" for name in levels)
     for run in PLAN.runs.values():
         for seed in run.seeds:
-            for moment in run.moments:
-                put(run.name, seed, moment, *levels, *own, "detail", "w_estimate", "at_bound")
+            for iteration in run.moments:
+                put(run.name, seed, iteration, *levels, *own, "detail", "w_estimate", "at_bound")
             put(run.name, seed, run.moments[-1], *(f"weights_{place:02d}" for place in range(41)))
-        for moment in run.moments:
-            put(run.name, 0, moment, "training_s")
+        for iteration in run.moments:
+            put(run.name, 0, iteration, "training_s")
         put(run.name, 0, run.moments[-1], "critic_step_ms", "generator_step_ms")
     for backend in {run.resize for run in PLAN.runs.values()}:
         put(f"data-{backend}", 0, 0, *levels, *own, "detail")
@@ -97,8 +97,8 @@ def material(tmp_path) -> Material:
     return Material(PLAN, Results(rows), starts, losses, [], tmp_path / "reproduction")
 
 
-def seeds_of(run, quantity, moment):
-    return [VALUES[run, seed, moment, quantity] for seed in (0, 1, 2) if (run, seed, moment, quantity) in VALUES]
+def seeds_of(run, quantity, iteration):
+    return [VALUES[run, seed, iteration, quantity] for seed in (0, 1, 2) if (run, seed, iteration, quantity) in VALUES]
 
 
 def interval(values, digits=3, sign=False):
@@ -110,13 +110,13 @@ def interval(values, digits=3, sign=False):
     return f"{mean:{plus}.{decimals}f} ({low:{plus}.{decimals}f} to {high:{plus}.{decimals}f})"
 
 
-def mean(run, quantity, moment):
-    values = seeds_of(run, quantity, moment)
+def mean(run, quantity, iteration):
+    values = seeds_of(run, quantity, iteration)
     return interval(values) if len(values) > 1 else f"{values[0]:.3f}"
 
 
-def minus(run, base, quantity, moment, base_moment):
-    pairs = zip(seeds_of(run, quantity, moment), seeds_of(base, quantity, base_moment))
+def minus(run, base, quantity, iteration, base_moment):
+    pairs = zip(seeds_of(run, quantity, iteration), seeds_of(base, quantity, base_moment))
     return interval([one - other for one, other in pairs], sign=True)
 
 
@@ -157,13 +157,13 @@ def test_the_settings_tables_compare_with_the_base_run(material):
     for block, expected in runs.items():
         rows = cells(blocks[block])
         assert len(rows) == len(expected)
-        for row, (name, moment) in zip(rows, expected):
-            assert row[:2] == [PLAN.runs[name].what, f"{moment:,}"]
+        for row, (name, iteration) in zip(rows, expected):
+            assert row[:2] == [PLAN.runs[name].what, f"{iteration:,}"]
             for place, quantity in ((2, "swd"), (4, "frechet")):
-                assert row[place] == mean(name, quantity, moment)
-                apart = "" if name == "wgan" else minus(name, "wgan", quantity, moment, 1000)
+                assert row[place] == mean(name, quantity, iteration)
+                apart = "" if name == "wgan" else minus(name, "wgan", quantity, iteration, 1000)
                 assert row[place + 1] == apart
-            assert row[6] == f"{100 * np.mean(seeds_of(name, 'at_bound', moment)):.0f} %"
+            assert row[6] == f"{100 * np.mean(seeds_of(name, 'at_bound', iteration)):.0f} %"
 
 
 def test_the_objectives_are_compared_at_equal_steps_and_at_equal_time(material):
@@ -173,16 +173,16 @@ def test_the_objectives_are_compared_at_equal_steps_and_at_equal_time(material):
     expected = [("wgan", "", 1000)]
     for name in ("dcgan", "wgan-gp"):
         run = PLAN.runs[name]
-        nearest = min(run.moments, key=lambda moment: abs(VALUES[name, 0, moment, "training_s"] - wanted))
+        nearest = min(run.moments, key=lambda iteration: abs(VALUES[name, 0, iteration, "training_s"] - wanted))
         expected += [(name, "equal critic steps", run.moments[-1]), (name, "equal time", nearest)]
     assert len(rows) == 5
-    for row, (name, label, moment) in zip(rows, expected):
-        steps = critic_steps_until(moment, PLAN.runs[name].config(0, NO_STORE))
-        assert row[:4] == [PLAN.runs[name].what, label, f"{moment:,}", f"{steps:,}"]
-        assert row[4] == f"{VALUES[name, 0, moment, 'training_s']:.0f}"
+    for row, (name, label, iteration) in zip(rows, expected):
+        steps = critic_steps_until(iteration, PLAN.runs[name].config(0, NO_STORE))
+        assert row[:4] == [PLAN.runs[name].what, label, f"{iteration:,}", f"{steps:,}"]
+        assert row[4] == f"{VALUES[name, 0, iteration, 'training_s']:.0f}"
         for place, quantity in ((5, "swd"), (7, "frechet")):
-            assert row[place] == mean(name, quantity, moment)
-            assert row[place + 1] == ("" if name == "wgan" else minus(name, "wgan", quantity, moment, 1000))
+            assert row[place] == mean(name, quantity, iteration)
+            assert row[place + 1] == ("" if name == "wgan" else minus(name, "wgan", quantity, iteration, 1000))
     for row, name in zip(cells(blocks["objective-pace"]), ("wgan", "dcgan", "wgan-gp")):
         end = PLAN.runs[name].moments[-1]
         assert row[1:] == [f"{VALUES[name, 0, end, f'{net}_step_ms']:.1f}" for net in ("critic", "generator")]
@@ -191,21 +191,22 @@ def test_the_objectives_are_compared_at_equal_steps_and_at_equal_time(material):
 def test_what_is_learnt_is_told_of_the_longest_run(material):
     blocks = learning.tables(material)
     rows = cells(blocks["learning-table"])
-    for row, moment in zip(rows, PLAN.runs["long"].moments):
+    for row, iteration in zip(rows, PLAN.runs["long"].moments):
         names = ("w_estimate", "swd", "swd_32", "swd_16", "frechet")
-        assert row == [f"{moment:,}", *(f"{VALUES['long', 0, moment, name]:.3g}" for name in names)]
+        assert row == [f"{iteration:,}", *(f"{VALUES['long', 0, iteration, name]:.3g}" for name in names)]
     assert len(rows) == 10
     found = cells(blocks["learning-correlation"])
     expected = [("long", 0), ("wgan", 1), ("wgan", 2)]  # wgan's seed 0 is the beginning of long
     for row, (name, seed) in zip(found, expected):
         moments = PLAN.runs[name].moments
         ranks = [
-            stats.rankdata([VALUES[name, seed, moment, what] for moment in moments]) for what in ("w_estimate", "swd")
+            stats.rankdata([VALUES[name, seed, iteration, what] for iteration in moments])
+            for what in ("w_estimate", "swd")
         ]
         correlation = stats.pearsonr(*ranks)[0]
         assert row == [PLAN.runs[name].what, str(seed), str(len(moments)), f"{correlation:.2f}"]
     assert len(found) == len(expected)
-    least = min(PLAN.runs["long"].moments, key=lambda moment: VALUES["long", 0, moment, "swd"])
+    least = min(PLAN.runs["long"].moments, key=lambda iteration: VALUES["long", 0, iteration, "swd"])
     assert learning.best_moment(material) == least and f"{least:,} iterations" in blocks["learning-best"]
 
 
@@ -286,8 +287,8 @@ def test_every_claim_is_evaluated_on_its_own_effect(material):
     found = {row[0]: row[1:] for row in rows}
     assert len(found) == len(rows) == 4 + 3 + 4 + 6 + 1
 
-    def pairs(run, base, quantity, moment, base_moment):
-        both = zip(seeds_of(run, quantity, moment), seeds_of(base, quantity, base_moment))
+    def pairs(run, base, quantity, iteration, base_moment):
+        both = zip(seeds_of(run, quantity, iteration), seeds_of(base, quantity, base_moment))
         return [one - other for one, other in both]
 
     bilinear, bicubic, area = "cv2-bilinear", "cv2-bicubic", "cv2-area"

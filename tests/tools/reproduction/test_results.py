@@ -63,7 +63,7 @@ def test_a_damaged_file_is_refused_in_one_sentence(content, tmp_path):
 
 def test_questions_are_answered_from_the_right_rows():
     results = Results(
-        [Row("a", 0, moment, "swd", 10 * moment) for moment in (100, 20, 3)]
+        [Row("a", 0, iteration, "swd", 10 * iteration) for iteration in (100, 20, 3)]
         + [Row("a", 1, 20, "swd", 7), Row("b", 0, 20, "swd", 8), Row("a", 0, 20, "frechet", math.nan)]
     )
     assert results.value("a", "swd", 20) == 200 and results.value("a", "swd", 20, seed=1) == 7

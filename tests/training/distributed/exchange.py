@@ -54,7 +54,7 @@ def main() -> int:
 
     from gluon_wgan.errors import UserError
     from gluon_wgan.training.distributed.kvstore import KVStoreExchange
-    from gluon_wgan.training.loop import facts
+    from gluon_wgan.training.run_training import facts
 
     exchange = KVStoreExchange([mx.cpu()], "dist_sync", 10, 60)
     rank, said, sums, expected = exchange.rank, [], [], []

@@ -15,7 +15,7 @@ from gluon_wgan.runs.checkpoints import Progress, read_checkpoint, write_checkpo
 from gluon_wgan.runs.step_results import CriticScores
 from gluon_wgan.training.branching import CarriedOver
 from gluon_wgan.training.exchange import Exchange
-from gluon_wgan.training.run_training import PROGRAM
+from gluon_wgan.training.resuming import PROGRAM
 from gluon_wgan.utils import seeding
 from tools.reference.runner import files
 from tools.reference.runner.device import Arithmetic, name_of

@@ -65,8 +65,8 @@ def measures_table(results: Results) -> str:
 
 def _noise(results: Results, run: str) -> str:
     """Return the standard deviation of SWD over the sampling noises, pooled over the seeds."""
-    moment = EQUAL_STEPS.get(run, END)
-    noises = [results.by_seed(run, name, moment) for name in ("swd", "swd_noise1", "swd_noise2")]
+    iteration = EQUAL_STEPS.get(run, END)
+    noises = [results.by_seed(run, name, iteration) for name in ("swd", "swd_noise1", "swd_noise2")]
     seeds = sorted(set.intersection(*(set(noise) for noise in noises)))
     if not seeds:
         return ""
@@ -94,7 +94,7 @@ def schedule_table(results: Results) -> str:
     for run in _SCHEDULES:
         end = EQUAL_STEPS.get(run, END)
         columns = [("swd", 100), ("swd", 200), ("early_noise", end), ("swd", END), ("swd", end)]
-        found = [list(results.by_seed(run, quantity, moment).values()) for quantity, moment in columns]
+        found = [list(results.by_seed(run, quantity, iteration).values()) for quantity, iteration in columns]
         rows.append([run, *(words(of_few(values)) if values else "" for values in found)])
     return table(head, rows)
 

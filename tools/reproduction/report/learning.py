@@ -45,7 +45,7 @@ def draw(material: Material) -> None:
         if len(run.moments) <= 4
         else [run.moments[round(share * (len(run.moments) - 1))] for share in (0, 0.3, 0.6, 1)]
     )
-    panels = [(f"{moment:,} generator iterations", draw_samples(task, moment, _SHOWN)) for moment in some]
+    panels = [(f"{iteration:,} generator iterations", draw_samples(task, iteration, _SHOWN)) for iteration in some]
     save_panels(material.folder / SAMPLES, panels)
     best = best_moment(material)
     images = open_store(task.store).images
@@ -57,7 +57,7 @@ def draw(material: Material) -> None:
 
 
 def best_moment(material: Material) -> int:
-    """Return the moment of the longest run with the least SWD."""
+    """Return the iteration of the longest run with the least SWD."""
     moments, values = material.results.curve(_longest(material).name, "swd")
     return moments[int(np.argmin(values))]
 
@@ -89,12 +89,12 @@ def _longest(material: Material) -> Run:
 def _table(material: Material, run: Run) -> str:
     head = ["generator iterations", "w_estimate", "SWD", "SWD at 32 px", "SWD at 16 px", "Frechet"]
     rows = []
-    for moment in run.moments:
+    for iteration in run.moments:
         cells = (
-            material.results.value(run.name, name, moment)
+            material.results.value(run.name, name, iteration)
             for name in ("w_estimate", "swd", "swd_32", "swd_16", "frechet")
         )
-        rows.append([f"{moment:,}", *(f"{cell:.3g}" for cell in cells)])
+        rows.append([f"{iteration:,}", *(f"{cell:.3g}" for cell in cells)])
     return table(head, rows)
 
 

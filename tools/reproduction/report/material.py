@@ -60,14 +60,14 @@ class Material:
         """Return a run with a seed."""
         return next(task for task in self.tasks if (task.run.name, task.seed) == (run, seed))
 
-    def mean(self, run: str, quantity: str, moment: int | None = None) -> Estimate:
-        """Return the mean over the seeds, at the run's end or another moment."""
-        return effects.mean_of(self.results, run, quantity, self._moment(run, moment))
+    def mean(self, run: str, quantity: str, iteration: int | None = None) -> Estimate:
+        """Return the mean over the seeds, at the run's end or another iteration."""
+        return effects.mean_of(self.results, run, quantity, self._iteration(run, iteration))
 
-    def against_base(self, run: str, quantity: str, moment: int | None = None) -> Estimate:
+    def against_base(self, run: str, quantity: str, iteration: int | None = None) -> Estimate:
         """Return the difference from the run that all others are compared with, at the end of that."""
-        return effects.difference(self.results, run, BASE, quantity, self._moment(run, moment), self.end)
+        return effects.difference(self.results, run, BASE, quantity, self._iteration(run, iteration), self.end)
 
-    def _moment(self, run: str, moment: int | None) -> int:
+    def _iteration(self, run: str, iteration: int | None) -> int:
         known = {**self.plan.runs, **self.plan.starts}
-        return known[run].moments[-1] if moment is None else moment
+        return known[run].moments[-1] if iteration is None else iteration

@@ -36,17 +36,19 @@ def draw(material: Material) -> None:
         return
     _draw_curves(material, runs)
     panels = [
-        (f"{run.what}, {moment:,} iterations, {label}", draw_samples(material.task(run.name), moment, _SHOWN))
+        (f"{run.what}, {iteration:,} iterations, {label}", draw_samples(material.task(run.name), iteration, _SHOWN))
         for run in runs
-        for label, moment in (("equal steps", run.moments[-1]), ("equal time", equal_time(material, run)))
+        for label, iteration in (("equal steps", run.moments[-1]), ("equal time", equal_time(material, run)))
     ]
     save_panels(material.folder / SAMPLES, panels)
 
 
 def equal_time(material: Material, run: Run) -> int:
-    """Return the moment at which a run has used the time that comes nearest to that of the base run's end."""
+    """Return the iteration at which a run has used the time that comes nearest to that of the base run's end."""
     wanted = material.results.value(BASE, "training_s", material.end)
-    return min(run.moments, key=lambda moment: abs(material.results.value(run.name, "training_s", moment) - wanted))
+    return min(
+        run.moments, key=lambda iteration: abs(material.results.value(run.name, "training_s", iteration) - wanted)
+    )
 
 
 def _table(material: Material, runs: list[Run]) -> str:
@@ -63,17 +65,19 @@ def _table(material: Material, runs: list[Run]) -> str:
     ]
     rows = []
     for run in runs:
-        for label, moment in (("equal critic steps", run.moments[-1]), ("equal time", equal_time(material, run))):
+        for label, iteration in (("equal critic steps", run.moments[-1]), ("equal time", equal_time(material, run))):
             if run.name == BASE and label == "equal time":
                 continue
-            steps = schedule.critic_steps_until(moment, run.config(run.seeds[0], NO_STORE))
-            cells = [run.what, "" if run.name == BASE else label, f"{moment:,}", f"{steps:,}"]
-            cells.append(f"{material.results.value(run.name, 'training_s', moment):.0f}")
+            steps = schedule.critic_steps_until(iteration, run.config(run.seeds[0], NO_STORE))
+            cells = [run.what, "" if run.name == BASE else label, f"{iteration:,}", f"{steps:,}"]
+            cells.append(f"{material.results.value(run.name, 'training_s', iteration):.0f}")
             for quantity in ("swd", "frechet"):
                 apart = (
-                    "" if run.name == BASE else words(material.against_base(run.name, quantity, moment), 3, sign=True)
+                    ""
+                    if run.name == BASE
+                    else words(material.against_base(run.name, quantity, iteration), 3, sign=True)
                 )
-                cells += [words(material.mean(run.name, quantity, moment)), apart]
+                cells += [words(material.mean(run.name, quantity, iteration)), apart]
             rows.append(cells)
     return table(head, rows)
 
@@ -94,8 +98,8 @@ def _draw_curves(material: Material, runs: list[Run]) -> None:
         config = run.config(run.seeds[0], NO_STORE)
         for seed in run.seeds:
             moments, values = material.results.curve(run.name, "swd", seed)
-            steps = [schedule.critic_steps_until(moment, config) for moment in moments]
-            seconds = [material.results.value(run.name, "training_s", moment) for moment in moments]
+            steps = [schedule.critic_steps_until(iteration, config) for iteration in moments]
+            seconds = [material.results.value(run.name, "training_s", iteration) for iteration in moments]
             by_steps.plot(steps, values, ".-", color=colour, linewidth=1)
             by_time.plot(seconds, values, ".-", color=colour, linewidth=1)
         ends.append((run.what, colour, material.mean(run.name, "swd").value))

@@ -41,13 +41,13 @@ def draw(material: Material) -> None:
     others = material.runs(_SAMPLED)
     if len(others) > 1:
         panels = [
-            (run.what, draw_samples(material.task(run.name), _moment(material, run.name), _SHOWN)) for run in others
+            (run.what, draw_samples(material.task(run.name), _iteration(material, run.name), _SHOWN)) for run in others
         ]
         save_panels(material.folder / SAMPLES, panels)
 
 
-def _moment(material: Material, name: str) -> int:
-    """Return the moment of a run at which it has as many generator iterations as the others."""
+def _iteration(material: Material, name: str) -> int:
+    """Return the iteration of a run at which it has as many generator iterations as the others."""
     moments = material.plan.runs[name].moments
     return material.end if material.end in moments else moments[-1]
 
@@ -56,14 +56,16 @@ def _table(material: Material, names: tuple[str, ...]) -> str:
     head = ["", "generator iterations", "SWD", "difference", "Frechet", "difference", "weights at the bound"]
     rows = []
     for run in material.runs([BASE, *names]):
-        for moment in (moment for moment in run.moments if moment >= material.end):
-            cells = [run.what, f"{moment:,}"]
+        for iteration in (iteration for iteration in run.moments if iteration >= material.end):
+            cells = [run.what, f"{iteration:,}"]
             for quantity in ("swd", "frechet"):
                 apart = (
-                    "" if run.name == BASE else words(material.against_base(run.name, quantity, moment), 3, sign=True)
+                    ""
+                    if run.name == BASE
+                    else words(material.against_base(run.name, quantity, iteration), 3, sign=True)
                 )
-                cells += [words(material.mean(run.name, quantity, moment)), apart]
-            rows.append([*cells, f"{100 * material.mean(run.name, 'at_bound', moment).value:.0f} %"])
+                cells += [words(material.mean(run.name, quantity, iteration)), apart]
+            rows.append([*cells, f"{100 * material.mean(run.name, 'at_bound', iteration).value:.0f} %"])
     return table(head, rows)
 
 

@@ -18,7 +18,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Specimen:
+class ValidFile:
     """A sound container.
 
     `file` is the file to damage; `root` is what is given to the kind's source; image number i is made of the
@@ -33,8 +33,8 @@ class Specimen:
     checked: bool = False
 
 
-def specimens(folder: Path, count: int = 12) -> Iterator[tuple[str, Specimen]]:
-    """Yield a name and a specimen of every kind."""
+def valid_files(folder: Path, count: int = 12) -> Iterator[tuple[str, ValidFile]]:
+    """Yield a name and a valid file of every kind."""
     rng = np.random.default_rng(7)
     encoded = {f"some/p{index:03d}.jpg": made.jpeg(rng, 40 + index, 30) for index in range(count)}
     images = [made.decoded(content) for content in encoded.values()]
@@ -45,74 +45,74 @@ def specimens(folder: Path, count: int = 12) -> Iterator[tuple[str, Specimen]]:
 
     first = next(iter(encoded))
     root = made.write_folder(folder / "folder", encoded)
-    yield "folder", Specimen("folder", root, root / first, images, [(0, 1 << 40)] + [(0, 0)] * (count - 1))
+    yield "folder", ValidFile("folder", root, root / first, images, [(0, 1 << 40)] + [(0, 0)] * (count - 1))
     listed = made.write_csv(folder / "csv", encoded)
-    yield "csv", Specimen("csv", listed, listed, images, _line_spans(listed))
+    yield "csv", ValidFile("csv", listed, listed, images, _line_spans(listed))
     large = {b"\xff%03d" % index: content for index, content in enumerate(encoded.values())}
     root = made.write_lmdb(folder / "large_lmdb", large)
-    yield "lmdb", Specimen("lsun", root, root / "data.mdb", images, at(root / "data.mdb"))
+    yield "lmdb", ValidFile("lsun", root, root / "data.mdb", images, at(root / "data.mdb"))
     yield from _small_lmdb(folder, rng)
     path = made.write_zip(folder / "stored.zip", encoded, zipfile.ZIP_STORED)
-    yield "zip", Specimen("zip", path, path, images, _zip_spans(path))
+    yield "zip", ValidFile("zip", path, path, images, _zip_spans(path))
     path = made.write_zip(folder / "deflated.zip", encoded)
-    yield "zip-deflated", Specimen("zip", path, path, images, _zip_spans(path))
+    yield "zip-deflated", ValidFile("zip", path, path, images, _zip_spans(path))
     for name, kind in (("tar", tarfile.GNU_FORMAT), ("tar-pax", tarfile.PAX_FORMAT)):
         named = {"é" * (kind == tarfile.PAX_FORMAT) + key: value for key, value in encoded.items()}
         path = made.write_tar(folder / f"{name}.tar", named, "w:", kind)
         with tarfile.open(path) as archive:
             spans = [(info.offset, info.offset_data + info.size) for info in archive]
-        yield name, Specimen("tar", path, path, images, spans)
+        yield name, ValidFile("tar", path, path, images, spans)
     for suffix in ("gz", "bz2", "xz"):
         path = made.write_tar(folder / f"packed.tar.{suffix}", encoded, f"w:{suffix}")
-        yield f"tar.{suffix}", Specimen("tar", path, path, images, [], checked=True)
+        yield f"tar.{suffix}", ValidFile("tar", path, path, images, [], checked=True)
     path = write_tar_zst(folder / "packed.tar.zst", encoded)
-    yield "tar.zst", Specimen("tar", path, path, images, [], checked=True)
+    yield "tar.zst", ValidFile("tar", path, path, images, [], checked=True)
     path = write_parquet(folder / "rows.parquet", encoded, compression="none", row_group_size=4)
-    yield "parquet", Specimen("parquet", path, path, images, at(path))
+    yield "parquet", ValidFile("parquet", path, path, images, at(path))
     (folder / "rec").mkdir()
     path = made.write_rec(folder / "rec" / "r.rec", encoded)
     idx = path.with_suffix(".idx")
     starts = [int(line.split()[1]) for line in idx.read_text().splitlines()]
-    yield "rec", Specimen("rec", path, path, images, list(zip(starts, starts[1:] + [path.stat().st_size])))
-    yield "rec-idx", Specimen("rec", path, idx, images, _line_spans(idx))
+    yield "rec", ValidFile("rec", path, path, images, list(zip(starts, starts[1:] + [path.stat().st_size])))
+    yield "rec-idx", ValidFile("rec", path, idx, images, _line_spans(idx))
     (folder / "alone").mkdir()
     path = Path(shutil.copy(path, folder / "alone" / "r.rec"))
-    yield "rec-alone", Specimen("rec", path, path, images, list(zip(starts, starts[1:] + [path.stat().st_size])))
+    yield "rec-alone", ValidFile("rec", path, path, images, list(zip(starts, starts[1:] + [path.stat().st_size])))
     yield from _raw(folder, rng, count)
 
 
-def _small_lmdb(folder: Path, rng: np.random.Generator) -> Iterator[tuple[str, Specimen]]:
+def _small_lmdb(folder: Path, rng: np.random.Generator) -> Iterator[tuple[str, ValidFile]]:
     """Yield an LMDB of several levels whose values lie beside their keys."""
     greys = [rng.integers(0, 256, (3, 3, 3), dtype=np.uint8) for _ in range(300)]
     values = [made.encoded(grey, "PPM") for grey in greys]
     root = made.write_lmdb(folder / "small_lmdb", {b"%020d" % place: value for place, value in enumerate(values)})
     whole = (root / "data.mdb").read_bytes()
     spans = [(whole.index(value), whole.index(value) + len(value)) for value in values]
-    yield "lmdb-small", Specimen("lsun", root, root / "data.mdb", greys, spans)
+    yield "lmdb-small", ValidFile("lsun", root, root / "data.mdb", greys, spans)
 
 
-def _raw(folder: Path, rng: np.random.Generator, count: int) -> Iterator[tuple[str, Specimen]]:
+def _raw(folder: Path, rng: np.random.Generator, count: int) -> Iterator[tuple[str, ValidFile]]:
     """Yield the kinds that hold bare pixels."""
     greys = rng.integers(0, 256, (count, 20, 17), dtype=np.uint8)
     images = [np.repeat(grey[:, :, None], 3, axis=2) for grey in greys]
     path = made.write_idx(folder / "idx" / "train-images-idx3-ubyte", greys)
     spans = [(16 + 340 * place, 16 + 340 * place + 340) for place in range(count)]
-    yield "idx", Specimen("mnist", path, path, images, spans)
+    yield "idx", ValidFile("mnist", path, path, images, spans)
     path = made.write_idx(folder / "idxgz" / "train-images-idx3-ubyte.gz", greys)
-    yield "idx.gz", Specimen("mnist", path, path, images, [], checked=True)
+    yield "idx.gz", ValidFile("mnist", path, path, images, [], checked=True)
     rows = rng.integers(0, 256, (count, 3072), dtype=np.uint8)
     images = [row.reshape(3, 32, 32).transpose(1, 2, 0) for row in rows]
     binary = {"data_batch_1.bin": made.cifar_binary(rows)}
     root = made.write_cifar(folder / "cifar-bin", binary, "cifar-10-batches-bin")
     spans = [(3073 * place, 3073 * place + 3073) for place in range(count)]
-    yield "cifar-bin", Specimen("cifar10", root, root / "data_batch_1.bin", images, spans)
+    yield "cifar-bin", ValidFile("cifar10", root, root / "data_batch_1.bin", images, spans)
     pickled = made.cifar_pickle(rows, [b"image_%d.png" % place for place in range(count)])
     root = made.write_cifar(folder / "cifar-py", {"data_batch_1": pickled}, "cifar-10-batches-py")
     begin = pickled.index(rows[0].tobytes())
     spans = [(begin + 3072 * place, begin + 3072 * place + 3072) for place in range(count)]
-    yield "cifar-py", Specimen("cifar10", root, root / "data_batch_1", images, spans)
+    yield "cifar-py", ValidFile("cifar10", root, root / "data_batch_1", images, spans)
     path = made.write_cifar(folder / "cifar-10-python.tar.gz", {"data_batch_1": pickled}, "cifar-10-batches-py")
-    yield "cifar-py.tar.gz", Specimen("cifar10", path, path, images, [], checked=True)
+    yield "cifar-py.tar.gz", ValidFile("cifar10", path, path, images, [], checked=True)
 
 
 def _zip_spans(path: Path) -> list[Span]:
