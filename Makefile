@@ -28,7 +28,7 @@ help:
 	@echo 'make test       lint, then run the tests, one process a core; JOBS=4 for four'
 	@echo 'make test-fast  lint, then the tests that take no more than a moment each'
 	@echo 'make coverage   run the tests, and show which lines of the package they reach'
-	@echo 'make stress     damage 10,000 files and kill 500 commands, for hours; STRESS="--inputs 200 --kills 10" for less'
+	@echo 'make stress     damage 10,000 files and kill 500 commands, for half an hour; STRESS="--inputs 200 --kills 10" for less'
 	@echo 'make lint       check style and types'
 	@echo 'make docs       build the documents into a site, run their notebook, and fail on a broken link'
 	@echo 'make bench      time the training cycle, the data pipeline and the optimisers'

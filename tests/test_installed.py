@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import venv
+from contextlib import suppress
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -71,6 +72,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     [packages] = (place / "venv").glob("lib/python*/site-packages")
     ours = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
     (packages / "requirements.pth").write_text("".join(f"{path}\n" for path in ours))
+    for path in ours:  # brings distutils to Python 3.12, as an installed setuptools does
+        with suppress(FileNotFoundError):
+            shutil.copyfile(Path(path) / "distutils-precedence.pth", packages / "setuptools.pth")
     return bin_folder
 
 

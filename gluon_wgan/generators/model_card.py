@@ -68,7 +68,7 @@ def model_card(
         "cut to 0 .. 255.",
         f"## Data and licence\n\n{_data(trained.run)}",
         f"## Training\n\n{_training(trained)}",
-        f"## Figures\n\n{_figures(trained.run)}",
+        f"## Metrics\n\n{_metrics(trained.run)}",
         "## Limits\n\nIt draws images like those that it was trained on, with their biases, and nothing else. Whether "
         "it repeats training images has to be looked at: `tools/generate.py RUN_DIR --neighbours 6 --out FOLDER`.",
         f"## Files\n\n{_table(('file', 'SHA-256'), files.items())}\n\nFrom a checkpoint whose generator has the "
@@ -125,20 +125,20 @@ def _training(trained: LoadedGenerator) -> str:
     return _table(("option", "value"), dict(rows).items())
 
 
-def _figures(run: Optional[Path]) -> str:
+def _metrics(run: Optional[Path]) -> str:
     lines = [] if run is None else RunRecord(RunDirectory(run)).evaluations()[0]
     if not lines:
         return "None yet: `tools/evaluate.py` measures a run."
-    figures = list(newest(lines).values())
-    shared = set(figures[0].protocol).intersection(*(figure.protocol for figure in figures))
+    values = list(newest(lines).values())
+    shared = set(values[0].protocol).intersection(*(value.protocol for value in values))
     rows = [
         (one.metric, one.value, one.interval, one.baseline, one.checkpoint, _words(one.protocol, without=shared))
-        for one in figures
+        for one in values
     ]
     table = _table(("metric", "value", "interval", "baseline", "checkpoint", "protocol"), rows)
-    common = _words(figures[0].protocol, without=set(figures[0].protocol) - shared)
+    common = _words(values[0].protocol, without=set(values[0].protocol) - shared)
     baseline = "The baseline is the same metric of real images alone."
-    shared_by_all = f" Of all of them: {markdown_text(common)}." if common and len(figures) > 1 else ""
+    shared_by_all = f" Of all of them: {markdown_text(common)}." if common and len(values) > 1 else ""
     return f"{table}\n\n{baseline}{shared_by_all}"
 
 

@@ -41,7 +41,7 @@ _BLOCK, _SECONDS = 1 << 20, 30
 
 @dataclass(frozen=True)
 class FeatureNetwork:
-    """A network, and what must be said of it beside any figure.
+    """A network, and what must be said of it beside any value.
 
     Attributes
     ----------

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def scores(logits: np.ndarray, splits: int) -> np.ndarray:
-    """Return the score of each of some parts of the images, in their order; their mean is the usual figure.
+    """Return the score of each of some parts of the images, in their order; their mean is the usual value.
 
     Parameters
     ----------

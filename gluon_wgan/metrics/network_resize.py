@@ -1,4 +1,4 @@
-"""The ways in which published figures bring images to a feature network's size. They are not comparable."""
+"""The ways in which published results bring images to a feature network's size. They are not comparable."""
 
 from __future__ import annotations
 

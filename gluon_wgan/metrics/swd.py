@@ -25,7 +25,7 @@ PATCHES = 128
 """Of each level of each image."""
 REPEATS, DIRECTIONS = 4, 128
 SCALE = 1000
-"""Published figures are distances times 1000."""
+"""Published values are distances times 1000."""
 _BATCH = 250
 _TOGETHER = 64  # directions: fewer make slower matrix products, more need more memory
 _TINY = 1e-16

@@ -70,7 +70,7 @@ def data_of(record: RunRecord) -> list[tuple[str, str]]:
     rows = [
         ("images", f"{images:,}" if isinstance(images, int) else plain(images)),
         ("skipped", UNKNOWN if skipped is None else f"{skipped:,}"),
-        ("resize backend", " ".join(plain(made[name]) for name in ("resize", "filter") if made.get(name))),
+        ("resize backend", plain(made.get("resize"))),
         ("libraries", plain(made.get("libraries"))),
         ("size", f"{plain(made.get('size'))} px, {plain(made.get('nc'))} channels"),
         ("crop", plain(made.get("crop"))),

@@ -151,7 +151,7 @@ def _probes(report: Report) -> list[dict[str, Any]]:
 
 
 def _same_on_texture(report: Report) -> list[list[str]]:
-    """Return the backends, those in one group that have the same figures at every ratio of the sweep."""
+    """Return the backends, those in one group that have the same values at every ratio of the sweep."""
     groups: dict[str, list[str]] = {}
     for name in report.plan.backends:
         groups.setdefault(str((report.sweep.aliasing[name], report.sweep.blocky[name])), []).append(name)

@@ -126,7 +126,7 @@ def _distance(found: CaseReport, name: str) -> float:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to do, before any figure.
+    """What to do, before any number.
 
     Attributes
     ----------

@@ -216,7 +216,7 @@ def test_an_mlp_is_not_announced_as_a_network_without_batch_norm(tmp_path, requi
 def test_a_swapped_name_and_networks_that_do_not_belong_together(theirs, tmp_path):
     write_authors_files(tmp_path / "larger", small(image_size=32))
     (theirs / "netD_epoch_7.pth").write_bytes((tmp_path / "larger/netD_epoch_7.pth").read_bytes())
-    assert "images of 16 pixels and 3 channels, but the critic judges images of 32" in refusal(theirs, tmp_path / "out")
+    assert "images of 16 pixels and 3 channels, but the critic takes images of 32" in refusal(theirs, tmp_path / "out")
     (theirs / "netG_epoch_7.pth").write_bytes((tmp_path / "larger/netD_epoch_7.pth").read_bytes())
     assert "holds no generator" in refusal(theirs, tmp_path / "out")
 

@@ -1,4 +1,4 @@
-"""The pair of tables of published model libraries: all runs under one protocol, and published figures beside ours."""
+"""The pair of tables of published model libraries: all runs under one protocol, and published values beside ours."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def _baselines(material: Material) -> str:
     baseline = [f"{material.results.value(real, quantity, 0):.3g}" for quantity in ("swd", "frechet")]
     rows = [["real training images", "", "", *baseline]]
     for run in material.plan.runs.values():
-        figures = (words(material.mean(run.name, quantity)) for quantity in ("swd", "frechet"))
-        rows.append([run.what, f"{run.moments[-1]:,}", str(len(run.seeds)), *figures])
+        values = (words(material.mean(run.name, quantity)) for quantity in ("swd", "frechet"))
+        rows.append([run.what, f"{run.moments[-1]:,}", str(len(run.seeds)), *values])
     return table(["", "generator iterations", "seeds", "SWD", "Frechet, random features"], rows)
 
 
