@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -12,8 +11,10 @@ from tests.conftest import REPOSITORY
 ABSENT = {"torch", "torchvision", "pytorch_fid", "torch_fidelity"}
 
 
-def imports_at_load(path: Path) -> Iterator[str]:
-    """Yield the full names of the modules that a file imports when it is loaded, with those that they are in."""
+@cache
+def imports_at_load(path: Path) -> frozenset[str]:
+    """Return the full names of the modules that a file imports when it is loaded, with those that they are in."""
+    found: set[str] = set()
     waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while waiting:
         node = waiting.pop()
@@ -26,8 +27,9 @@ def imports_at_load(path: Path) -> Iterator[str]:
             names = [node.module, *(f"{node.module}.{name}" for name in names)]
         for name in names:
             parts = name.split(".")
-            yield from (".".join(parts[:length]) for length in range(1, len(parts) + 1))
+            found |= {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
         waiting += ast.iter_child_nodes(node)
+    return frozenset(found)
 
 
 @cache
@@ -36,7 +38,7 @@ def reached(path: Path) -> frozenset[str]:
     found: set[str] = set()
     waiting, seen = [path], {path}
     while waiting:
-        for name in set(imports_at_load(waiting.pop())) - found:
+        for name in imports_at_load(waiting.pop()) - found:
             found.add(name)
             base = REPOSITORY.joinpath(*name.split("."))
             for file in (base.with_suffix(".py"), base / "__init__.py"):

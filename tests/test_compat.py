@@ -148,6 +148,7 @@ def test_names_that_numpy_only_deprecates_are_replaced_without_being_looked_up(
     assert run.stdout == "<class 'bool'>\n", run.stderr
 
 
+@pytest.mark.slow
 def test_mxnet_works_where_numpy_has_dropped_the_names(run_python: Runner) -> None:
     code = (
         "import gluon_wgan, mxnet as mx\n"
@@ -291,6 +292,7 @@ def test_torch_comes_back_when_gluoncv_fails(run_python: Runner, tmp_path: Path)
     assert (run.stdout, run.returncode) == ("broken\n", 0), run.stderr
 
 
+@pytest.mark.slow
 def test_the_real_gluoncv_and_torch_work_in_one_process(
     run_python: Runner, require_torch: Callable[[], ModuleType]
 ) -> None:

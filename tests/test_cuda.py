@@ -67,6 +67,7 @@ def test_the_variables_are_set_when_a_cuda_library_is_loaded(
     assert run.stdout.splitlines() == ["imported", *lines, "loaded"], run.stderr
 
 
+@pytest.mark.slow
 def test_without_the_cuda_wheel_nothing_is_set(run_python: Runner) -> None:
     code = f"import gluon_wgan, mxnet, os; print([os.environ.get(name) for name in {cuda.VARIABLES}])"
     assert run_python(code).stdout == "[None, None, None, None, None, None]\n"

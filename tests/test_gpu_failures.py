@@ -28,6 +28,7 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) { *value = attri
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("version", "init", "words"),
     [
@@ -132,6 +133,7 @@ def test_a_probe_that_fails_is_one_sentence(monkeypatch: pytest.MonkeyPatch, cod
         assert word in str(refusal.value)
 
 
+@pytest.mark.slow
 def test_the_probes_code_runs_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_probe, "PROBE", gpu_probe.PROBE.replace("mx.gpu", "mx.cpu"))
     gpu_probe.probe([0])

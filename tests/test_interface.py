@@ -38,6 +38,7 @@ def test_the_import_loads_no_mxnet_and_names_without_it_need_none(tmp_path):
     assert run_python(code, tmp_path) == "False\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["wgan_dcgan64_clothing", "wgan_dcgan32_portraits"])
 def test_shipped_generators(name, tmp_path):
     import mxnet as mx
@@ -99,6 +100,7 @@ def test_generate_refuses_what_it_cannot_draw(tmp_path):
         gluon_wgan.generate(generator, 1, batch_norm="both")
 
 
+@pytest.mark.slow
 def test_blocks_of_the_page_run_in_a_fresh_process(tmp_path):
     blocks = re.findall("```python\n(.*?)```", (REPOSITORY / "docs/api/index.md").read_text(), re.DOTALL)
     assert len(blocks) == 2
@@ -117,6 +119,7 @@ def trained(tmp_path_factory):
     ]
 
 
+@pytest.mark.slow
 def test_evaluate_gives_what_the_command_prints_and_writes_nothing(trained, capsys):
     from gluon_wgan.cli.evaluate import main
 
@@ -131,6 +134,7 @@ def test_evaluate_gives_what_the_command_prints_and_writes_nothing(trained, caps
     (trained[0] / "evaluation.jsonl").unlink()
 
 
+@pytest.mark.slow
 def test_evaluate_takes_arrays_and_folders_alike(tmp_path, monkeypatch):
     from PIL import Image
 
@@ -159,6 +163,7 @@ def test_what_cannot_be_evaluated_is_a_sentence(trained):
         gluon_wgan.evaluate(np.zeros((4, 5), np.uint8), trained[0])
 
 
+@pytest.mark.slow
 def test_compare_returns_what_each_run_did_and_writes_the_page_only_where_told(trained, tmp_path):
     gluon_wgan.evaluate(trained[0], metrics="swd", num=32)
     one, other = gluon_wgan.compare(trained)

@@ -22,6 +22,8 @@ from gluon_wgan.training.signals import InterruptWatch
 from gluon_wgan.utils import atomic_files, locks
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     "--image-size 16 --ngf 4 --ndf 4 --batch-size 8 --limit 24 --n-critic 1 --warmup-iters 0 --boost-every 0 "
     "--threads 1 --jobs 1 --sample-every 1000000"

@@ -108,6 +108,7 @@ def test_a_killed_launcher_stops_its_workers(tmp_path: Path) -> None:
             launcher.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hosts", "said"), [("# none\n", "names no host"), ("-oProxyCommand=x\n", "hyphen")])
 def test_hosts_that_are_none_are_refused(folder: Path, hosts: str, said: str) -> None:
     (folder / "hosts").write_text(hosts)

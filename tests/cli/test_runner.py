@@ -80,6 +80,7 @@ def test_what_nobody_foresaw_keeps_its_traceback():
         run_tool("some.py", raising(ZeroDivisionError()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["met as it is flushed", "met as it is printed"])
 @pytest.mark.parametrize("redirection", ["| true", "2>&1 | true", ">&-", "2>&-", ">&- 2>&- <&-"])
 def test_work_is_done_whether_or_not_anybody_reads_what_it_prints(redirection, unbuffered, tmp_path, repository):
@@ -127,6 +128,7 @@ def test_a_slow_reader_of_a_non_blocking_pipe_gets_everything(repository):
     assert process.wait(timeout=300) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Bild\u00e9", os.fsdecode(b"odd\xe9")], ids=["another language", "no character"])
 def test_names_that_the_locale_cannot_print_end_nothing(name, repository):
     done = subprocess.run(
@@ -140,6 +142,7 @@ def test_names_that_the_locale_cannot_print_end_nothing(name, repository):
     assert done.stdout.decode("ascii").encode().decode("unicode_escape").strip() == name
 
 
+@pytest.mark.slow
 def test_a_program_stops_without_a_traceback_while_its_modules_are_imported(tmp_path, repository):
     (tmp_path / "numpy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
     tools = [path for path in sorted((repository / "tools").glob("*.py")) if path.name not in NO_TOOLS]
@@ -170,6 +173,7 @@ def test_the_parser_says_one_sentence_and_guesses_no_flags(capsys):
     assert "First line.\n  Second line." in parser.format_help()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", [["tools/resize_parity.py"], ["-m", "gluon_wgan", "resize-parity"]], ids=["script", "command"]
 )

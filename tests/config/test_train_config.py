@@ -191,6 +191,7 @@ def test_a_configuration_from_another_version_is_refused(tmp_path):
         read_config(tmp_path / "missing.json")
 
 
+@pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.fixed_dictionaries(

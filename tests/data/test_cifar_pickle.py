@@ -59,6 +59,7 @@ PICKLE_TRAPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PICKLE_TRAPS)
 def test_other_traps_in_a_pickle(name: str, tmp_path: Path) -> None:
     (tmp_path / "data_batch_1").write_bytes(PICKLE_TRAPS[name])

@@ -69,6 +69,7 @@ def test_no_store_is_one_sentence(data: str, capsys: pytest.CaptureFixture[str])
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_training_on_a_store_and_resuming_where_it_lies_now(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,6 +84,7 @@ def test_training_on_a_store_and_resuming_where_it_lies_now(
     assert len((run / "metrics.csv").read_text().splitlines()) == 3
 
 
+@pytest.mark.slow
 def test_an_old_run_on_faces_drawn_by_code_goes_on_with_its_store_alone(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -104,6 +106,7 @@ def test_an_old_run_on_faces_drawn_by_code_goes_on_with_its_store_alone(
     assert train_main(["--resume", str(run), "--gen-iters", "3"]) == 0
 
 
+@pytest.mark.slow
 def test_an_old_run_on_other_images_goes_on_as_before(tmp_path: Path, write_images: Callable[..., Path]) -> None:
     images, run = write_images(tmp_path / "in", *(f"{number}.png" for number in range(6))), tmp_path / "run"
     words = ["--data-root", str(images), "--image-size", "16", *SMALL, "--cache-dir", str(tmp_path / "cache")]
@@ -122,6 +125,7 @@ def test_images_named_at_a_resume_take_the_stores_place(store: Store, tmp_path: 
     assert (named.data, named.data_roots) == (None, ("in",))
 
 
+@pytest.mark.slow
 def test_another_version_of_the_library_makes_a_new_store_but_no_old_run_goes_on_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

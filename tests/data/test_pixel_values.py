@@ -97,6 +97,7 @@ def tiff_cases(rng: np.random.Generator) -> Iterator[tuple[tuple[Any, ...], byte
             yield case, file.getvalue(), truth
 
 
+@pytest.mark.slow
 def test_every_layout_of_tiff_is_read_right_or_refused() -> None:
     wrong, refused = {}, set()
     for case, content, truth in tiff_cases(np.random.default_rng(0)):

@@ -100,6 +100,7 @@ def test_grey_and_crop(tmp_path: Path, write_images: WriteImages, prepare_small:
     np.testing.assert_array_equal(store.images[0, 0], cv2.resize(expected, (8, 8), interpolation=cv2.INTER_AREA))
 
 
+@pytest.mark.slow
 def test_portraits_are_the_same_with_one_and_two_processes(
     shared_data: Callable[[str], Path], prepare_small: Prepare, tmp_path: Path
 ) -> None:
@@ -127,6 +128,7 @@ def test_photos_in_subfolders(shared_data: Callable[[str], Path], prepare_small:
     assert store.names[0].startswith("cid22/") and store.names[-1].startswith("kodak/")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["cv2-bicubic", "mxnet-bicubic"])
 def test_helpers_can_use_every_library(backend: str, prepare_small: Prepare, tmp_path: Path) -> None:
     source = SyntheticSource(208, 5)
@@ -282,6 +284,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_to_be_taken_for_whole(
     assert all(path.suffix == ".partial" for path in (tmp_path / "cache").iterdir() if path.is_dir())
 
 
+@pytest.mark.slow
 def test_a_store_killed_five_times_is_the_same_store(tmp_path: Path, repository: Path) -> None:
     expected = start_script(tmp_path / "whole", repository).communicate(timeout=120)[0].split()[-1]
     cache, done = tmp_path / "killed", 0
@@ -325,6 +328,7 @@ def test_ctrl_c_stops_cleanly_and_the_work_is_kept(tmp_path: Path, repository: P
     assert wait_until_begun(tmp_path) >= done
 
 
+@pytest.mark.slow
 def test_a_helper_that_dies_is_one_sentence(tmp_path: Path, repository: Path) -> None:
     process = start_script(tmp_path, repository)
     wait_until_begun(tmp_path)
@@ -333,6 +337,7 @@ def test_a_helper_that_dies_is_one_sentence(tmp_path: Path, repository: Path) ->
     assert "UserError: A helper process died with exit status -9" in errors.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_two_processes_share_one_store(tmp_path: Path, repository: Path) -> None:
     processes = [start_script(tmp_path, repository) for _ in range(3)]
     outputs = [process.communicate(timeout=120) for process in processes]
@@ -357,6 +362,7 @@ def test_stale_partial_stores_are_removed_after_a_week_unless_somebody_holds_the
     assert [path.name for path in cache.glob("*.partial")] == [f"{young}.partial"]
 
 
+@pytest.mark.slow
 def test_works_from_stdin_and_from_a_script_without_main_guard(tmp_path: Path, repository: Path) -> None:
     code = SCRIPT.replace("sys.argv[1]", "'cache'").replace("SyntheticSource(400", "SyntheticSource(200")
     (tmp_path / "script.py").write_text(code + "print('once')")
@@ -375,6 +381,7 @@ def test_works_from_stdin_and_from_a_script_without_main_guard(tmp_path: Path, r
         assert (done.returncode, done.stderr, done.stdout.count("once")) == (0, "", 1)
 
 
+@pytest.mark.slow
 def test_a_source_of_the_main_script_is_read_in_process(tmp_path: Path, run_python: Callable[..., Any]) -> None:
     code = SCRIPT.replace("SyntheticSource(400", "Mine(400").replace("sys.argv[1]", repr(str(tmp_path / "cache")))
     code = code.replace("store = ", "class Mine(SyntheticSource): pass\nstore = ")

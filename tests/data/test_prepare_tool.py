@@ -185,6 +185,7 @@ def wait_for_more(partial: Path, done: int, process: subprocess.Popen[str]) -> i
     raise AssertionError(f"nothing more was prepared: {process.communicate()}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shards", ["1", "7"])
 def test_killed_five_times_and_resumed_with_other_jobs(
     shards: str,
@@ -221,6 +222,7 @@ def test_killed_five_times_and_resumed_with_other_jobs(
     assert files_of(killed) == files_of(tmp_path / "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pixels-00000.u8", "names.bin", "names.i64", "skipped.csv", "progress.json"])
 def test_what_a_killed_process_left_is_checked_before_it_is_continued(
     name: str, tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str]
@@ -238,6 +240,7 @@ def test_what_a_killed_process_left_is_checked_before_it_is_continued(
     assert files_of(tmp_path / "store") == files_of(tmp_path / "afresh")
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_sentence_and_resumed_when_there_is_room(tmp_path: Path, repository: Path) -> None:
     words = ["--dataset", "built-in", "--limit", "290", "--image-size", "16", "--jobs", "1", "--resume"]
     # A limit on the size of files stands for the full disk: both fail in write().
@@ -270,6 +273,7 @@ def test_a_store_that_will_not_fit_is_not_begun(
     assert main(words) == 0
 
 
+@pytest.mark.slow
 def test_the_second_of_two_waits_and_finds_the_store(images: Path, tmp_path: Path, repository: Path) -> None:
     words = [str(images), "--out", str(tmp_path / "store"), "--image-size", "16"]
     with locked(tmp_path / "store"):

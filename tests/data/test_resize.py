@@ -146,6 +146,7 @@ def test_versions_of_what_touches_the_pixels() -> None:
     assert library_versions("mxnet-area") == {"pillow": PIL.__version__, "mxnet": mxnet.__version__}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["resize", "decode", "geometry", "sources", "prepare", "batches", "workers"])
 def test_importing_loads_neither_mxnet_nor_cv2(module: str, run_python: Callable[..., object]) -> None:
     code = f"import sys, gluon_wgan.data.{module}; print(*({{'mxnet', 'cv2'}} & set(sys.modules)))"

@@ -121,6 +121,7 @@ def test_recordio(with_idx: bool, tmp_path: Path, images: dict[str, bytes]) -> N
         check(source_of("auto", path.with_suffix(".idx"), tmp_path / "cache"), [source.read(i, 3) for i in range(6)])
 
 
+@pytest.mark.slow
 def test_what_im2rec_packs(tmp_path: Path, images: dict[str, bytes]) -> None:
     import mxnet
 

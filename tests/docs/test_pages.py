@@ -78,6 +78,7 @@ def test_images_stay_small() -> None:
 BLOCKS = [(page, code) for page in PAGES for code in python_blocks(page)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "code"), BLOCKS, ids=name_of)
 def test_python_blocks_run_in_a_fresh_process(page: Path, code: str, place_with_a_run: Path) -> None:
     # A thousand iterations take longer than a test may.

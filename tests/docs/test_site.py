@@ -10,9 +10,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
+
 import gluon_wgan
 from tests.docs.conftest import build_site
 from tests.docs.markdown import REPOSITORY
+
+pytestmark = pytest.mark.slow
 
 # What a browser fetches by itself, as opposed to what a reader may follow.
 FETCHED = {

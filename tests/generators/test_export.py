@@ -90,6 +90,7 @@ def test_plain_mxnet_loads_the_symbol(exported, tmp_path):
     close(block(nd.array(latents(5))).asnumpy(), images(exported, latents(5)))
 
 
+@pytest.mark.slow
 def test_onnxruntime_runs_any_number_of_latents(exported, tmp_path, onnxruntime, capsys):
     out = tmp_path / "out"
     assert main([str(exported), "--format", "onnx", "--out", str(out)]) == 0
@@ -149,6 +150,7 @@ def test_an_export_that_differs_is_not_handed_out(run, tmp_path, monkeypatch, ca
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_card_tells_what_the_run_recorded(run, tmp_path):
     source = tmp_path / "run"
     shutil.copytree(run, source)

@@ -168,6 +168,7 @@ def test_neighbours_in_other_pixels_than_the_runs_are_refused(run, tmp_path, cap
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", [{}, {"mlp_g": True}, {"no_bn": True}, {"nc": 1, "n_extra_layers": 1}])
 def test_the_authors_flags_draw_with_the_authors_files(fields, tmp_path, require_torch, capsys):
     torch = require_torch()

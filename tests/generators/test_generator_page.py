@@ -149,6 +149,7 @@ def test_a_page_draws_what_gluon_draws(name, checkpoint_of, ask, tmp_path):
     assert re.search(r"first 4 images differ from Gluon's by at most [01] of 255", told["check"])
 
 
+@pytest.mark.slow
 def test_the_buttons_work_and_the_page_fits_a_phone(checkpoint_of, ask, tmp_path):
     assert main([str(checkpoint_of(image_size=16)), "--page", "--out", str(tmp_path / "out")]) == 0
     told = ask(

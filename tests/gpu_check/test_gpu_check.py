@@ -26,6 +26,7 @@ def test_every_operator_passes_on_the_cpu() -> None:
     assert failures() == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Convolution", "Deconvolution", "dot", "tanh", "rmsprop_update"])
 def test_a_result_that_is_off_by_a_thousandth_fails(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """As where products are rounded to TF32."""
@@ -52,6 +53,7 @@ def test_nan_does_not_pass() -> None:
     assert not at_most("x", float("nan"), 1.0).ok and at_most("x", 1.0, 1.0).ok
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "gpu.json"
     assert main(["gpu-check", "--gpus", "", "--parts", "c", "--out", str(out)]) == 0
@@ -89,6 +91,7 @@ def test_a_process_that_fails_fails_its_part(
     assert words in said and said.splitlines()[-1] == "FAIL"
 
 
+@pytest.mark.slow
 def test_a_time_limit_also_ends_what_the_part_has_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A training run that goes on would keep the GPU busy for the parts that follow."""
     number = tmp_path / "pid"

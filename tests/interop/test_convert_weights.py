@@ -175,6 +175,7 @@ def without_counts(state: Any) -> dict[str, Any]:
 SPECIAL = [float("nan"), float("inf"), -float("inf"), -0.0, 1e-42]
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     config=shapes(),
@@ -234,6 +235,7 @@ def run(tmp_path_factory) -> Path:
     return trainer.train(config, progress=False)
 
 
+@pytest.mark.slow
 def test_a_run_becomes_files_that_the_authors_classes_load(run, tmp_path, require_torch):
     torch = require_torch()
     done = convert(run, tmp_path / "out")

@@ -378,6 +378,7 @@ def test_the_tool(tool, theirs, tmp_path):
     assert bits(load(tmp_path / "back/netG_epoch_7.pth")) == bits(load(theirs / "netG_epoch_7.pth"))
 
 
+@pytest.mark.slow
 def test_the_tool_from_any_folder(tmp_path):
     script = [sys.executable, str(REPOSITORY / "tools/convert_weights.py"), "missing", "out"]
     done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, timeout=120)

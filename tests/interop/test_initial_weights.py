@@ -96,6 +96,7 @@ def test_a_lone_file_tells_its_options_by_its_shapes(run, tmp_path):
         WGAN(TrainConfig(**OPTIONS, net_g=str(lone)), [cpu()])
 
 
+@pytest.mark.slow
 def test_a_refused_start_leaves_no_directory_and_a_resumed_one_needs_no_first_weights(run, tmp_path):
     moved = shutil.copytree(run, tmp_path / "first")
     fields = {**OPTIONS, "limit": 8, "gen_iters": 1, "warmup_critic": 1, "cache_dir": str(run.parent)}

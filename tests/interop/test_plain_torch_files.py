@@ -130,6 +130,7 @@ def test_what_is_no_such_file_is_one_sentence(tmp_path: Path) -> None:
             read_state_dict(tmp_path / "weights.pth")
 
 
+@pytest.mark.slow
 def test_torch_is_not_imported(saved: tuple[Path, dict[str, Any]], run_python: Callable[..., Any]) -> None:
     code = f"""
 import sys
@@ -153,6 +154,7 @@ DEEP_KEYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trap", DEEP_KEYS.values(), ids=DEEP_KEYS)
 def test_a_deep_key_does_not_end_the_process(trap: bytes, tmp_path: Path) -> None:
     (tmp_path / "deep.pth").write_bytes(trap)
@@ -163,6 +165,7 @@ def test_a_deep_key_does_not_end_the_process(trap: bytes, tmp_path: Path) -> Non
 HEAD = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "bomb",
     [

@@ -21,6 +21,8 @@ from gluon_wgan.metrics import fid as frechet
 from gluon_wgan.metrics.random_network import random_network
 from gluon_wgan.runs.evaluations import differing, metric_of
 
+pytestmark = pytest.mark.slow
+
 FACES = ["--dataset", "built-in", "--limit", "60", "--image-size", "32"]
 
 

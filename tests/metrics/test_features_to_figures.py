@@ -28,6 +28,7 @@ def fid_of(one: np.ndarray, other: np.ndarray) -> float:
     return fid.distance(fid.statistics([one]), fid.statistics([other]))
 
 
+@pytest.mark.slow
 def test_fid_as_published(two: tuple[np.ndarray, np.ndarray], published: ModuleType) -> None:
     from pytorch_fid.fid_score import calculate_frechet_distance
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric

@@ -84,6 +84,7 @@ def test_what_holds_no_images_is_one_sentence(
     assert "delete" not in str(caught.value) and "--dataset" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_grey_images_of_28_pixels_are_judged(
     images: Path, store_of_28: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

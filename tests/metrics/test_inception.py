@@ -61,6 +61,7 @@ def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
 
 
+@pytest.mark.slow
 def test_as_pytorch_fid_has_it(ported: Any, weights: Path, published: ModuleType, rng: np.random.Generator) -> None:
     pixels = rng.uniform(-1, 1, (2, 3, 299, 299)).astype(np.float32)
     with published.no_grad():
@@ -70,6 +71,7 @@ def test_as_pytorch_fid_has_it(ported: Any, weights: Path, published: ModuleType
     assert np.std(theirs, axis=1).min() > 0.01  # weights that let something through
 
 
+@pytest.mark.slow
 def test_as_torch_fidelity_has_it_from_bytes_on(
     ported: Any,
     weights: Path,
@@ -96,6 +98,7 @@ def test_as_torch_fidelity_has_it_from_bytes_on(
     assert relative(others, expected[0]) > 1e-3
 
 
+@pytest.mark.slow
 def test_other_weights_are_refused(
     ported: Any, weights: Path, published: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ def resnet_v1b(model: Any, x: nd.NDArray) -> nd.NDArray:
     return x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "side", "scale", "width", "layers"),
     [

@@ -60,6 +60,7 @@ def test_features_as_pytorch_has_them(
     np.testing.assert_allclose(found, torch.cat(expected, 1).numpy(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_worse_images_are_further_away(shared_data: Callable[[str], Path], rng: np.random.Generator) -> None:
     portraits = [Image.open(path).convert("RGB") for path in sorted(shared_data("portraits").glob("*.jpg"))[:600]]
     real = np.stack([np.asarray(portrait.resize((32, 32), Image.Resampling.BILINEAR)) for portrait in portraits])

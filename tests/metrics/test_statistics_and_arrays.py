@@ -56,6 +56,7 @@ def gaussian(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return features.astype(np.float64).mean(0), np.cov(features.astype(np.float64), rowvar=False)
 
 
+@pytest.mark.slow
 def test_folders_arrays_and_statistics_give_one_fid(
     sets: dict[str, np.ndarray], published: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,6 +155,7 @@ def _patched(content: bytes, kind: str) -> bytes:
     return bytes(found)
 
 
+@pytest.mark.slow
 def test_containers_as_reference_give_the_numbers_of_their_folder(
     sets: dict[str, np.ndarray], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

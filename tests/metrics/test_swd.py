@@ -100,6 +100,7 @@ def reference_distance(one: np.ndarray, other: np.ndarray, seed: int) -> list[fl
     return found
 
 
+@pytest.mark.slow
 def test_the_distance_is_that_of_an_independent_version(rng: np.random.Generator, as_set: AsSet) -> None:
     one, other = smooth_images(rng, 24, 32), np.clip(smooth_images(rng, 24, 32) * 0.8 + 5, 0, 255).astype(np.uint8)
     found = sliced_wasserstein(as_set(one), as_set(other), seed=3, threads=2)
@@ -138,6 +139,7 @@ def worse_ones(images: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+@pytest.mark.slow
 def test_worse_portraits_are_further_away(halves_of_portraits: tuple[np.ndarray, np.ndarray], as_set: AsSet) -> None:
     one, other = halves_of_portraits
     themselves = sliced_wasserstein(as_set(one), as_set(one), seed=0, threads=2)

@@ -16,6 +16,8 @@ from gluon_wgan.utils.seeding import SAMPLING, draw_latents, make_rng
 from tests.reports.conftest import read_csv
 from tests.reports.html import Page, check_closed_off
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):

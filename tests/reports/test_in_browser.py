@@ -26,6 +26,7 @@ return {
 };"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1200, 390])
 def test_run_page_fits_and_draws(make_run, ask, width):
     path = make_run(rows=230)
@@ -116,6 +117,7 @@ def test_long_runs_say_spans(make_run, ask):
     assert f"lowest … highest {number(min(first))} … {number(max(first))}" in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1200, 390])
 def test_comparison_fits_draws_and_hides_a_run(make_run, ask, tmp_path, width):
     first, second = make_run("one"), make_run("two <b>", rows=90, samples=(0, 80), n_critic=3)
@@ -139,6 +141,7 @@ def test_comparison_fits_draws_and_hides_a_run(make_run, ask, tmp_path, width):
     assert "two <b>" in told[2] and "two" not in told[3] and "one" in told[3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_screenshot_is_a_page_in_the_right_colours(make_run, browse, tmp_path, scheme):
     page, screenshot = RunPage(RunDirectory(make_run())).write(), tmp_path / "shot.png"
@@ -151,6 +154,7 @@ def test_a_screenshot_is_a_page_in_the_right_colours(make_run, browse, tmp_path,
     assert np.ptp(levels[1100:1400].astype(int), axis=1).mean() > 40
 
 
+@pytest.mark.slow
 def test_a_page_moved_away_from_its_samples_still_shows_the_last_ones(make_run, ask, tmp_path):
     moved = tmp_path / "elsewhere" / "report.html"
     moved.parent.mkdir()
@@ -167,6 +171,7 @@ def test_a_page_moved_away_from_its_samples_still_shows_the_last_ones(make_run, 
     assert here is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1200, 390])
 def test_metrics_fit_a_phone_and_hashes_unfold(make_run, ask, width):
     path, digest = make_run(rows=230), "0f" * 32

@@ -16,6 +16,8 @@ from gluon_wgan.cli.resize_parity import main
 from gluon_wgan.reports.resize_page import number, percent
 from tests.reports.html import Page
 
+pytestmark = pytest.mark.slow
+
 PHONE_HEIGHT = 844
 
 # What is wider than the window would push it sideways.

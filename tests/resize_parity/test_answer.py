@@ -23,6 +23,7 @@ def noise() -> np.ndarray:
     return np.random.default_rng(1).integers(256, size=(150, 150, 3), dtype=np.uint8)
 
 
+@pytest.mark.slow
 def test_backends_without_antialiasing_are_to_be_avoided_and_all_others_are_fine(noise, tmp_path):
     told = answer_on(noise, tmp_path, "--size", "32")
     assert told.matters and told.headline == "Yes, it matters for your images"
@@ -42,6 +43,7 @@ def test_backends_without_antialiasing_are_to_be_avoided_and_all_others_are_fine
     assert "% of the detail that is too fine for 32 px into false detail" in told.reason
 
 
+@pytest.mark.slow
 def test_nearest_neighbour_is_named_last(noise, tmp_path):
     [(_, avoid)] = answer_on(noise, tmp_path, "--size", "32").avoid
     assert avoid[-2:] == ["pil-nearest", "cv2-nearest"]

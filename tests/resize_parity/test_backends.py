@@ -37,6 +37,7 @@ def random_case(seed: int) -> tuple[np.ndarray, int, int]:
     return rng.integers(256, size=(height, width, 3), dtype=np.uint8), size[0], size[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_equal_to_direct_calls_on_random_images_and_sizes(backend):
     for seed in range(COUNT):

@@ -23,6 +23,8 @@ from gluon_wgan.resize_parity.plan import Case, Plan
 from tests.data import containers as made
 from tests.data.synthetic import SyntheticSource
 
+pytestmark = pytest.mark.slow
+
 FEW = ["--backends", "cv2,cv2-area", "--jobs", "1", "--quiet"]
 
 

@@ -31,6 +31,7 @@ def refuse(*_: object) -> None:
     raise ValueError("no")
 
 
+@pytest.mark.slow
 def test_a_process_may_crash_hang_or_refuse_and_answers_again() -> None:
     with pytest.raises(Died, match=r"crashed \(SIGSEGV\)"):
         ExpendableProcess(answerer, "crash", seconds=60).call()
@@ -69,6 +70,7 @@ def test_a_decoder_that_dies_refuses(monkeypatch: pytest.MonkeyPatch, caplog: py
     assert "cv2 crashed (SIGSEGV) on a damaged image" in caplog.text
 
 
+@pytest.mark.slow
 def test_the_decoders_in_the_other_process_are_the_libraries(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")

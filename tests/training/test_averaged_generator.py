@@ -18,6 +18,8 @@ from gluon_wgan.training.wgan import WGAN
 from gluon_wgan.utils.params_file import read_params
 from tests.training.test_training import TINY
 
+pytestmark = pytest.mark.slow
+
 # Weights are below 1.2; in each of four steps three results are rounded to float32, by half of 2^-23 each.
 ROUNDING = 4 * 3 * 2**-24
 

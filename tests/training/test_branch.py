@@ -64,6 +64,7 @@ def branch(parents, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_branch_without_changes_is_the_straight_run(parents, branch):
     whole, part, _ = parents
     found = branch()
@@ -86,6 +87,7 @@ def test_an_earlier_checkpoint_through_the_command_line(parents, tmp_path):
     assert hashes(out, 7) == hashes(whole, 7) and rows(out) == rows(whole)
 
 
+@pytest.mark.slow
 def test_checkpoints_keep_the_whole_lineage(parents, branch):
     part = parents[1]
     child = branch("child", gen_iters=6)
@@ -103,6 +105,7 @@ def test_checkpoints_keep_the_whole_lineage(parents, branch):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{"lr_d": 1e-3, "lr_g": 2e-3}, {"batch_size": 5}, {"clip": 0.1, "n_critic": 1}, {"seed": 3}, {"eps_rule": "torch"}],
@@ -217,6 +220,7 @@ def test_resume_and_branch_together_are_refused(parents, capsys):
     assert "give one of them" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["wgan", "wgan-gp"])
 def test_the_message_of_a_loss_that_is_not_finite_names_a_command_that_works(
     parents, tmp_path, monkeypatch, objective, capsys

@@ -75,6 +75,7 @@ def test_what_counts_as_another_machine(new: dict[str, Any], changes: list[str])
     assert machine_changes({}, new) == []
 
 
+@pytest.mark.slow
 def test_a_resume_on_another_machine_is_refused_or_accepted_and_recorded(tiny) -> None:  # noqa: F811
     path = run(tiny("moved", gen_iters=2))
     file = RunDirectory(path).environment_file
@@ -88,6 +89,7 @@ def test_a_resume_on_another_machine_is_refused_or_accepted_and_recorded(tiny) -
     run(tiny("moved", gen_iters=4), resume=path)
 
 
+@pytest.mark.slow
 def test_a_run_on_a_gpu_does_not_fall_back_to_the_cpu(tiny) -> None:  # noqa: F811
     path = run(tiny("gpu", gen_iters=2, gpus=(0,)))  # on the CPU, there being no GPU
     run(tiny("gpu", gen_iters=3, gpus=(0,)), resume=path)
@@ -97,6 +99,7 @@ def test_a_run_on_a_gpu_does_not_fall_back_to_the_cpu(tiny) -> None:  # noqa: F8
         run(tiny("gpu", gen_iters=4, gpus=(0,)), resume=path)
 
 
+@pytest.mark.slow
 def test_tf32_needs_a_gpu_and_may_change_only_when_accepted(tiny) -> None:  # noqa: F811
     with pytest.raises(UserError, match=r"--tf32.*--gpus 0"):
         run(tiny("tf32", tf32=True))

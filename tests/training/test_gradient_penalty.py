@@ -116,6 +116,7 @@ def test_penalty_and_gradients_equal_double_backward(fields, norm_over, require_
         assert np.abs(ours - theirs).max() <= AGAINST_TORCH * np.abs(theirs).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm_over", ["all", "channels"])
 @pytest.mark.parametrize("fields", [{}, {"mlp_d": True}, {"arch": "lite"}, {"layer_norm_d": True}], ids=str)
 def test_gradients_equal_central_differences(fields, norm_over):

@@ -73,6 +73,7 @@ def distance(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_thousand_steps_end_where_torch_ends(require_torch, name):
     torch = require_torch()
@@ -88,6 +89,7 @@ def test_a_thousand_steps_end_where_torch_ends(require_torch, name):
     assert distance(exact, start) > 0.01, "nothing moved"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rmsprop", "rmsprop momentum", "adam", "adam without mean", *SLOW])
 def test_every_one_of_a_thousand_steps_is_as_long_as_torchs(require_torch, name):
     # From 0 the weight after a step is the step itself, to the last bit of float32.

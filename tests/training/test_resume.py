@@ -18,6 +18,8 @@ from gluon_wgan.runs.run_record import RunRecord
 from tests.training.test_branch import hashes, rows, train
 from tests.training.test_training import TINY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def short(tmp_path):

@@ -33,6 +33,8 @@ from gluon_wgan.training import loop, time_estimate, trainer
 from gluon_wgan.training.signals import Interrupted
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 TINY: dict[str, Any] = {
     "image_size": 16,
     "ngf": 4,

@@ -171,6 +171,7 @@ def test_the_generator_step_leaves_the_critics_gradients_alone():
     assert all((p.grad().asnumpy() == old).all() for p, old in zip(learnt(wgan.critic), before))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [8, 7, 1])
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
 def test_several_devices_do_what_one_does(count, optimizer):

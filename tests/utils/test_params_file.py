@@ -40,6 +40,7 @@ def same(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> bool:
     return facts[0] == facts[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_what_mxnet_writes_is_read_bit_for_bit(tmp_path: Path, data: st.DataObject) -> None:
@@ -213,6 +214,7 @@ def test_another_network_is_refused_by_name(tmp_path: Path) -> None:
         load_weights(narrow, str(path), contexts=None)
 
 
+@pytest.mark.slow
 def test_the_example_of_a_dimension_count_of_minus_one_ends_in_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "hostile.params"
     path.write_bytes(HEAD + struct.pack("<Iii", V2, 0, -1) + b"A" * 65536)

@@ -24,6 +24,7 @@ from tools.portraits.source import PortraitsSource
 TEXTS = {"manifest.csv", "ATTRIBUTION.txt", "LICENSE.txt"}
 
 
+@pytest.mark.slow
 def test_the_real_list_is_that_of_the_real_folder(
     shared_data: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -60,6 +60,7 @@ def worst(trajectory, group: str, contender: str = "gluon_wgan", steps: slice = 
     return max(spread(step.differences[contender], group, "max_rel").largest for step in trajectory.steps[steps])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_equal_the_reference_in_double_precision(preset, trace):
     from tools.reference.comparison.difference import GROUPS
@@ -69,6 +70,7 @@ def test_presets_equal_the_reference_in_double_precision(preset, trace):
     assert {group: worst(found, group) for group in GROUPS if worst(found, group) > DOUBLE} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", VARIANTS, ids=str)
 def test_variants_equal_the_reference_in_double_precision(fields, trace):
     from tools.reference.comparison.difference import GROUPS
@@ -77,6 +79,7 @@ def test_variants_equal_the_reference_in_double_precision(fields, trace):
     assert {group: worst(found, group) for group in GROUPS if worst(found, group) > DOUBLE} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_equal_the_reference_in_single_precision(preset, trace):
     from tools.reference.comparison.plan import Length

@@ -16,6 +16,7 @@ from tools.reference.comparison.cli import main
 SMALL = ["--image-size", "16", "--ngf", "4", "--ndf", "4", "--nz", "5", "--batch-size", "4", "--limit", "9"]
 
 
+@pytest.mark.slow
 def test_the_tool_writes_a_table_json_csv_and_figures_that_agree(require_torch, tmp_path, capsys):
     require_torch()
     out = tmp_path / "report"
@@ -115,6 +116,7 @@ def test_the_script_itself_runs(repository: Path):
     assert run.returncode == 0 and "--critic-steps" in run.stdout
 
 
+@pytest.mark.slow
 def test_presets_may_be_named_one_by_one_and_reports_get_free_folders(require_torch, tmp_path, monkeypatch):
     require_torch()
     monkeypatch.chdir(tmp_path)

@@ -32,6 +32,8 @@ from gluon_wgan.training.signals import Interrupted
 from gluon_wgan.training.wgan import WGAN
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 # The tolerance of docs/fidelity.md for double precision, every tensor after every step.
 DOUBLE = 1e-10
 # And of its single precision, first critic step.

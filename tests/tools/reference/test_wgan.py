@@ -75,6 +75,7 @@ OBJECTIVES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", OBJECTIVES, ids=str)
 def test_gradients_are_those_of_the_losses(fields, torch):
     start = make(torch, **fields)

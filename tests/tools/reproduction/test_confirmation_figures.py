@@ -30,6 +30,7 @@ def test_step_ratios_are_those_of_the_same_layer_width_and_seed():
     assert figures.step_ratios(Results(rows), "-nf16", 3) == []
 
 
+@pytest.mark.slow
 def test_figures_are_drawn_alike_each_time(tmp_path: Path):
     rng = np.random.default_rng(0)
     curves = {rule: [np.exp(-np.arange(300) / 100) + rng.uniform(0, 0.01, 300)] * 2 for rule in figures.RULES}

@@ -14,6 +14,8 @@ from gluon_wgan.runs.metrics_csv import read_metrics
 from tools.reproduction import early_steps
 from tools.reproduction.early_steps import FILTER, instability, watch, watch_all
 
+pytestmark = pytest.mark.slow
+
 LR = 0.01
 """Of the critic; the generator's is half of it."""
 

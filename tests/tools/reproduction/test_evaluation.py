@@ -49,6 +49,7 @@ def by_evaluate(evaluator, real, fake):
     return found
 
 
+@pytest.mark.slow
 def test_a_run_is_evaluated_on_its_samples_against_both_kinds_of_held_out_images(whole, evaluator, tmp_path):
     task = whole.task("cv2-bilinear")
     rows = evaluate_all(dataclasses.replace(evaluator), [task], [])
@@ -81,6 +82,7 @@ def test_the_frechet_distance_is_what_the_evaluation_tool_prints(whole, evaluato
     )
 
 
+@pytest.mark.slow
 def test_real_images_are_evaluated_as_if_they_were_samples(whole, evaluator):
     rows = evaluate_all(evaluator, [], ["cv2-area"])
     assert {(row.run, row.seed, row.gen_iter) for row in rows} == {("data-cv2-area", 0, 0)}
@@ -168,6 +170,7 @@ def put(checkpoint, name, content):
     (checkpoint / "manifest.json").write_text(json.dumps(manifest))
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_measured_again_only_when_it_has_changed(whole, tmp_path, monkeypatch):
     count = Counting(monkeypatch)
     for part in (HELD_OUT, TRAIN):

@@ -110,6 +110,7 @@ def test_partial_correlation_is_the_textbook_formula(rng: np.random.Generator):
     assert math.isnan(partial_correlation(3 * given + 1, other, given))
 
 
+@pytest.mark.slow
 def test_intervals_and_tests_err_as_often_as_they_say(rng: np.random.Generator):
     """3,000 experiments of five runs, some seeds missing: each share is within four standard errors of what it says."""
     runs, seeds, times = 5, 6, 3000

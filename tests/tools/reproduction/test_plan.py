@@ -229,6 +229,7 @@ VALUES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, QUICK.count(" = ") - 1), VALUES)
 def test_any_value_anywhere_makes_a_plan_or_a_sentence(plan_file, place, value):

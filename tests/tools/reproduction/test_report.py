@@ -353,6 +353,7 @@ class TestPage:
         assert "*Not in this plan.*" not in fill(page, write.tables(material, ABOUT, RUNS))
 
 
+@pytest.mark.slow
 def test_figures_are_small_and_the_same_each_time(material):
     def draw():
         epsilon.draw(material)

@@ -27,6 +27,8 @@ from tools.reproduction.plan import Run, read_plan
 from tools.reproduction.split import find_images, prepare_images
 from tools.reproduction.training import Task, command, tasks_of, train_all
 
+pytestmark = pytest.mark.slow
+
 # Long enough to be stopped amid it.
 LONGER = TINY.replace("gen_iters = 8", "gen_iters = 120").replace("checkpoint_every = 4", "checkpoint_every = 30")
 LONGER = LONGER.replace("seeds = [0, 1]", "seeds = [0]").replace('"plain"', '"plain"\nmoments = [120]')

@@ -18,6 +18,8 @@ from tools.reproduction import cli, training
 from tools.reproduction.plan import read_plan
 from tools.reproduction.results import read_rows
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_trained_plan_of_all_names_becomes_a_page_and_the_same_page_again(whole, tool, monkeypatch):
     monkeypatch.setattr(training, "_train", None)  # everything has been trained

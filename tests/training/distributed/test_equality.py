@@ -12,6 +12,8 @@ from typing import Any, Optional
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 # 37 images leave a last batch of one, which is less than any world here.
 OPTIONS: dict[str, Any] = {
@@ -93,7 +95,6 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[f"{w}x{c}-{o.get('name')}" for w, c, o in CASES])
 def test_workers_equal_one_process(tmp_path: Path, alone: Path, number: int) -> None:
     workers, contexts, changes = CASES[number]
@@ -101,7 +102,6 @@ def test_workers_equal_one_process(tmp_path: Path, alone: Path, number: int) -> 
     assert_same(tmp_path / "run", alone / str(number))
 
 
-@pytest.mark.slow
 def test_three_workers_continue_what_three_devices_of_one_process_began(alone: Path) -> None:
     train_together(3, alone / "begun", 1, resume=True, **MOVED)
     assert_same(alone / "begun", alone / "moved")

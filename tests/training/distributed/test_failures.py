@@ -15,6 +15,8 @@ import pytest
 
 from tests.training.distributed.test_equality import ROOT, WORKER, content, job, train
 
+pytestmark = pytest.mark.slow
+
 # Long enough that no run is over before its process is hit.
 LONG: dict[str, Any] = {"gen_iters": 4000, "checkpoint_every": 100_000, "sample_every": 100_000, "keep_checkpoints": 0}
 LIMIT = 30
@@ -62,7 +64,6 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("ended")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("victim", "signum"),
     [("worker 1", signal.SIGKILL), ("server", signal.SIGSTOP), ("scheduler", signal.SIGKILL)],
@@ -88,7 +89,6 @@ def test_a_lost_process_ends_the_others(tmp_path: Path, ended: Path, victim: str
     assert saved.name > "iter_000003"
 
 
-@pytest.mark.slow
 def test_a_stop_of_one_worker_stops_all_at_the_same_step(tmp_path: Path) -> None:
     out, log = tmp_path / "folder" / "run", tmp_path / "log"
     log.mkdir()
@@ -108,7 +108,6 @@ def test_a_stop_of_one_worker_stops_all_at_the_same_step(tmp_path: Path) -> None
     assert second == first.partition(" and saved")[0] + "; worker 0 saves the run and says how to continue."
 
 
-@pytest.mark.slow
 def test_all_workers_see_the_same_nan(tmp_path: Path) -> None:
     out, log = tmp_path / "folder" / "run", tmp_path / "log"
     log.mkdir()
@@ -126,7 +125,6 @@ def test_all_workers_see_the_same_nan(tmp_path: Path) -> None:
     assert second == first.partition("; the state")[0] + "; worker 0 saves the state and says how to continue."
 
 
-@pytest.mark.slow
 def test_what_they_saved_continues_to_the_bit(ended: Path, tmp_path: Path) -> None:
     ends = {}
     for run in ended.iterdir():
