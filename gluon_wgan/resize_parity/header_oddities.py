@@ -12,7 +12,7 @@ from PIL import Image
 
 from gluon_wgan.data.image_formats import formats_of
 
-_GREY, _WIDE = ("1", "L", "LA", "La"), ("I", "I;16", "I;16L", "I;16B", "I;16N")
+_GRAY, _WIDE = ("1", "L", "LA", "La"), ("I", "I;16", "I;16L", "I;16B", "I;16N")
 _WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 _ORIENTATION = 0x0112
 _HUGE = 50_000_000
@@ -63,7 +63,7 @@ def _pixels_of(image: Image.Image) -> list[str]:
     found = []
     if image.mode in _WIDE:
         found.append("16-bit gray")
-    elif image.mode in _GREY:
+    elif image.mode in _GRAY:
         found.append("gray")
     elif image.mode in ("P", "PA"):
         found.append("palette")

@@ -78,7 +78,7 @@ def test_ideal_image_keeps_level_and_wave():
     assert np.abs(folded.ideal - folded.images[1]).max() < 8
 
 
-def test_huge_images_are_judged_by_their_middle():
+def test_huge_images_are_measured_by_their_middle():
     image = Image.new("RGB", (5000, 3000))
     image.paste("white", (2400, 1400, 2600, 1600))
     spectrum = to_spectrum(image)

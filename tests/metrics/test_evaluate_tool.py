@@ -85,7 +85,7 @@ def test_the_figure_is_that_of_the_generators_own_images(run: Path, capsys: pyte
     assert line["value"] == pytest.approx(expected, rel=1e-4)
 
 
-def test_images_are_judged_against_images(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_images_are_evaluated_against_images(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--real", str(made / "others"), "--metrics", "swd,fid", "--json"]
     assert main([str(made / "others"), *words]) == 0
     same = {line["metric"]: line["value"] for line in lines_of(capsys.readouterr().out)}

@@ -51,9 +51,9 @@ def test_images_are_cropped_and_resized_as_a_runs_images(images: Path) -> None:
 
 
 def test_a_store_of_any_size_says_how_images_are_prepared(images: Path, store_of_28: Path) -> None:
-    for judged, real in ((images, store_of_28), (store_of_28, images)):
-        one, other = given_images.pair(judged, real, EvaluationOptions(num=100))
-        made = one if judged == images else other
+    for evaluated, real in ((images, store_of_28), (store_of_28, images)):
+        one, other = given_images.pair(evaluated, real, EvaluationOptions(num=100))
+        made = one if evaluated == images else other
         assert made.images.shape == (20, 1, 28, 28)
         assert made.made_from["resize"] == "pil-box" and made.made_from["crop"] is None
         assert {one.path, other.path} > {store_of_28}
@@ -62,7 +62,7 @@ def test_a_store_of_any_size_says_how_images_are_prepared(images: Path, store_of
 
 
 @pytest.mark.parametrize(
-    ("judged", "real", "complaint"),
+    ("evaluated", "real", "complaint"),
     [
         ("images", "nowhere", "does not exist"),
         ("nowhere", "images", "does not exist"),
@@ -74,18 +74,18 @@ def test_a_store_of_any_size_says_how_images_are_prepared(images: Path, store_of
     ],
 )
 def test_what_holds_no_images_is_one_sentence(
-    judged: str, real: str, complaint: str, store_of_28: Path, tmp_path: Path
+    evaluated: str, real: str, complaint: str, store_of_28: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").write_bytes(b"nothing known")
     with pytest.raises(UserError, match=complaint) as caught:
-        given_images.pair(tmp_path / judged, tmp_path / real, EvaluationOptions(num=100))
+        given_images.pair(tmp_path / evaluated, tmp_path / real, EvaluationOptions(num=100))
     # Nothing here is a damaged store, and no flag of another tool helps.
     assert "delete" not in str(caught.value) and "--dataset" not in str(caught.value)
 
 
 @pytest.mark.slow
-def test_grey_images_of_28_pixels_are_judged(
+def test_grey_images_of_28_pixels_are_evaluated(
     images: Path, store_of_28: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(images), "--real", str(store_of_28), "--metrics", "swd,fid"]) == 0
