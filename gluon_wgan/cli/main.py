@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Optional
 
 from gluon_wgan import __version__
-from gluon_wgan.cli.runner import BAD_INPUT, unloadable
+from gluon_wgan.cli.runner import BAD_INPUT, missing_library
 from gluon_wgan.commands import program
 from gluon_wgan.utils.streams import protect_standard_streams
 
@@ -46,7 +46,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         command = import_module(f"gluon_wgan.cli.{name.replace('-', '_')}")
     except ImportError as error:
-        print(f"{program(name)}: {unloadable(error)}", file=sys.stderr)
+        print(f"{program(name)}: {missing_library(error)}", file=sys.stderr)
         return BAD_INPUT
     return int(command.main(rest))
 

@@ -93,7 +93,7 @@ def run_tool(
         except UserError as error:
             sentence, status = str(error), error.exit_status
         except ImportError as error:
-            sentence, status = unloadable(error), BAD_INPUT
+            sentence, status = missing_library(error), BAD_INPUT
         except UnicodeEncodeError as error:
             sentence, status = _unknown_character(error), BAD_INPUT
         except OSError as error:
@@ -128,7 +128,7 @@ def _forget_unwritten_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def unloadable(error: ImportError) -> str:
+def missing_library(error: ImportError) -> str:
     """Return the sentence for a module that cannot be imported, which names what to install for a system library."""
     missing = re.match(r"(lib[\w.+-]+\.so[\d.]*): cannot open shared object file", str(error))
     if missing is None:
