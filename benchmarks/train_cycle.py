@@ -4,7 +4,7 @@
     python benchmarks/train_cycle.py --runner       # instead of those loops the options of tools/train_reference.py
 
 On the CPU, batch 64, float32 (and PyTorch also in bfloat16 where the processor multiplies in it): "full" has 64x64
-pixels and ngf = ndf = 64, "small" 32x32 and 16, for which one thread is as fast as two, so all get one. Each contender
+pixels and ngf = ndf = 64, "small" 32x32 and 16, and one thread for all. Each contender
 lives in a process of its own; they take turns, one cycle at a time, so that a machine whose speed drifts slows all of
 them alike, and the ratios are taken round by round.
 """
@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.contenders.sizes import N_CRITIC, PROBLEMS  # noqa: E402
 from gluon_wgan.compat import usable_cores  # noqa: E402
+from gluon_wgan.utils.processor import instruction_sets  # noqa: E402
 
 WARM_UP_ROUNDS = 2
 OURS, CONVOLUTION = "gluon_wgan", "best convolution"
@@ -134,9 +135,7 @@ def take_turns(contenders: dict[str, Contender], rounds: int) -> None:
 
 def computes_bfloat16() -> bool:
     """Return whether this processor multiplies in bfloat16; others take ten times as long as in float32."""
-    described = Path("/proc/cpuinfo")
-    flags = described.read_text(encoding="utf-8").split() if described.exists() else []
-    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(instruction_sets())
 
 
 def report(size: str, contenders: dict[str, Contender]) -> None:

@@ -456,7 +456,7 @@ class TrainConfig:
     )
     threads: Optional[int] = _option(
         None,
-        "CPU threads (default: OMP_NUM_THREADS, else 1 for a small network, else the cores that this process may use)",
+        "CPU threads (default: OMP_NUM_THREADS, else 1 or 2 for a small network, else the cores it may use)",
         DEVICES,
         kind=MACHINE,
         low=1,

@@ -7,9 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Optional
 
 import pytest
 
+from gluon_wgan import compat
+from gluon_wgan.config.train_config import preset_config
+from gluon_wgan.runs import threads as rule
 from tests.conftest import REPOSITORY
 
 SMALL = [
@@ -40,6 +44,30 @@ def test_a_small_network_takes_one_thread_unless_told_and_a_resume_keeps_them(tm
     resumed = train("--resume", str(tmp_path / "variable"), "--gen-iters", "2", OMP_NUM_THREADS="4")
     log = (resumed / "log.txt").read_text()
     assert log.count("with 3 threads") == 2 and "with 4 threads" not in log
+
+
+@pytest.mark.parametrize(
+    ("size", "width", "instructions", "cores", "chosen"),
+    [
+        (32, 8, {"avx2"}, 4, 1),
+        (64, 4, set(), 4, 1),
+        (32, 16, {"avx2"}, 4, 2),
+        (32, 16, {"avx2"}, 1, 1),
+        (32, 16, {"avx2", "avx512f"}, 4, 1),
+        (16, 64, {"avx2"}, 4, None),
+        (32, 32, {"avx2", "avx512f"}, 4, None),
+    ],
+)
+def test_the_rule_of_threads(
+    monkeypatch: pytest.MonkeyPatch, size: int, width: int, instructions: set[str], cores: int, chosen: Optional[int]
+) -> None:
+    monkeypatch.setattr(rule, "instruction_sets", lambda: frozenset(instructions))
+    monkeypatch.setattr(compat, "usable_cores", lambda: cores)
+    monkeypatch.setattr(compat, "threads_were_given", lambda: False)
+    monkeypatch.setitem(sys.modules, "mxnet", None)
+    monkeypatch.delitem(sys.modules, "mxnet")
+    assert rule.choose_threads(preset_config("gluon", image_size=size, ngf=width, ndf=width), None) == chosen
+    assert rule.choose_threads(preset_config("gluon", image_size=size, ngf=4, ndf=width), None) == chosen
 
 
 @pytest.mark.parametrize(("given", "set_to"), [({}, "1000"), ({"GOMP_SPINCOUNT": "infinite"}, "infinite")])
