@@ -42,6 +42,21 @@ def plain_loop(folder: Path) -> Ready:
     return run
 
 
+def bare_calls(folder: Path) -> Ready:
+    """Return what no preparation with these libraries can do without: the fastest decoder, and Pillow's resize."""
+    import simplejpeg
+
+    def run() -> int:
+        paths = images_in(folder)
+        for path in paths:
+            pixels = simplejpeg.decode_jpeg(path.read_bytes())
+            image = Image.frombuffer("RGB", pixels.shape[1::-1], pixels, "raw", "RGB", 0, 1)
+            image.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+        return len(paths)
+
+    return run
+
+
 def images_in(folder: Path) -> list[Path]:
     """Return the images in the folders of a folder."""
     return sorted(path for path in folder.glob("*/*") if path.suffix in (".jpg", ".png"))
@@ -138,9 +153,10 @@ def torch_loader(folder: Path) -> Ready:
 
 
 def ready(name: str, folder: Path, limit: Optional[int]) -> Ready:
-    """Return the contender of a name: ``plain``, ``gluon``, ``gluon-1``, ``torch``, ``batches`` or ``BACKEND:JOBS``."""
+    """Return the contender of a name, which is one of those below or ``BACKEND:JOBS``."""
     others: dict[str, Callable[[Path], Ready]] = {
         "plain": plain_loop,
+        "bare": bare_calls,
         "gluon": gluon_loader,
         "gluon-1": partial(gluon_loader, threads=1),
         "torch": torch_loader,

@@ -30,6 +30,7 @@ PLAIN, OURS, GLUON, TORCH, BATCHES = "plain", "pil-bilinear:2", "gluon", "torch"
 LOADERS = {GLUON: "gluon", "gluon-1": "gluon one-thread", TORCH: "torch"}
 WORDS = {
     PLAIN: "plain Pillow loop, 1 process",
+    "bare": "decoder and resize alone, 1 process",
     "pil-bilinear:1": "prepare, pil-bilinear, 1 process",
     OURS: "prepare, pil-bilinear, 2 processes",
     GLUON: "gluon DataLoader, 2 workers",

@@ -204,7 +204,8 @@ def to_channels(image: Image.Image, nc: int) -> Image.Image:
 
 def pixels_of(image: Image.Image) -> np.ndarray:
     """Return an image in mode RGB or L as uint8 (height, width, channels)."""
-    return np.asarray(image).reshape(image.height, image.width, -1)
+    # numpy.asarray has Pillow copy them twice.
+    return np.frombuffer(image.tobytes(), np.uint8).reshape(image.height, image.width, -1)
 
 
 def _flattened(image: Image.Image) -> Image.Image:

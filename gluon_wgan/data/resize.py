@@ -36,7 +36,7 @@ class Backend:
         Whether every source pixel counts when an image is shrunk.
     function
         Takes a Pillow image in mode RGB or L and the new (height, width), and returns uint8 of
-        that size, with 3 channels or none.
+        that size, with 3 channels, 1 or none.
     """
 
     name: str
@@ -97,7 +97,7 @@ def library_versions(backend: str) -> dict[str, str]:
 
 def _pillow(code: Image.Resampling) -> Callable[[Image.Image, tuple[int, int]], np.ndarray]:
     def function(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-        return np.asarray(image.resize((size[1], size[0]), code))
+        return pixels_of(image.resize((size[1], size[0]), code))
 
     return function
 
@@ -106,7 +106,7 @@ def _cv2(code: str) -> Callable[[Image.Image, tuple[int, int]], np.ndarray]:
     def function(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
         import cv2
 
-        return cv2.resize(np.asarray(image), (size[1], size[0]), interpolation=getattr(cv2, code))
+        return cv2.resize(pixels_of(image), (size[1], size[0]), interpolation=getattr(cv2, code))
 
     return function
 
