@@ -91,13 +91,14 @@ def resolve(options: dict[str, Any], resume: Optional[Path]) -> TrainConfig:
 
 def _train(config: TrainConfig, resume: Optional[Path]) -> int:
     # Imported here because MXNet reads its number of threads when it is loaded.
-    from gluon_wgan.api import train
+    from gluon_wgan.reports.run_page import RunPage
     from gluon_wgan.training.exchange import PartnerLost
     from gluon_wgan.training.loop import Diverged
     from gluon_wgan.training.signals import Interrupted
+    from gluon_wgan.training.trainer import train
 
     try:
-        train(config, resume=resume)
+        train(config, resume=resume, page=RunPage)
     except Interrupted as stop:
         return _fail(str(stop), 128 + stop.signum)
     except Diverged as error:

@@ -176,6 +176,14 @@ def test_shards(ending: str, named: str, tmp_path: Path, encoded: dict[str, byte
     assert source.names[4].startswith(f"train-00001{ending}/")
 
 
+def test_a_pattern_may_name_folders_of_shards(tmp_path: Path, encoded: dict[str, bytes]) -> None:
+    for number, name in enumerate(encoded):
+        folder = tmp_path / f"part-{number // 4}"
+        folder.mkdir(exist_ok=True)
+        made.write_tar(folder / f"{number}.tar", {name: encoded[name]})
+    check(named_source("auto", [str(tmp_path / "part-*")], tmp_path / "cache"), list(encoded.values()))
+
+
 def test_shards_for_testing_are_left_out_and_reported(
     tmp_path: Path, encoded: dict[str, bytes], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,13 +10,13 @@ place is. The layout is that of LMDB 0.9, with little-endian numbers of 64 bits.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from struct import Struct
 
 import numpy as np
 
 from gluon_wgan.data.sources.base import damaged
-from gluon_wgan.data.sources.containers import SpanReader
 from gluon_wgan.errors import UserError
 
 MAGIC, FORMAT = 0xBEEFC0DE, 1
@@ -57,10 +57,10 @@ class LmdbPages:
 
     def __init__(self, path: Path) -> None:
         self._path, self._length = path, path.stat().st_size
-        self._reader = SpanReader(path)
         self._page_size = 0
-        first, second = self._meta(0), (0, b"")
-        second = self._meta(self._page_size)
+        with path.open("rb", buffering=0) as file:
+            first = self._meta(file, 0)
+            second = self._meta(file, self._page_size)
         _, tree = max(first, second, key=lambda meta: meta[0])
         _, flags, self._depth, branches, leaves, _, self.entries, self._root = _TREE.unpack(tree)
         if flags & ~(_REVERSED_KEYS | _INTEGER_KEYS):
@@ -70,7 +70,7 @@ class LmdbPages:
             )
         self._key_sizes = (4, 8) if flags & _INTEGER_KEYS else range(1, _LONGEST_KEY + 1)
         self._tree_pages = branches + leaves
-        if not self.entries or self._root == _NO_PAGE:
+        if not self.entries or not self._tree_pages or self._root == _NO_PAGE:
             raise UserError(f"{path} holds no image: its LMDB is empty.")
 
     def keys(self) -> Iterator[bytes]:
@@ -81,30 +81,34 @@ class LmdbPages:
         UserError
             At the first page that is damaged or missing.
         """
-        seen = entries = 0
-        level = np.array([self._root])
-        for depth in range(self._depth, 0, -1):
-            below = []
-            for number in level.tolist():
-                seen += 1
-                if seen > self._tree_pages:
-                    raise damaged(self._path, 0, "its tree has more pages than it announces")
-                if depth > 1:
-                    below.append(self._checked_page(number, _BRANCH)[0])
-                    continue
-                starts, ends, page = self._checked_page(number, _LEAF)
+        entries = 0
+        with self._path.open("rb", buffering=0) as file:
+            for number in self._leaves(file).tolist():
+                starts, ends, page = self._checked_page(file, number, _LEAF)
                 entries += len(starts)
                 for start, end in zip(starts.tolist(), ends.tolist()):
                     yield page[start:end]
-            level = np.concatenate(below) if below else level
         if entries != self.entries:
             raise damaged(self._path, 0, f"it announces {self.entries} entries and has {entries}")
 
-    def _meta(self, at: int) -> tuple[int, bytes]:
+    def _leaves(self, file: FileIO) -> np.ndarray:
+        """Check the branches, and return the numbers of the leaves in the order of their keys."""
+        level, seen = np.array([self._root]), 1
+        for _ in range(1, self._depth):
+            below = []
+            for number in level.tolist():
+                below.append(self._checked_page(file, number, _BRANCH)[0])
+                seen += len(below[-1])
+                if seen > self._tree_pages:
+                    raise damaged(self._path, 0, "its tree has more pages than it announces")
+            level = np.concatenate(below)
+        return level
+
+    def _meta(self, file: FileIO, at: int) -> tuple[int, bytes]:
         """Check a meta page; return the number of the transaction that wrote it, and its tree of values."""
         if at + _META_SIZE > self._length:
             raise damaged(self._path, self._length, "it ends within its first pages")
-        page = self._reader.read(at, _META_SIZE)
+        page = self._read(file, at, _META_SIZE)
         _, _, flags, _, _ = _PAGE.unpack_from(page)
         magic, version, address, _ = _META.unpack_from(page, _PAGE.size)
         if magic != MAGIC or not flags & _META_FLAG:
@@ -124,7 +128,14 @@ class LmdbPages:
         _, transaction = _META_END.unpack_from(page, trees + 2 * _TREE.size)
         return transaction, page[trees + _TREE.size : trees + 2 * _TREE.size]
 
-    def _checked_page(self, number: int, flags: int) -> tuple[np.ndarray, np.ndarray, bytes]:
+    def _read(self, file: FileIO, at: int, count: int) -> bytes:
+        file.seek(at)
+        content = file.read(count)
+        if len(content) != count:
+            raise damaged(self._path, at + len(content), "it has become shorter")
+        return content
+
+    def _checked_page(self, file: FileIO, number: int, flags: int) -> tuple[np.ndarray, np.ndarray, bytes]:
         """Check a page of the tree; return where its keys begin and end, and its bytes.
 
         For a branch, the pages that it leads to stand in place of where its keys begin.
@@ -132,7 +143,7 @@ class LmdbPages:
         at = number * self._page_size
         if number < 2 or at + self._page_size > self._length:
             raise damaged(self._path, min(self._length, at), f"page {number} is not there")
-        page = self._reader.read(at, self._page_size)
+        page = self._read(file, at, self._page_size)
         own_number, _, own_flags, lower, upper = _PAGE.unpack_from(page)
         if own_number != number or own_flags != flags:
             raise damaged(self._path, at, "a page is not what its tree says")
@@ -146,14 +157,15 @@ class LmdbPages:
         words = np.frombuffer(page, np.uint8)[places[:, None] + np.arange(_NODE_BYTES)].copy().view("<u2")
         low, high, more, key_size = words.astype(np.int64).T
         ends = places + _NODE_BYTES + key_size
-        if key_size.max() > _LONGEST_KEY or ends.max() > self._page_size:
+        shortest, longest = int(key_size.min()), int(key_size.max())
+        if longest > _LONGEST_KEY or ends.max() > self._page_size:
             raise damaged(self._path, at, "a key does not fit its page")
         if flags == _BRANCH:
             if count < 2:
                 raise damaged(self._path, at, "a page leads to fewer than two others")
             return low | high << 16 | more << 32, ends, page
-        if key_size.min() not in self._key_sizes or key_size.max() not in self._key_sizes:
-            raise damaged(self._path, at, f"an entry has a key of {key_size.min()} to {key_size.max()} bytes")
+        if shortest not in self._key_sizes or longest not in self._key_sizes:
+            raise damaged(self._path, at, f"an entry has a key of {shortest} to {longest} bytes")
         self._check_values(page, at, low | high << 16, more, ends)
         return places + _NODE_BYTES, ends, page
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from itertools import islice
+from collections.abc import Iterator
+from itertools import filterfalse, islice
 from pathlib import Path
 from threading import Lock
 from typing import Any, Optional
@@ -21,7 +22,7 @@ log = logging.getLogger("gluon_wgan.data")
 DATA_FILE = "data.mdb"
 _SIZED_KEY = re.compile(rb"(\d{1,5})-\d{5,}\Z")
 """Size and number of an image, in an LMDB that holds each image once for every size."""
-_KEYS_WITHOUT_IMAGE = (b"length", b"__len__", b"__keys__", b"num-samples")
+_KEYS_WITHOUT_IMAGE = {b"length", b"__len__", b"__keys__", b"num-samples"}
 USUAL = "bedroom_train_lmdb"
 """The category that the paper and the authors' code train on."""
 
@@ -136,7 +137,9 @@ def _opened(path: str) -> Any:
 def _list_keys(pages: LmdbPages, writer: IndexWriter) -> None:
     """Append the keys of images after those that are listed."""
     prefix = _prefix(pages)
-    keys = filter(lambda key: key.startswith(prefix) and key not in _KEYS_WITHOUT_IMAGE, pages.keys())
+    keys: Iterator[bytes] = filterfalse(_KEYS_WITHOUT_IMAGE.__contains__, pages.keys())
+    if prefix:
+        keys = (key for key in keys if key.startswith(prefix))
     for key in islice(keys, writer.count, None):
         writer.add(key)
 

@@ -16,6 +16,8 @@ from gluon_wgan.data.sources.mixture import MixedSource, unambiguous_prefixes
 from gluon_wgan.data.sources.packed_names import pack_names
 from gluon_wgan.errors import UserError
 
+_CONTAINERS = ("tar", "parquet", "rec", "zip")
+
 
 def named_source(
     kind: str,
@@ -44,14 +46,15 @@ def named_source(
     """
     parts: list[Source] = []
     named: list[str] = []
-    paths = [path for root in roots for path in _expanded(root, kind)]
-    for are_images, together in groupby(paths, lambda path: kind == "auto" and recognise(path) == IMAGE):
+    found = [item for root in roots for item in _expanded(root, kind)]
+    for are_images, together in groupby(found, lambda item: item[0] == IMAGE):
         group = list(together)
-        named += group[:1] if are_images else group
+        paths = [path for _, path in group]
+        named += paths[:1] if are_images else paths
         if are_images:
-            parts.append(_image_files(group, max_pixels))
+            parts.append(_image_files(paths, max_pixels))
         else:
-            parts += [source_of(kind, path, cache_dir, max_pixels=max_pixels, exclude=exclude) for path in group]
+            parts += [source_of(what, path, cache_dir, max_pixels=max_pixels, exclude=exclude) for what, path in group]
     if len(parts) == 1:
         return parts[0]
     # What one argument names has its name, as ``train-*.tar`` and a folder of shards do.
@@ -59,20 +62,20 @@ def named_source(
     return MixedSource(parts, unambiguous_prefixes(named), label or None)
 
 
-def _expanded(root: str, kind: str) -> list[str]:
-    """Return the paths that one argument stands for."""
+def _expanded(root: str, kind: str) -> list[tuple[str, str]]:
+    """Return the paths that one argument stands for, each after its kind."""
     if not os.path.lexists(root) and glob.has_magic(root):
         found = sorted(glob.glob(root, recursive=True))
         # The .idx of a .rec is read with it.
         paths = [path for path in found if not (path.endswith(".idx") and f"{path[:-4]}.rec" in found)]
         if not paths:
             raise UserError(f"No file matches {root}: check the pattern.")
-        return paths
-    if os.path.isdir(root) and (
-        recognise(root) == SHARDS if kind == "auto" else kind in ("tar", "parquet", "rec", "zip")
-    ):
-        return shard_files(Path(root), None if kind == "auto" else kind)
-    return [root]
+        return [item for path in paths for item in _expanded(path, kind)]
+    what = recognise(root) if kind == "auto" else kind
+    if os.path.isdir(root) and what in (SHARDS, *_CONTAINERS):
+        shards = shard_files(Path(root), None if what == SHARDS else what)
+        return [(recognise(path) if kind == "auto" else kind, path) for path in shards]
+    return [(what, root)]
 
 
 def _image_files(paths: Sequence[str], max_pixels: Optional[int]) -> Source:
