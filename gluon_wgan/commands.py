@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 # Sub-command of gluon-wgan -> the script of a clone that does the same.
@@ -32,11 +34,22 @@ def in_a_clone() -> bool:
     return (package.parent / SCRIPTS["train"]).is_file()
 
 
+def _root() -> Path:
+    return Path(__file__).resolve().parents[1]
+
+
+def _is_here(root: Path) -> bool:
+    """Whether the process works in this folder; its own folder may have been deleted meanwhile."""
+    with suppress(OSError):
+        return Path.cwd() == root
+    return False
+
+
 def _installable() -> str:
     """Return what pip can install this package from, with an opening quotation mark."""
-    root = Path(__file__).resolve().parents[1]
+    root = _root()
     if (root / SCRIPTS["train"]).is_file():
-        return f"-e '{'.' if Path.cwd() == root else root}"
+        return f"-e '{'.' if _is_here(root) else root}"
     return f"'gluon_wgan-{package_version()}-py3-none-any.whl"
 
 
@@ -53,11 +66,15 @@ def program(name: str) -> str:
 def localize(text: str) -> str:
     """Return a text whose commands work where the reader is.
 
-    Outside a clone ``python tools/evaluate.py`` becomes ``gluon-wgan evaluate``. ``'gluon-wgan[torch]'``, the package
+    Outside a clone ``python tools/evaluate.py`` becomes ``gluon-wgan evaluate``, and in a clone from another folder
+    ``python CLONE/tools/evaluate.py``. ``'gluon-wgan[torch]'``, the package
     with an extra, becomes the clone or the wheel's file, since no package index has it.
     """
     text = text.replace("'gluon-wgan[", f"{_installable()}[")
     if in_a_clone():
+        root = _root()
+        for script in () if _is_here(root) else SCRIPTS.values():
+            text = text.replace(f"python {script}", f"python {shlex.quote(str(root / script))}")
         return text
     for name, script in SCRIPTS.items():
         text = text.replace(f"python {script}", f"gluon-wgan {name}").replace(f"`{script}", f"`gluon-wgan {name}")

@@ -39,6 +39,19 @@ def test_outside_a_clone_every_script_becomes_a_sub_command(monkeypatch: pytest.
     assert not any(script in commands.localize(text) for script in commands.SCRIPTS.values())
 
 
+def test_in_another_folder_the_scripts_are_named_with_their_clone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    clone, text = Path(commands.__file__).parents[1], "Continue with: python train_wgan.py --resume r"
+    monkeypatch.setattr(sys, "argv", [str(clone / "train_wgan.py")])
+    monkeypatch.chdir(clone)
+    assert commands.localize(text) == text
+    monkeypatch.chdir(tmp_path)
+    assert commands.localize(text) == f"Continue with: python {clone}/train_wgan.py --resume r"
+    tmp_path.rmdir()
+    assert commands.localize(text) == f"Continue with: python {clone}/train_wgan.py --resume r"
+
+
 def test_an_extra_is_installed_from_the_clone_or_the_wheels_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

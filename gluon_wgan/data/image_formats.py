@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 
 from PIL import Image
 
@@ -22,6 +23,9 @@ _BY_SUFFIX = {suffix: name for suffix, name in Image.EXTENSION.items() if name i
 IMAGE_SUFFIXES = tuple(sorted(_BY_SUFFIX))
 """Suffixes of the formats that are read, in lower case, each with its dot."""
 
+CONVERTIBLE = (".heic", ".heif", ".jxl", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".raf", ".rw2")
+"""Suffixes of photographs that are not read; of a camera's raw file, a TIFF, Pillow would read the small preview."""
+
 HEAD_BYTES = 32
 """How many of a file's first bytes `looks_like_image` needs."""
 _SIGNATURE = re.compile(
@@ -35,6 +39,12 @@ def formats_of(name: str) -> tuple[str, ...]:
     """Return Pillow's names of the formats that a file of this name may have."""
     named = _BY_SUFFIX.get(os.path.splitext(name)[1].lower())
     return _FORMATS if named is None or named in _FORMATS else (*_FORMATS, named)
+
+
+def is_meant_as_image(name: str, read_head: Callable[[], bytes]) -> bool:
+    """Tell whether a file is meant to be an image, by its name or, if that says nothing, its first `HEAD_BYTES`."""
+    lower = name.lower()
+    return lower.endswith(IMAGE_SUFFIXES) or (not lower.endswith(CONVERTIBLE) and looks_like_image(read_head()))
 
 
 def looks_like_image(head: bytes) -> bool:

@@ -1,7 +1,8 @@
 """Pixels of more than 8 bits, and files whose pixels Pillow alone would get wrong.
 
 Pillow drops the lower half of 16-bit colour, takes a 16-bit TIFF whose zero is white for one whose zero is black,
-mixes up uncompressed 16-bit planes, and compares a PNG's transparent colour with pixels that it has scaled.
+mixes up uncompressed 16-bit planes, swaps the bytes of compressed big-endian pixels with a sign twice, and compares a
+PNG's transparent colour with pixels that it has scaled.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from threading import Lock
 from typing import Any, BinaryIO, Optional, Union
 
 import numpy as np
-from PIL import Image, ImageOps, TiffImagePlugin
+from PIL import Image, ImageFile, ImageOps, TiffImagePlugin
 
 WIDE_GRAY_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 PEAK = "gluon_wgan_peak"
@@ -33,7 +34,7 @@ class UnsupportedPixels(Exception):
     """The pixels cannot be read as their file means them; the message says why."""
 
 
-def read_image(file: File, formats: tuple[str, ...], bit_depth: Optional[int]) -> Image.Image:
+def read_image(file: File, formats: tuple[str, ...], bit_depth: Optional[int]) -> ImageFile.ImageFile:
     """Open an image whose pixels Pillow will then load right; raise UnsupportedPixels for those it cannot."""
     image = Image.open(file, formats=formats)
     if image.format != "TIFF":
@@ -46,6 +47,9 @@ def read_image(file: File, formats: tuple[str, ...], bit_depth: Optional[int]) -
         raise UnsupportedPixels("a predictor together with a compression that has none")
     if image.mode == "CMYK" and tags.get(_INKS, _CMYK_INKS) != _CMYK_INKS:
         raise UnsupportedPixels("inks that are not cyan, magenta, yellow and black")
+    if compression != _UNCOMPRESSED and raw_mode(image).endswith("BS"):
+        # libtiff has brought the bytes into the machine's order already, and Pillow would swap them again.
+        _set_raw_mode(image, raw_mode(image).replace("BS", "S"))
     planes = tags.get(_PLANES, 1) == _SEPARATE and tags.get(_SAMPLES, 1) > 1
     if planes and (image.mode not in ("RGB", "RGBA", "CMYK") or bit_depth is not None):
         raise UnsupportedPixels(f"separate planes of mode {image.mode}")
@@ -105,12 +109,15 @@ def lower_bytes(file: File, image: Image.Image, raw: str, bit_depth: Optional[in
         raise UnsupportedPixels(f"16-bit pixels in the layout {raw}, of which only the upper 8 bits can be read")
     other = raw[:-1] + ("L" if raw.endswith("B") else "B")  # N is the machine's own order: little-endian
     low = Image.open(_rewound(file), formats=(str(image.format),))
-    low.tile = [
-        tile._replace(args=other if isinstance(tile.args, str) else (other, *(tile.args or ())[1:]))
-        for tile in low.tile
-    ]
+    _set_raw_mode(low, other)
     low.load()
     return low
+
+
+def _set_raw_mode(image: ImageFile.ImageFile, raw: str) -> None:
+    image.tile = [
+        tile._replace(args=raw if isinstance(tile.args, str) else (raw, *(tile.args or ())[1:])) for tile in image.tile
+    ]
 
 
 def is_wide(image: Image.Image, raw: str) -> bool:

@@ -11,6 +11,7 @@ HEAD_BYTES = 512
 _UNPACK = "unpack it and give the folder"
 _EXPORT = "save its images as PNG files in a folder"
 _FETCH = "fetch the file again"
+_CONVERT = "convert it to JPEG or PNG"
 _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer, not the file itself", "run git lfs pull there"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
@@ -23,12 +24,15 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"SQLite format 3\0", "an SQLite database", _EXPORT),
     (b"%PDF-", "a PDF document", _EXPORT),
     (b"\x1aE\xdf\xa3", "a video", "extract its frames into a folder of PNG files"),
+    (b"\xff\x0a", "a JPEG XL image", _CONVERT),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image", _CONVERT),
     (b"%!PS", "a PostScript file", _EXPORT),
     (b"\x80\x02", "a Python pickle, which is not read because it may run programs", _EXPORT),
     (b"\x80\x03", "a Python pickle, which is not read because it may run programs", _EXPORT),
     (b"\x80\x04", "a Python pickle, which is not read because it may run programs", _EXPORT),
     (b"\x80\x05", "a Python pickle, which is not read because it may run programs", _EXPORT),
 )
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 _VIDEO_BRANDS = (b"isom", b"iso2", b"mp41", b"mp42", b"avc1", b"qt  ", b"M4V ")
 _PART_OF_ZIP = re.compile(r"\.(z\d{2,}|zip\.\d{2,}|zip\.part\d*)$", re.IGNORECASE)
 _PART_OF_7Z = re.compile(r"\.(7z|rar)\.\d{2,}$", re.IGNORECASE)
@@ -62,6 +66,8 @@ def describe_foreign(name: str, head: bytes) -> Optional[tuple[str, str]]:
         return "an unfinished download", "finish or repeat it"
     if ".tfrecord" in lower:
         return "a TFRecord file", _EXPORT
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+        return "a HEIC photograph", _CONVERT
     if head[4:8] == b"ftyp" and head[8:12] in _VIDEO_BRANDS:
         return "a video", "extract its frames into a folder of PNG files"
     return _archive_of_arrays(head) if head[:4] == b"PK\3\4" else _text(head)

@@ -151,6 +151,18 @@ def hand_made_tiff(pixels: bytes, width: int, height: int, more: dict[int, int])
     )
 
 
+@pytest.mark.parametrize("dtype", ["int16", "int32"])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw", "packbits"])
+def test_wide_pixels_with_a_sign_are_read_in_either_byte_order(
+    dtype: str, order: str, compression: Optional[str], rng: np.random.Generator
+) -> None:
+    file, values = io.BytesIO(), rng.integers(0, 32768, (13, 17)).astype(dtype)
+    tifffile.imwrite(file, values, photometric="minisblack", byteorder=order, compression=compression)
+    np.testing.assert_array_equal(tifffile.imread(io.BytesIO(file.getvalue())), values)
+    np.testing.assert_array_equal(decode(file.getvalue(), 1)[..., 0], np.rint(values / 257).astype(np.uint8))
+
+
 def test_signed_pixels_of_eight_bits_are_refused() -> None:
     file = io.BytesIO()
     tifffile.imwrite(file, np.arange(-100, 100, dtype=np.int8).reshape(10, 20), photometric="minisblack")

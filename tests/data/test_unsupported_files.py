@@ -13,9 +13,11 @@ from pathlib import Path
 import lmdb
 import numpy as np
 import pytest
+from PIL import Image
 
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.sources import FolderSource, recognise, source_of
+from gluon_wgan.data.sources.left_out import left_out_rows
 from gluon_wgan.errors import UserError
 from tests.data import containers as made
 
@@ -59,6 +61,8 @@ def npy() -> bytes:
         ("a.zip.crdownload", b"PK\3\4" + bytes(99), ["unfinished download"]),
         ("a.zip.001", b"PK\3\4" + bytes(99), ["split ZIP", "join"]),
         ("a.z01", b"PK\7\x08PK\3\4" + bytes(99), ["split ZIP", "join"]),
+        ("IMG_0001.HEIC", b"\0\0\0 ftypheic" + bytes(99), ["HEIC", "convert"]),
+        ("a.jxl", b"\xff\x0a" + bytes(99), ["JPEG XL", "convert"]),
         ("clip.mp4", b"\0\0\0 ftypisom", ["video", "frames"]),
         ("train.tfrecord-00000-of-00002", bytes(40), ["TFRecord"]),
     ],
@@ -71,6 +75,20 @@ def test_what_a_file_is_and_what_to_do(name: str, content: bytes, words: list[st
     message = str(caught.value)
     assert all(word in message for word in [str(tmp_path / name), *words]), message
     assert "\n" not in message and message.endswith(".")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_cameras_raw_file_is_left_out_and_not_read_as_its_preview(
+    packed: bool, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    preview = io.BytesIO()
+    Image.fromarray(rng.integers(256, size=(12, 16, 3), dtype=np.uint8)).save(preview, "TIFF")
+    content = {"a.jpg": made.jpeg(rng), "b.DNG": preview.getvalue(), "c.cr2": preview.getvalue()}
+    root = made.write_zip(tmp_path / "a.zip", content) if packed else made.write_folder(tmp_path / "images", content)
+    source = source_of("auto", root, tmp_path / "cache")
+    assert list(source.names) == ["a.jpg"]
+    why = "1 file: a format that is not read: convert to JPEG or PNG"
+    assert sorted(left_out_rows(source)) == [("*.cr2", why), ("*.dng", why)]
 
 
 def test_a_zip_that_zip_itself_has_split(tmp_path: Path, rng: np.random.Generator) -> None:

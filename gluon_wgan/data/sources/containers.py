@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from gluon_wgan.data.decode import BadImage, to_channels
-from gluon_wgan.data.image_formats import IMAGE_SUFFIXES, looks_like_image
+from gluon_wgan.data.image_formats import is_meant_as_image
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, ImageSource
 from gluon_wgan.data.sources.left_out import LeftOut, is_system_folder
 from gluon_wgan.data.sources.member_index import DATA, Fill, index_of
@@ -49,7 +49,7 @@ def is_image(name: str, read_head: Callable[[], bytes], left_out: LeftOut) -> bo
         if folder not in ("", ".", "..") and is_system_folder(folder):
             left_out.files[f"{folder}/*"] += 1
             return False
-    if last[:1] != "." and (name.lower().endswith(IMAGE_SUFFIXES) or looks_like_image(read_head())):
+    if last[:1] != "." and is_meant_as_image(name, read_head):
         return True
     left_out.count_file(last)
     return False

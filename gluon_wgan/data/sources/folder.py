@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.image_formats import HEAD_BYTES, IMAGE_SUFFIXES, looks_like_image
+from gluon_wgan.data.image_formats import HEAD_BYTES, is_meant_as_image
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, existing, is_folder, unreadable
 from gluon_wgan.data.sources.left_out import LeftOut, is_system_folder, matching
 from gluon_wgan.data.sources.packed_names import pack_names
@@ -156,18 +157,19 @@ def _entries(folder: Path, inside: str, left_out: LeftOut, exclude: Sequence[str
                     left_out.folders[name] += 1
                 else:
                     found.append(f"{name}/")
-            elif not name.startswith(".") and (name.lower().endswith(IMAGE_SUFFIXES) or _begins_like_image(entry)):
+            elif not name.startswith(".") and is_meant_as_image(name, partial(_head, entry)):
                 found.append(name)
             else:
                 left_out.count_file(name)
     return sorted(found)
 
 
-def _begins_like_image(entry: os.DirEntry[str]) -> bool:
+def _head(entry: os.DirEntry[str]) -> bytes:
+    """Return how a file begins; nothing of what cannot be read, or is a pipe, at which opening would wait forever."""
     try:
-        if not entry.is_file():  # opening a pipe would wait forever
-            return False
+        if not entry.is_file():
+            return b""
         with open(entry.path, "rb", buffering=0) as file:
-            return looks_like_image(file.read(HEAD_BYTES))
+            return file.read(HEAD_BYTES)
     except OSError:
-        return False
+        return b""

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+from gluon_wgan.data.image_formats import CONVERTIBLE
 from gluon_wgan.data.sources.base import Source, all_parts
 
 # Thumbnails, waste baskets and snapshots of Synology, QNAP, Windows, macOS; whatever begins with a dot is hidden.
@@ -53,10 +54,7 @@ class LeftOut:
         return [
             *((f"{name}/", f"folder that cannot be read: {reason}") for name, reason in self.unreadable),
             *((f"{name}/", "run directory, whose images are samples") for name in self.runs),
-            *(
-                (_pattern(kind), _counted(n, "file", _HIDDEN_WHY if "/" in kind else "not an image"))
-                for kind, n in kinds
-            ),
+            *((_pattern(kind), _counted(n, "file", _why(kind))) for kind, n in kinds),
             *((f"{name}/", _counted(n, "folder", _HIDDEN_WHY)) for name, n in self.folders.items()),
             *((pattern, _counted(n, "file or folder", "excluded")) for pattern, n in self.excluded.items()),
         ]
@@ -64,6 +62,12 @@ class LeftOut:
 
 def _pattern(kind: str) -> str:
     return f"*{kind}" if kind[0] == "." and "/" not in kind else kind
+
+
+def _why(kind: str) -> str:
+    if "/" in kind:
+        return _HIDDEN_WHY
+    return "a format that is not read: convert to JPEG or PNG" if kind in CONVERTIBLE else "not an image"
 
 
 def _counted(count: int, what: str, why: str) -> str:
