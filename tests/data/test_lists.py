@@ -73,7 +73,7 @@ def test_absolute_paths_inside_the_folder(tmp_path: Path, write_images: WriteIma
             (root / "list.txt").write_text(f"{written}/a.png\n{written}/sub/../sub/b.png\n")
             assert list(ListSource(given / "list.txt").names) == ["a.png", "sub/b.png"]
     (root / "list.txt").write_text(f"a.png\n{tmp_path}/root2/a.png\n")
-    with pytest.raises(UserError, match=r"line 2.*outside its folder"):
+    with pytest.raises(UserError, match=r"line 2.*outside the list's folder"):
         ListSource(root / "list.txt")
 
 

@@ -158,7 +158,8 @@ def test_wide_pixels_with_a_sign_are_read_in_either_byte_order(
     dtype: str, order: str, compression: Optional[str], rng: np.random.Generator
 ) -> None:
     file, values = io.BytesIO(), rng.integers(0, 32768, (13, 17)).astype(dtype)
-    tifffile.imwrite(file, values, photometric="minisblack", byteorder=order, compression=compression)
+    options: dict[str, Any] = {"byteorder": order, "compression": compression}
+    tifffile.imwrite(file, values, photometric="minisblack", **options)
     np.testing.assert_array_equal(tifffile.imread(io.BytesIO(file.getvalue())), values)
     np.testing.assert_array_equal(decode(file.getvalue(), 1)[..., 0], np.rint(values / 257).astype(np.uint8))
 

@@ -64,7 +64,7 @@ class ListSource(FileSource):
     Raises
     ------
     UserError
-        If it is missing, a folder, not UTF-8 or damaged, lists nothing, names a file outside its folder, or
+        If it is missing, a folder, not UTF-8 or damaged, lists nothing, names a file outside the list's folder, or
         several folders hold what it names.
     """
 
@@ -253,7 +253,10 @@ def _checked_name(path: Path, line: int, cell: str) -> str:
                 return os.path.relpath(place, root)
     inside = PurePosixPath(os.path.normpath(name))
     if inside.is_absolute() or inside.parts[:1] == ("..",) or _DRIVE.match(name):
-        raise UserError(f"{path}, line {line}, names {cell.strip()}, outside its folder: use paths relative to it.")
+        raise UserError(
+            f"{path}, line {line}, names {cell.strip()}, outside the list's folder: move the list to a folder "
+            "that holds its images."
+        )
     return name
 
 
