@@ -25,6 +25,8 @@ _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANES, _PREDICTOR, _INKS, _SIGN =
 _WHITE_IS_ZERO, _YCBCR, _UNSIGNED, _SIGNED, _SEPARATE, _NO_PREDICTOR, _CMYK_INKS = 0, 6, 1, 2, 2, 1, 1
 _UNCOMPRESSED = 1
 _PREDICTABLE = (5, 8, 32946, 34925, 50000)  # LZW, deflate (2), LZMA, Zstandard
+# Of a JPEG 2000 codestream: where the first component's depth stands after its beginning.
+_JPEG2000_BITS, _JPEG2000_HEAD = 42, 1 << 16
 _libtiff = Lock()
 
 File = Union[str, BinaryIO]
@@ -90,11 +92,29 @@ def eight_bit(image: Image.Image, low: Optional[Image.Image], bit_depth: Optiona
     return Image.fromarray(narrow, image.mode)
 
 
-def raw_mode(image: Image.Image) -> str:
-    """Return the layout in its file of an image that is not loaded yet, as Pillow calls it."""
+def raw_mode(image: ImageFile.ImageFile) -> str:
+    """Return the layout in its file of an image that is not loaded yet, as Pillow calls it.
+
+    Pillow has no name for JPEG 2000 in colour of more than 8 bits, of which it keeps the upper 8.
+    """
+    if image.format == "JPEG2000" and image.mode not in WIDE_GRAY_MODES and _jpeg2000_bits(image) > 8:
+        return "JPEG 2000;16"
     tiles = getattr(image, "tile", [])
     args = tiles[0].args if tiles else ""
     return str(args if isinstance(args, str) else args[0] if args else "")
+
+
+def _jpeg2000_bits(image: ImageFile.ImageFile) -> int:
+    """Return the bits of the first component, or 8 if its file does not say so early."""
+    file: Any = image.fp
+    place = file.tell()
+    file.seek(0)
+    head = file.read(_JPEG2000_HEAD)
+    file.seek(place)
+    start = head.find(b"\xff\x4f\xff\x51")
+    if not 0 <= start < len(head) - _JPEG2000_BITS:
+        return 8
+    return (head[start + _JPEG2000_BITS] & 0x7F) + 1
 
 
 def lower_bytes(file: File, image: Image.Image, raw: str, bit_depth: Optional[int]) -> Optional[Image.Image]:

@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+import cv2
 import numpy as np
 import png
 import pytest
@@ -46,6 +47,25 @@ def test_twelve_bits_become_eight_as_computed_by_hand(suffix, channels, tmp_path
 def prepare(place: Path, out: str, *options: str) -> int:
     common = ["--image-size", "16", "--nc", "1", "--cache-dir", str(place / "cache")]
     return prepare_main([str(place / "in"), "--out", str(place / out), *common, *options])
+
+
+@pytest.mark.parametrize("suffix", [".jp2", ".j2k"])
+def test_jpeg_2000_in_colour_is_warned_of_and_refused_with_a_depth(suffix, tmp_path, rng, caplog):
+    """Pillow keeps its upper 8 bits and has no access to the others."""
+    (tmp_path / "in").mkdir()
+    for name, top, dtype in (("dark", 4096, np.uint16), ("usual", 65536, np.uint16), ("bytes", 256, np.uint8)):
+        file = tmp_path / "in" / f"{name}.jp2"
+        assert cv2.imwrite(str(file), rng.integers(0, top, (64, 64, 3)).astype(dtype))
+        content = file.read_bytes()
+        file.unlink()
+        start = 0 if suffix == ".jp2" else content.index(b"\xff\x4f\xff\x51")
+        file.with_suffix(suffix).write_bytes(content[start:])
+    with caplog.at_level(logging.WARNING, "gluon_wgan"):
+        assert prepare(tmp_path, "plain") == 0
+        assert [name for name in ("dark", "usual", "bytes") if f"{name}{suffix}" in caplog.text] == ["dark"]
+        assert prepare(tmp_path, "deep", "--bit-depth", "12") == 0
+    skipped = [name for name, _ in open_store(tmp_path / "deep").skipped]
+    assert skipped == [f"dark{suffix}", f"usual{suffix}"]
 
 
 def test_prepare_warns_with_the_name_and_the_option_that_helps(tmp_path, caplog):
