@@ -27,7 +27,7 @@ CONVERTIBLE = (".heic", ".heif", ".jxl", ".cr2", ".cr3", ".nef", ".arw", ".dng",
 """Suffixes of photographs that are not read; of a camera's raw file, a TIFF, Pillow would read the small preview."""
 
 HEAD_BYTES = 32
-"""How many of a file's first bytes `looks_like_image` needs."""
+"""How many of a file's first bytes `is_meant_as_image` needs."""
 _SIGNATURE = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP|BM.{4}\0{4}|II[*+]\0|MM\0[*+]|P[1-6]\s+[0-9#]"
     rb"|\0\0\0\x0cjP  \r\n\x87\n|\xffO\xffQ|....ftyp(?:avi[fs]|.{4,20}avi[fs])|qoif|8BPS\x00\x01|DDS |icns",
@@ -44,9 +44,6 @@ def formats_of(name: str) -> tuple[str, ...]:
 def is_meant_as_image(name: str, read_head: Callable[[], bytes]) -> bool:
     """Tell whether a file is meant to be an image, by its name or, if that says nothing, its first `HEAD_BYTES`."""
     lower = name.lower()
-    return lower.endswith(IMAGE_SUFFIXES) or (not lower.endswith(CONVERTIBLE) and looks_like_image(read_head()))
-
-
-def looks_like_image(head: bytes) -> bool:
-    """Tell whether the first `HEAD_BYTES` bytes of a file are those of an image, whatever its name."""
-    return _SIGNATURE.match(head) is not None
+    if lower.endswith(IMAGE_SUFFIXES):
+        return True
+    return not lower.endswith(CONVERTIBLE) and _SIGNATURE.match(read_head()) is not None

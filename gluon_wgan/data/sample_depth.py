@@ -1,8 +1,8 @@
 """Pixels of more than 8 bits, and files whose pixels Pillow alone would get wrong.
 
 Pillow drops the lower half of 16-bit colour, takes a 16-bit TIFF whose zero is white for one whose zero is black,
-mixes up uncompressed 16-bit planes, swaps the bytes of compressed big-endian pixels with a sign twice, and compares a
-PNG's transparent colour with pixels that it has scaled.
+mixes up uncompressed 16-bit planes, swaps the bytes of signed pixels in a compressed big-endian TIFF twice, and
+compares a PNG's transparent colour with pixels that it has scaled.
 """
 
 from __future__ import annotations

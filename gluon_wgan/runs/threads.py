@@ -22,8 +22,7 @@ def choose_threads(config: TrainConfig, resume: Optional[Path]) -> Optional[int]
     """Return the number of threads for a run; None leaves what MXNet takes from ``OMP_NUM_THREADS``.
 
     In this order: ``--threads``, what the run to resume has used, ``OMP_NUM_THREADS`` as the user set it, one or two
-    for a small network. What the clock measures has no say, since sums over another number of threads end in other
-    bits.
+    for a small network. Measured speed plays no part, since another number of threads gives other bits.
     """
     if config.threads is not None:
         return config.threads

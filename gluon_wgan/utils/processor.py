@@ -12,7 +12,7 @@ def model_name() -> str:
 
 
 def instruction_sets() -> frozenset[str]:
-    """Return the instruction sets by Linux' names, as ``avx2`` and ``avx512f``; elsewhere none."""
+    """Return the instruction sets as Linux names them, such as ``avx2`` and ``avx512f``; elsewhere none."""
     return frozenset(_first("flags").split())
 
 

@@ -40,6 +40,8 @@ _SHARD_SUFFIXES: dict[str, tuple[str, ...]] = {
     "rec": (".rec",),
     "zip": (".zip",),
 }
+SHARD_KINDS = tuple(_SHARD_SUFFIXES)
+"""Kinds of containers of which a folder may hold several."""
 _SHARD_DEPTH = 3
 """Hugging Face puts its shards into a folder ``data``, sometimes with one folder a configuration."""
 CELEBA = "img_align_celeba"

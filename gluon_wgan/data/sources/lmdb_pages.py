@@ -157,6 +157,7 @@ class LmdbPages:
         words = np.frombuffer(page, np.uint8)[places[:, None] + np.arange(_NODE_BYTES)].copy().view("<u2")
         low, high, more, key_size = words.astype(np.int64).T
         ends = places + _NODE_BYTES + key_size
+        # A range finds an int at once, but searches for NumPy's numbers one by one.
         shortest, longest = int(key_size.min()), int(key_size.max())
         if longest > _LONGEST_KEY or ends.max() > self._page_size:
             raise damaged(self._path, at, "a key does not fit its page")

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.data.sources.base import AnyPath, Source
-from gluon_wgan.data.sources.detect import IMAGE, SHARDS, recognise, shard_files, source_of
+from gluon_wgan.data.sources.detect import IMAGE, SHARD_KINDS, SHARDS, recognise, shard_files, source_of
 from gluon_wgan.data.sources.folder import FileSource
 from gluon_wgan.data.sources.mixture import MixedSource, unambiguous_prefixes
 from gluon_wgan.data.sources.packed_names import pack_names
 from gluon_wgan.errors import UserError
-
-_CONTAINERS = ("tar", "parquet", "rec", "zip")
 
 
 def named_source(
@@ -72,7 +70,7 @@ def _expanded(root: str, kind: str) -> list[tuple[str, str]]:
             raise UserError(f"No file matches {root}: check the pattern.")
         return [item for path in paths for item in _expanded(path, kind)]
     what = recognise(root) if kind == "auto" else kind
-    if os.path.isdir(root) and what in (SHARDS, *_CONTAINERS):
+    if os.path.isdir(root) and what in (SHARDS, *SHARD_KINDS):
         shards = shard_files(Path(root), None if what == SHARDS else what)
         return [(recognise(path) if kind == "auto" else kind, path) for path in shards]
     return [(what, root)]
