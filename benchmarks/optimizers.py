@@ -77,14 +77,14 @@ def ours(config: TrainConfig) -> tuple[Callable[[], object], Callable[[], float]
     net = build_critic(config)
     rng = np.random.default_rng(0)
     net.initialize(WeightInitializer(rng), ctx=[mx.cpu()])
-    learnt = [parameter for parameter in net.collect_params().values() if parameter.grad_req != "null"]
-    for parameter in learnt:
+    learned = [parameter for parameter in net.collect_params().values() if parameter.grad_req != "null"]
+    for parameter in learned:
         parameter.grad()[:] = nd.array(rng.normal(0, GRADIENT_SIZE, parameter.shape))
     trainer = build_optimizer(net.collect_params(), config, LR, config.eps_d)
 
     def update() -> None:
         # Gluon takes no gradient twice unless it is told that it is new.
-        for parameter in learnt:
+        for parameter in learned:
             parameter.data()._fresh_grad = True
         step(trainer, Exchange(), "", lambda: np.zeros((1, 0)))
 

@@ -57,7 +57,7 @@ def describe_run(config: TrainConfig) -> Iterator[str]:
 
 
 def parameter_count(net: HybridBlock) -> int:
-    """Return how many numbers a network learns (running statistics are not learnt)."""
+    """Return how many numbers a network learns (running statistics are not learned)."""
     parameters = net.collect_params().values()
     return sum(int(np.prod(p.shape)) for p in parameters if p.grad_req != "null")
 

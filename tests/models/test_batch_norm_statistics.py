@@ -10,7 +10,7 @@ from gluon_wgan.models import build_critic
 from gluon_wgan.models.batch_norm_statistics import TrainingPass
 from gluon_wgan.models.initializers import WeightInitializer
 from gluon_wgan.training.wgan import WGAN
-from tests.models.test_models import learnt, small, torch_twins
+from tests.models.test_models import learned, small, torch_twins
 
 # Sums of up to 1,280 float32 numbers in another order.
 TOLERANCE = 1e-6
@@ -34,7 +34,7 @@ def test_unbiased_statistics_are_torchs(static_shape, require_torch):
     net.initialize(WeightInitializer(np.random.default_rng(0)), ctx=[cpu()])
     training = TrainingPass(net, True, [cpu()])
     training.hybridize(static_alloc=True, static_shape=static_shape)
-    for yours, mine in zip(theirs.parameters(), learnt(net)):
+    for yours, mine in zip(theirs.parameters(), learned(net)):
         yours.data = torch.from_numpy(mine.data().asnumpy())
     for index, count in enumerate(BATCHES):
         with autograd.record():

@@ -51,7 +51,7 @@ def small(**fields: object) -> TrainConfig:
     return TrainConfig(**{"ngf": 8, "ndf": 8, **fields})  # type: ignore[arg-type]
 
 
-def learnt(net: HybridBlock) -> list:
+def learned(net: HybridBlock) -> list:
     return [p for p in net.collect_params().values() if p.grad_req != "null"]
 
 
@@ -77,8 +77,8 @@ def test_networks_equal_torch(fields, dtype, require_torch):
         ours.cast(dtype)
         ours.initialize(WeightInitializer(rng), ctx=[cpu()])
         theirs.to(getattr(torch, dtype))
-        assert [p.data().size for p in learnt(ours)] == [p.numel() for p in theirs.parameters()]
-        for mine, yours in zip(learnt(ours), theirs.parameters()):
+        assert [p.data().size for p in learned(ours)] == [p.numel() for p in theirs.parameters()]
+        for mine, yours in zip(learned(ours), theirs.parameters()):
             yours.data = torch.from_numpy(mine.data().asnumpy().reshape(yours.shape))
         x_ours, x_theirs = nd.array(x, dtype=dtype), torch.from_numpy(x.astype(dtype)).requires_grad_()
         x_ours.attach_grad()
@@ -92,7 +92,7 @@ def test_networks_equal_torch(fields, dtype, require_torch):
         close(y_ours.asnumpy().ravel(), y_theirs.detach().numpy().ravel(), FORWARD[dtype])
         close(x_ours.grad.asnumpy(), x_theirs.grad.numpy(), GRADIENT[dtype])
         floor = FLOOR[dtype] * max(p.grad.abs().max().item() for p in theirs.parameters())
-        for mine, yours in zip(learnt(ours), theirs.parameters()):
+        for mine, yours in zip(learned(ours), theirs.parameters()):
             close(mine.grad().asnumpy().reshape(yours.shape), yours.grad.numpy(), GRADIENT[dtype], floor)
 
 
@@ -106,7 +106,7 @@ def test_parameter_counts_of_the_full_size():
     # critic: (3*64 + 64*128 + 128*256 + 256*512 + 512)*16 + 2*(128+256+512).
     for build, count in ((build_generator, 3_576_704), (build_critic, 2_763_776 + 1_792)):
         net = build(TrainConfig())
-        assert sum(int(np.prod(p.shape)) for p in learnt(net)) == count
+        assert sum(int(np.prod(p.shape)) for p in learned(net)) == count
 
 
 def test_scores_and_images_have_the_promised_shapes_and_ranges():
@@ -209,7 +209,7 @@ def test_a_generator_is_rebuilt_from_its_description(fields, tmp_path):
     config = small(**fields, latent="uniform", sample_bn="running")
     (tmp_path / "generator.json").write_text(json.dumps(generator_spec(config)))
     found = read_generator_spec(tmp_path / "generator.json")
-    assert [p.shape for p in learnt(build_generator(found))] == [p.shape for p in learnt(build_generator(config))]
+    assert [p.shape for p in learned(build_generator(found))] == [p.shape for p in learned(build_generator(config))]
     assert (found.latent, found.sample_bn) == ("uniform", "running")
 
 

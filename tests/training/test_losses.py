@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from gluon_wgan.training.losses import CrossEntropy, Wasserstein, build_objective
 from gluon_wgan.training.wgan import WGAN
-from tests.models.test_models import learnt, small, torch_twins
+from tests.models.test_models import learned, small, torch_twins
 
 SCORES = np.array([-30.0, -2.0, -0.1, 0.0, 0.3, 4.0, 30.0])
 
@@ -43,7 +43,7 @@ def test_a_dcgan_step_has_torchs_losses_and_gradients(require_torch, monkeypatch
     wgan = WGAN(config, [cpu()])
     generator, critic = torch_twins(torch, config)
     for theirs, ours in ((generator, wgan.generator), (critic, wgan.critic)):
-        for yours, mine in zip(theirs.parameters(), learnt(ours)):
+        for yours, mine in zip(theirs.parameters(), learned(ours)):
             yours.data = torch.from_numpy(mine.data().asnumpy())
     monkeypatch.setattr("gluon_wgan.training.wgan.step", lambda *arguments: None)
     noise = np.random.default_rng([0, 2])
@@ -66,6 +66,6 @@ def test_a_dcgan_step_has_torchs_losses_and_gradients(require_torch, monkeypatch
 
 def same_gradients(net, wanted) -> bool:
     nd.waitall()
-    ours = [p.grad().asnumpy() for p in learnt(net)]
+    ours = [p.grad().asnumpy() for p in learned(net)]
     # As in tests/models/test_models.py: float32 sums in another order.
     return all(np.abs(a - b.numpy()).max() <= 2e-4 * b.abs().max() for a, b in zip(ours, wanted))

@@ -9,7 +9,7 @@ from mxnet import cpu, nd
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.training.wgan import WGAN
 from gluon_wgan.utils import seeding
-from tests.models.test_models import learnt, small, torch_twins
+from tests.models.test_models import learned, small, torch_twins
 
 # float32 sums in another order; the update divides by the root of a tiny square, which magnifies them.
 LOSS, WEIGHT = 2e-5, 2e-3
@@ -23,7 +23,7 @@ def real_batch(count: int = 8, size: int = 32, seed: int = 3) -> np.ndarray:
 def weights(net) -> list[np.ndarray]:
     # A transposed convolution alters its weights' description while it reads them.
     nd.waitall()
-    return [p.data().asnumpy().copy() for p in learnt(net)]
+    return [p.data().asnumpy().copy() for p in learned(net)]
 
 
 class Expected:
@@ -166,9 +166,9 @@ class Spy:
 def test_the_generator_step_leaves_the_critics_gradients_alone():
     wgan = WGAN(small(**FIELDS), [cpu()])
     wgan.critic_step(real_batch())
-    before = [p.grad().asnumpy().copy() for p in learnt(wgan.critic)]
+    before = [p.grad().asnumpy().copy() for p in learned(wgan.critic)]
     wgan.generator_step()
-    assert all((p.grad().asnumpy() == old).all() for p, old in zip(learnt(wgan.critic), before))
+    assert all((p.grad().asnumpy() == old).all() for p, old in zip(learned(wgan.critic), before))
 
 
 @pytest.mark.slow
@@ -181,7 +181,7 @@ def test_several_devices_do_what_one_does(count, optimizer):
         real = real_batch(count, seed=seed)
         assert three.critic_step(real).read() == pytest.approx(one.critic_step(real).read(), rel=1e-4, abs=1e-7)
         assert three.generator_step().read() == pytest.approx(one.generator_step().read(), rel=1e-3, abs=1e-7)
-    for ours, theirs in zip(learnt(three.critic), learnt(one.critic)):
+    for ours, theirs in zip(learned(three.critic), learned(one.critic)):
         copies = [ours.data(cpu(index)).asnumpy() for index in range(3)]
         assert (copies[0] == copies[1]).all() and (copies[0] == copies[2]).all()
         assert np.abs(copies[0] - theirs.data().asnumpy()).max() <= 0.02 * np.abs(copies[0]).max()
@@ -277,7 +277,7 @@ def test_joined_batches_share_their_statistics_and_nothing_else():
     real = real_batch(5)
     # Without batch norm it makes no difference how the batches pass.
     assert joined.critic_step(real).read() == pytest.approx(apart.critic_step(real).read(), rel=1e-4, abs=1e-7)
-    for ours, theirs in zip(learnt(joined.critic), learnt(apart.critic)):
+    for ours, theirs in zip(learned(joined.critic), learned(apart.critic)):
         nd.waitall()
         assert np.abs(ours.grad().asnumpy() - theirs.grad().asnumpy()).max() <= 1e-4 * theirs.grad().abs().max()
     apart, joined = (WGAN(small(**FIELDS, no_bn_d=bn, critic_batches=kind), [cpu()]) for bn, kind in BATCHES[2:])

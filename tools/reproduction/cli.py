@@ -20,12 +20,12 @@ from gluon_wgan.runs.log import log_to_terminal
 from gluon_wgan.utils.locks import take_lock
 
 ROOT = Path(__file__).resolve().parents[2]
-PLANS, PAGE = ROOT / "plans", ROOT / "docs" / "reproduction.md"
+PLANS, PAGE = ROOT / "plans", ROOT / "docs" / "exploration.md"
 COMMITTED = "standard"
 """The plan whose numbers and images the page in docs/ shows."""
 EXAMPLES = """plans:
   quick      a few iterations of everything, to see it work
-  standard   what docs/reproduction.md shows; an hour or two on two cores
+  standard   what docs/exploration.md shows; an hour or two on two cores
   full       the paper's scale, for a GPU: read plans/full.toml first
 
 examples:
@@ -52,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = SentenceParser(
         prog="reproduce.py",
-        description="Train what a plan names, evaluate it, and write the reproduction report.",
+        description="Train what a plan names, evaluate it, and write its results.",
         epilog=EXAMPLES,
     )
     add = parser.add_argument
@@ -91,10 +91,10 @@ def reproduce(arguments: argparse.Namespace) -> None:
     """
     compat.check_mxnet_loads()
     # Imported here because NumPy and MXNet read their settings when they are loaded.
+    from tools.reproduction.exploration.write import write_report, write_results
     from tools.reproduction.measure import BASELINE_RESIZE, RowWriter, measure, rows_of, rows_only
     from tools.reproduction.plan import read_plan
     from tools.reproduction.provenance import surroundings
-    from tools.reproduction.report.write import write_report, write_results
     from tools.reproduction.split import find_images, prepare_images
     from tools.reproduction.training import command, tasks_of, train_all
 

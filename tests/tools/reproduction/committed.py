@@ -7,11 +7,11 @@ import json
 import re
 from pathlib import Path
 
+from tools.reproduction.blocks import fill
+from tools.reproduction.drawing import LARGEST
+from tools.reproduction.exploration import write
+from tools.reproduction.exploration.material import Material
 from tools.reproduction.plan import Plan
-from tools.reproduction.report import write
-from tools.reproduction.report.drawing import LARGEST
-from tools.reproduction.report.material import Material
-from tools.reproduction.report.page import fill
 from tools.reproduction.results import Results, read_rows
 
 

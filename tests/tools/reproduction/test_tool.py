@@ -86,4 +86,4 @@ def test_the_command_of_a_plan_is_the_same_from_any_folder(tool, plan_file, tmp_
 
 def test_the_page_in_docs_is_that_of_the_standard_plan():
     assert cli.COMMITTED == "standard" and (cli.PLANS / "standard.toml").is_file() and cli.PAGE.is_file()
-    assert cli.PAGE.name == "reproduction.md" and callable(command)
+    assert cli.PAGE.name == "exploration.md" and callable(command)

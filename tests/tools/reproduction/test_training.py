@@ -98,7 +98,7 @@ def test_stopped_then_killed_then_gone_on_with_a_run_is_the_same_and_is_not_trai
         )
         assert ours == wanted, f"stopped, then killed after row {rows}"
     assert {line.split(",")[0] for line in printed.splitlines()} == {"wgan", "data-pil-bilinear"}
-    assert not (out / "reproduction.md").exists()
+    assert not (out / "exploration.md").exists()
 
     before = {path: path.stat().st_mtime_ns for path in (task.path / "checkpoints").rglob("*")}
     assert len(before) > 10

@@ -26,21 +26,21 @@ def test_a_trained_plan_of_all_names_becomes_a_page_and_the_same_page_again(whol
     template = cli.PAGE.read_bytes()
     status, printed, said = tool("--plan", whole.file, "--out", whole.out)
     assert status == 0, said
-    page = whole.out / "reproduction.md"
-    assert printed == f"Wrote {page} and {whole.out / 'reproduction'}\n"
+    page = whole.out / "exploration.md"
+    assert printed == f"Wrote {page} and {whole.out / 'exploration'}\n"
     blocks = check_page(page, whole.plan)
     assert all(f"<!-- {name} -->" in template.decode() for name in blocks)
     assert "Not in this plan" not in page.read_text()
     assert cli.PAGE.read_bytes() == template
 
-    rows = read_rows(whole.out / "reproduction" / "results.csv")
+    rows = read_rows(whole.out / "exploration" / "results.csv")
     assert {row.run for row in rows} == {
         *whole.plan.runs,
         *whole.plan.starts,
         *(f"data-{resize}" for resize in ("pil-bilinear", "pil-bicubic", "cv2-bilinear", "cv2-bicubic", "cv2-area")),
     }
     assert all(math.isfinite(row.value) for row in rows)
-    with (whole.out / "reproduction" / "runs.csv").open(newline="") as file:
+    with (whole.out / "exploration" / "runs.csv").open(newline="") as file:
         runs = {(line["run"], int(line["seed"])): line for line in csv.DictReader(file)}
     assert set(runs) == {(task.run.name, task.seed) for task in whole.tasks}
     for task in whole.tasks:
@@ -50,16 +50,16 @@ def test_a_trained_plan_of_all_names_becomes_a_page_and_the_same_page_again(whol
         assert line["flags"] == " ".join(training.flags_of(task.run.options))
     assert runs["wgan", 0]["options_sha256"] != runs["wgan", 1]["options_sha256"]
     assert runs["wgan", 0]["pictures_sha256"] != runs["cv2-area", 0]["pictures_sha256"]
-    about = json.loads((whole.out / "reproduction" / "surroundings.json").read_text())
+    about = json.loads((whole.out / "exploration" / "surroundings.json").read_text())
     assert about["plan_sha256"] == atomic_files.sha256_of(whole.file) and about["count"] == 512
 
-    before = {path: path.read_bytes() for path in (page, *(whole.out / "reproduction").iterdir())}
+    before = {path: path.read_bytes() for path in (page, *(whole.out / "exploration").iterdir())}
     assert tool("--plan", whole.file, "--out", whole.out)[0] == 0
     assert {path: path.read_bytes() for path in before} == before
 
     # A number changed by hand, in the page or in the files, is noticed.
     text = page.read_text()
-    for path in (page, whole.out / "reproduction" / "results.csv"):
+    for path in (page, whole.out / "exploration" / "results.csv"):
         changed = path.read_text().replace("data-pil-bilinear,0,0,swd,", "data-pil-bilinear,0,0,swd,9")
         path.write_text(changed.replace("real training images |  |  | ", "real training images |  |  | 9"))
         with pytest.raises(AssertionError):
@@ -78,8 +78,8 @@ def test_a_part_of_the_quick_plan_trained_by_its_command_becomes_a_page(plan_fil
     words = [sys.executable, REPOSITORY / "tools" / "reproduce.py", "--plan", file, "--out", tmp_path / "out"]
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
-    check_page(tmp_path / "out" / "reproduction.md", read_plan(file))
-    runs = (tmp_path / "out" / "reproduction" / "runs.csv").read_text().splitlines()
+    check_page(tmp_path / "out" / "exploration.md", read_plan(file))
+    runs = (tmp_path / "out" / "exploration" / "runs.csv").read_text().splitlines()
     assert [line.split(",")[:2] for line in runs[1:]] == [["cv2-bilinear", "0"], ["wgan", "0"]]
 
 
@@ -91,9 +91,9 @@ def test_the_quick_plan_has_every_run_that_the_page_asks_for():
 
 
 def test_the_committed_page_is_what_the_committed_results_give():
-    page = REPOSITORY / "docs" / "reproduction.md"
+    page = REPOSITORY / "docs" / "exploration.md"
     if not (page.with_suffix("") / "results.csv").is_file():
-        pytest.skip("docs/reproduction/ holds no results yet: python tools/reproduce.py --plan standard writes them")
+        pytest.skip("docs/exploration/ holds no results yet: python tools/reproduce.py --plan standard writes them")
     plan = REPOSITORY / "plans" / "standard.toml"
     check_page(page, read_plan(plan))
     about = json.loads((page.with_suffix("") / "surroundings.json").read_text(encoding="utf-8"))

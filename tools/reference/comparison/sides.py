@@ -94,15 +94,15 @@ class GluonSide:
         # Transposed convolutions change the layout of a weight while they read it, which MXNet's engine does not
         # know: a read that does not wait for everything may find it half changed.
         nd.waitall()
-        learnt = [p for p in self._parameters(updated) if p.grad_req != "null"]
+        learned = [p for p in self._parameters(updated) if p.grad_req != "null"]
         running = [p for net in NETWORKS for p in self._parameters(net) if p.grad_req == "null"]
-        names = _learnt(self._template, updated)
+        names = _learned(self._template, updated)
         return {
             "fakes": {"fakes": self._fakes[0]},
             "scores": scores,
             "losses": {name: np.array([value]) for name, value in losses.items()},
-            "gradients": _named(names, [p.grad() for p in learnt]),
-            "weights": _named(names, [p.data() for p in learnt]),
+            "gradients": _named(names, [p.grad() for p in learned]),
+            "weights": _named(names, [p.data() for p in learned]),
             "statistics": _named(_running(self._template), [p.data() for p in running]),
         }
 
@@ -173,18 +173,18 @@ class TorchSide:
     def _snapshot(
         self, updated: str, fakes: Tensor, scores: Mapping[str, Tensor], losses: Mapping[str, Tensor]
     ) -> Snapshot:
-        learnt = _learnt(self.wgan, updated)
+        learned = _learned(self.wgan, updated)
         return {
             "fakes": {"fakes": _copied(fakes)},
             "scores": {name: _copied(values) for name, values in scores.items()},
             "losses": {name: _copied(value.reshape(1)) for name, value in losses.items()},
-            "gradients": {name: _copied(p.grad) for name, p in learnt.items()},
-            "weights": {name: _copied(p) for name, p in learnt.items()},
+            "gradients": {name: _copied(p.grad) for name, p in learned.items()},
+            "weights": {name: _copied(p) for name, p in learned.items()},
             "statistics": {name: _copied(values) for name, values in _running(self.wgan).items()},
         }
 
 
-def _learnt(wgan: ReferenceWGAN, net: str) -> dict[str, Tensor]:
+def _learned(wgan: ReferenceWGAN, net: str) -> dict[str, Tensor]:
     return {f"{net}.{name}": p for name, p in getattr(wgan, net).named_parameters()}
 
 

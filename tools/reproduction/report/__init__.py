@@ -1,1 +1,1 @@
-"""Tables, figures and text of the reproduction report, written from the committed results."""
+"""The report, docs/reproduction.md: verdicts of docs/preregistration.md, tables and figures, from rows."""

@@ -1,39 +1,93 @@
-"""Filling of the report's page: hand-written prose, and blocks that only `tools/reproduce.py` writes."""
+"""The blocks of docs/reproduction.md between its prose, and of README.md, from the committed rows alone."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from pathlib import Path
+from typing import Callable
 
-from gluon_wgan.errors import UserError
+from tools.reproduction.confirmation import END, EQUAL_STEPS, verdicts
+from tools.reproduction.markdown import image, listed, table
+from tools.reproduction.plan import BASE, read_plan
+from tools.reproduction.report import epsilon_figures, figures, tables
+from tools.reproduction.report.sentences import readme_findings, sentences
+from tools.reproduction.results import Results
 
-_BLOCK = re.compile(r"<!-- (?P<name>[a-z-]+) -->\n.*?<!-- /(?P=name) -->", re.DOTALL)
-_MISSING = "*Not in this plan.*"
+ROOT = Path(__file__).resolve().parents[3]
+PLANS, PAGE, README = ROOT / "plans", ROOT / "docs" / "reproduction.md", ROOT / "README.md"
+ROWS = PAGE.with_suffix("")
+ON_PORTRAITS = ("confirmation", "port", "schedule", "others", "epsilon")
+PHOTOGRAPHS, SWEEP = "photographs", "epsilon-64"
+"""Plans with images of their own; their rows are in folders of these names."""
+PHOTOGRAPHS_SAMPLES = "photographs.png"
+MISSING = "*Not measured yet.*"
+_CAPTIONS = {
+    figures.EFFECTS: (
+        "SWD of one run minus that of another: dots are seeds, bars the model's means with 95 % intervals; "
+        "shaded is the margin of 5"
+    ),
+    figures.SAMPLES: (
+        "Portraits at 32x32: real images, and samples after 1,000 generator iterations from the same noise, seed 12"
+    ),
+    PHOTOGRAPHS_SAMPLES: "Photographs of clothes at 32x32: the same, seed 7",
+    figures.RESIZE: (
+        "Left: distance to held-out images resized with Pillow bilinear. Right: detail of the samples against that "
+        "of their training images; dots are seeds"
+    ),
+    figures.TRACKING: (
+        "The critic's estimate and SWD at ten checkpoints of each seed of `wgan`. Left: along training. "
+        "Right: their changes from one checkpoint to the next"
+    ),
+    epsilon_figures.LONG_CURVES: "-Loss_D per generator iteration under the three epsilon rules",
+    epsilon_figures.STEP_RATIOS: (
+        "How much epsilon 1e-8 inside the root shortens the steps of each layer, by the size of its gradients"
+    ),
+}
 
 
-def fill(page: str, blocks: Mapping[str, str]) -> str:
-    """Return the page with every block between ``<!-- name -->`` and ``<!-- /name -->`` replaced.
+def blocks(portraits: Results, photographs: Results, folder: Path = ROWS) -> dict[str, str]:
+    """Return every block of the page.
 
     Parameters
     ----------
-    page
-        Markdown.
-    blocks
-        By name. A place for a block that is not among them says that the plan has no such runs.
-
-    Raises
-    ------
-    UserError
-        When the page has no place for a block, so that a number would be lost.
+    portraits, photographs
+        The rows.
+    folder
+        Where the figures are; one that is not there is said to be missing.
     """
-    lost = sorted(set(blocks) - {match["name"] for match in _BLOCK.finditer(page)})
-    if lost:
-        raise UserError(
-            f"The report has no place for {', '.join(lost)}: put <!-- {lost[0]} --> and <!-- /{lost[0]} --> into it."
-        )
+    found = verdicts(portraits, photographs)
+    written = {
+        "sentences": "\n".join(f"- {sentence}" for sentence in sentences(found["summary"], portraits)),
+        "summary": tables.verdict_table(found["summary"]),
+        "secondary": tables.verdict_table(found["secondary"]),
+        "seeds": _seeds_table(portraits, photographs),
+        "resize-table": _measured(tables.resize_table, portraits),
+        "photographs-table": _measured(tables.resize_table, photographs),
+        "schedule-table": _measured(tables.schedule_table, portraits),
+        "tracking-table": _measured(tables.tracking_table, portraits),
+        "measures": _measured(tables.measures_table, portraits),
+    }
+    for file, caption in _CAPTIONS.items():
+        written[Path(file).stem] = image(file, folder.name, caption) if (folder / file).is_file() else MISSING
+    return written
 
-    def block(match: re.Match[str]) -> str:
-        name = match["name"]
-        return f"<!-- {name} -->\n{blocks.get(name, _MISSING)}\n<!-- /{name} -->"
 
-    return _BLOCK.sub(block, page)
+def _measured(make: Callable[[Results], str], results: Results) -> str:
+    return make(results) if results.by_seed(BASE, "swd", END) else MISSING
+
+
+def readme_blocks(portraits: Results, photographs: Results) -> dict[str, str]:
+    """Return the block of README.md."""
+    summary = verdicts(portraits, photographs)["summary"]
+    return {"findings": readme_findings(sentences(summary, portraits))}
+
+
+def _seeds_table(portraits: Results, photographs: Results) -> str:
+    """Return which seeds of which run are there, and which are wanted."""
+    rows = []
+    for name, results in (*((plan, portraits) for plan in ON_PORTRAITS), (PHOTOGRAPHS, photographs)):
+        for run in read_plan(PLANS / f"{name}.toml").runs.values():
+            found = sorted(results.by_seed(run.name, "swd", EQUAL_STEPS.get(run.name, run.moments[-1])))
+            missing = [seed for seed in run.seeds if seed not in found]
+            state = "complete" if not missing else f"missing: {listed([str(seed) for seed in missing])}"
+            rows.append([f"`{name}`", f"`{run.name}`", run.what, str(len(found)), state])
+    return table(["plan", "run", "what", "seeds", ""], rows)

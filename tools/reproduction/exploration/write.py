@@ -10,12 +10,12 @@ from typing import Any
 from gluon_wgan.errors import UserError
 from gluon_wgan.utils import atomic_files
 from tools.reproduction import provenance
+from tools.reproduction.blocks import fill
+from tools.reproduction.drawing import LARGEST
+from tools.reproduction.exploration import baselines, claims, epsilon, learning, objective, protocol, resize, settings
+from tools.reproduction.exploration.material import Material
 from tools.reproduction.measure import Measured
 from tools.reproduction.plan import Plan
-from tools.reproduction.report import baselines, claims, epsilon, learning, objective, protocol, resize, settings
-from tools.reproduction.report.drawing import LARGEST
-from tools.reproduction.report.material import Material
-from tools.reproduction.report.page import fill
 from tools.reproduction.results import Results, write_rows, write_table
 from tools.reproduction.training import Task
 

@@ -1,4 +1,4 @@
-"""Figures that only the confirmation has: -Loss_D to 1,000 generator iterations, and epsilon against width and size."""
+"""The report's figures of epsilon: -Loss_D to 1,000 generator iterations, and steps by the size of gradients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from gluon_wgan.runs.curves import median_filtered
 from gluon_wgan.runs.metrics_csv import read_metrics
-from tools.reproduction.report.drawing import COLOURS, label_lines, new_figure, save_svg
+from tools.reproduction.drawing import COLOURS, label_lines, new_figure, save_svg
 from tools.reproduction.results import Results
 
 RULES = {
@@ -19,6 +19,7 @@ RULES = {
     "eps-1e-8": "1e-8 inside",
 }
 FILTER = 101
+LONG_CURVES, STEP_RATIOS = "epsilon-curves.svg", "epsilon-steps.svg"
 _MARKERS = ("o", "s", "^", "D")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from gluon_wgan.data.store import open_store
+from tools.reproduction.drawing import COLOURS, new_figure, save_panels, save_svg
 from tools.reproduction.effects import rank_correlation
 from tools.reproduction.evaluation import draw_samples
+from tools.reproduction.exploration.material import BASE, Material
+from tools.reproduction.markdown import image, table
 from tools.reproduction.plan import Run
-from tools.reproduction.report.drawing import COLOURS, new_figure, save_panels, save_svg
-from tools.reproduction.report.material import BASE, Material
-from tools.reproduction.report.words import image, table
 
 LONG = "long"
 CURVES, SAMPLES, BEST = "learning-curves.svg", "learning-samples.png", "learning-best.png"

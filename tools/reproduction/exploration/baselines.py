@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tools.reproduction.effects import of_few, words
 from tools.reproduction.evaluation import BASELINE_RESIZE
-from tools.reproduction.report.material import BASE, Material
-from tools.reproduction.report.words import table
+from tools.reproduction.exploration.material import BASE, Material
+from tools.reproduction.markdown import table
 
 PENALISED = "wgan-gp"
 # Lucic et al. 2018, "Are GANs created equal?", table 2: the best FID of a search, and its spread over seeds.

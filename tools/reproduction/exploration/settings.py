@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from tools.reproduction.drawing import COLOURS, new_figure, save_panels, save_svg
 from tools.reproduction.effects import words
 from tools.reproduction.evaluation import draw_samples
-from tools.reproduction.report.drawing import COLOURS, new_figure, save_panels, save_svg
-from tools.reproduction.report.material import BASE, Material
-from tools.reproduction.report.words import image, table
+from tools.reproduction.exploration.material import BASE, Material
+from tools.reproduction.markdown import image, table
 from tools.reproduction.weights import BINS
 
 SCHEDULE = ("no-warmup",)

@@ -1,4 +1,4 @@
-"""Tables of the confirmation: verdicts, every run beside real images, tracking, and the schedules."""
+"""The report's tables: verdicts, every run beside real images, resize backends, tracking, and schedules."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gluon_wgan.metrics.confidence_intervals import Estimate
 from tools.reproduction.confirmation import BACKENDS, END, EQUAL_STEPS, Evidence, across_runs, tracking
 from tools.reproduction.effects import of_few, words
 from tools.reproduction.inference import mean_correlation
+from tools.reproduction.markdown import table
 from tools.reproduction.plan import BASE
-from tools.reproduction.report.words import table
+from tools.reproduction.report.figures import RESIZED
 from tools.reproduction.results import Results
 from tools.reproduction.verdicts import Verdict
 
 _UNSIGNED = ("times", "of the curve")
+_OWN = ("excess_detail", "swd_excess_own")
 _SCHEDULES = (BASE, "warmup-only", "boost-only", "no-warmup")
 _SAME_LENGTH = (
     BASE,
@@ -40,7 +41,7 @@ def verdict_table(verdicts: Sequence[Verdict]) -> str:
             continue
         effect, own = (words(one, sign=row.unit not in _UNSIGNED) for one in (row.interval, row.own))
         p = "< 0.001" if verdict.p < 0.001 else f"{verdict.p:.2g}"
-        rows.append([f"{row.name}. {row.claim}", verdict.word, f"{effect} {row.unit}".strip(), own, p])
+        rows.append([f"{row.name}. {row.claim}", f"**{verdict.word}**", f"{effect} {row.unit}".strip(), own, p])
     return table(["claim", "verdict", "effect, one model", "effect, its own seeds", "corrected p"], rows)
 
 
@@ -99,20 +100,30 @@ def schedule_table(results: Results) -> str:
     return table(head, rows)
 
 
-def inherited_detail(results: Results) -> dict[str, Estimate]:
-    """Return the detail of each backend's training images and of its samples, both minus Pillow bilinear's."""
-    base = results.value("data-pil-bilinear", "detail", 0)
-    own = Evidence(results).values(BASE, "detail")
-    found = {}
-    for run, backend in BACKENDS.items():
-        values = results.by_seed(run, "detail", END)
-        common = sorted(values.keys() & own.keys())
-        if common:
-            found[f"{backend}, images"] = Estimate(
-                results.value(f"data-{backend}", "detail", 0) - base, math.nan, math.nan
-            )
-            found[f"{backend}, samples"] = of_few([values[seed] - own[seed] for seed in common])
-    return found
+def resize_table(results: Results) -> str:
+    """Return each backend's distances and detail, those of its real training images beside its samples'.
+
+    *Excess* detail is that of the samples minus that of their own training images.
+    """
+    evidence = Evidence(results)
+    head = ["trained on", "seeds", "SWD, real images", "SWD, samples", "minus pil-bilinear", "Frechet, samples"]
+    head += ["detail, real images", "detail, samples", "excess detail", "SWD to own kind beyond real images'"]
+    rows = []
+    for run in RESIZED:
+        backend = BACKENDS.get(run, "pil-bilinear")
+        swd = list(results.by_seed(run, "swd", END).values())
+        if not swd:
+            continue
+        real = [results.value(f"data-{backend}", quantity, 0) for quantity in ("swd", "detail")]
+        apart = "" if run == BASE else words(evidence.difference(run, BASE, "swd")[0].estimate, sign=True)
+        frechet, detail = (
+            words(of_few(list(results.by_seed(run, name, END).values()))) for name in ("frechet", "detail")
+        )
+        own = [words(of_few(list(evidence.values(run, name).values())), sign=True) for name in _OWN]
+        rows.append(
+            [backend, len(swd), f"{real[0]:.3g}", words(of_few(swd)), apart, frechet, f"{real[1]:.3g}", detail, *own]
+        )
+    return table(head, rows)
 
 
 def _number(value: float) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tools.reproduction.report import confirmation_figures as figures
-from tools.reproduction.report.drawing import ENLARGED, label_lines, new_figure, save_panels
+from tools.reproduction.drawing import ENLARGED, label_lines, new_figure, save_panels
+from tools.reproduction.report import epsilon_figures as figures
 from tools.reproduction.results import Results, Row
 
 

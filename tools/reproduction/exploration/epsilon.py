@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from gluon_wgan.runs.curves import median_filtered
+from tools.reproduction.drawing import COLOURS, label_lines, new_figure, save_svg
 from tools.reproduction.effects import words
-from tools.reproduction.report.drawing import COLOURS, label_lines, new_figure, save_svg
-from tools.reproduction.report.material import Material
-from tools.reproduction.report.words import image, table
+from tools.reproduction.exploration.material import Material
+from tools.reproduction.markdown import image, table
 
 TUNED, INSIDE, OUTSIDE = "eps-tuned", "eps-1e-8", "eps-outside"
 FILTER = 101

@@ -9,10 +9,10 @@ import numpy as np
 
 from gluon_wgan.metrics.confidence_intervals import Estimate
 from tools.reproduction.effects import difference, excludes_zero, of_few, words
+from tools.reproduction.exploration import epsilon, learning, resize, settings
+from tools.reproduction.exploration.material import BASE, Material
 from tools.reproduction.inference import mean_correlation
-from tools.reproduction.report import epsilon, learning, resize, settings
-from tools.reproduction.report.material import BASE, Material
-from tools.reproduction.report.words import table
+from tools.reproduction.markdown import table
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not settled"
 UNSEEN = "not seen at this scale"
@@ -99,8 +99,8 @@ def _epsilon(material: Material) -> Iterator[Claim]:
 
 
 def _resize(material: Material) -> Iterator[Claim]:
-    farther = "Samples learnt from cv2-bilinear images are farther from Pillow's"
-    messier = "They have more fine detail than samples learnt from Pillow's: they inherit the data's"
+    farther = "Samples learned from cv2-bilinear images are farther from Pillow's"
+    messier = "They have more fine detail than samples learned from Pillow's: they inherit the data's"
     for claim, quantity, unit, figure in (
         (f"2a. {farther} (SWD)", "swd", "", resize.DISTANCES),
         (f"2b. {farther} (Frechet)", "frechet", "", resize.DISTANCES),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tools.reproduction.report.material import Material
-from tools.reproduction.report.words import listed, table
+from tools.reproduction.exploration.material import Material
+from tools.reproduction.markdown import listed, table
 
 
 def tables(material: Material, about: dict[str, Any], runs: list[list[Any]]) -> dict[str, str]:

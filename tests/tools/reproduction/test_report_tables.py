@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.tools.reproduction.test_confirmation import falling, synthetic
 from tools.reproduction.confirmation import verdicts
-from tools.reproduction.report import confirmation_tables as tables
+from tools.reproduction.report import tables
 from tools.reproduction.results import Results, Row
 
 REAL = [
@@ -25,7 +23,9 @@ def test_verdicts_stand_with_their_effects_and_what_is_missing_with_none():
     found = verdicts(synthetic({("cv2-bilinear", "swd"): 9.0}))
     text = tables.verdict_table(found["summary"])
     row = cells(text, "2a.")
-    assert row[1] == "holds" and row[2].startswith(("+9.0", "+8.9")) and row[2].endswith("SWD") and row[4] == "< 0.001"
+    assert (
+        row[1] == "**holds**" and row[2].startswith(("+9.0", "+8.9")) and row[2].endswith("SWD") and row[4] == "< 0.001"
+    )
     assert cells(text, "5.")[1:] == ["not measured", "", "", ""]
     assert len(text.splitlines()) == 12
 
@@ -66,10 +66,16 @@ def test_schedules_are_compared_in_both_ways():
     assert [cell[:4] for cell in row[1:]] == ["73.5", "", "", "33.5", "13.5"]
 
 
-def test_detail_that_images_have_is_told_from_that_of_samples():
-    rows = [*REAL, Row("data-cv2-bilinear", 0, 0, "detail", 36.0)]
+def test_each_backend_stands_beside_its_own_real_images():
+    rows = [*REAL, *(Row("data-cv2-bilinear", 0, 0, name, value) for name, value in (("swd", 24.0), ("detail", 36.0)))]
+    rows.append(Row("data-cv2-bilinear", 0, 0, "swd_own", 9.0))
     for seed in (3, 4):
-        rows += [Row("wgan", seed, 1000, "detail", 25.0), Row("cv2-bilinear", seed, 1000, "detail", 38.0 + seed)]
-    found = tables.inherited_detail(Results(rows))
-    assert found["cv2-bilinear, images"].value == pytest.approx(16)
-    assert found["cv2-bilinear, samples"].value == pytest.approx(16.5)
+        for run, swd, detail in (("wgan", 27.0, 25.0), ("cv2-bilinear", 33.0, 38.0)):
+            rows += [Row(run, seed, 1000, "swd", swd + seed), Row(run, seed, 1000, "detail", detail + seed / 10)]
+            rows += [Row(run, seed, 1000, "frechet", 0.4), Row(run, seed, 1000, "swd_own", 20.0 + seed)]
+    text = tables.resize_table(Results(rows))
+    own, other = cells(text, "pil-bilinear"), cells(text, "cv2-bilinear")
+    assert own[1:3] == ["2", "9"] and own[3].startswith("30.5") and own[4] == "" and own[8].startswith("+5.3")
+    assert other[2] == "24" and other[3].startswith("36.5") and other[4].startswith("+6.0") and other[6] == "36"
+    assert other[8].startswith("+2.3") and other[9].startswith("+14.5")
+    assert len(text.splitlines()) == 4  # backends without rows are left out

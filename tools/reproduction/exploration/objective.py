@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from gluon_wgan.training import schedule
+from tools.reproduction.drawing import COLOURS, label_lines, new_figure, save_panels, save_svg
 from tools.reproduction.effects import words
 from tools.reproduction.evaluation import draw_samples
+from tools.reproduction.exploration.material import BASE, Material
+from tools.reproduction.markdown import image, table
 from tools.reproduction.plan import NO_STORE, Run
-from tools.reproduction.report.drawing import COLOURS, label_lines, new_figure, save_panels, save_svg
-from tools.reproduction.report.material import BASE, Material
-from tools.reproduction.report.words import image, table
 
 OTHERS = ("dcgan", "wgan-gp")
 CURVES, SAMPLES = "objective-curves.svg", "objective-samples.png"

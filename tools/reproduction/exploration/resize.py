@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from gluon_wgan.data.store import open_store
+from tools.reproduction.drawing import COLOURS, new_figure, save_panels, save_svg
 from tools.reproduction.effects import rank_correlation, words
 from tools.reproduction.evaluation import draw_samples
-from tools.reproduction.report.drawing import COLOURS, new_figure, save_panels, save_svg
-from tools.reproduction.report.material import BASE, Material
-from tools.reproduction.report.words import image, table
+from tools.reproduction.exploration.material import BASE, Material
+from tools.reproduction.markdown import image, table
 
 OTHERS = ("pil-bicubic", "cv2-area", "cv2-bilinear", "cv2-bicubic")
 DISTANCES, SAMPLES = "resize-distances.svg", "resize-samples.png"
@@ -23,7 +23,7 @@ def tables(material: Material) -> dict[str, str]:
         return {}
     distances = (
         "Left: distance of samples, and of real training images, to held-out images resized with Pillow bilinear. "
-        "Right: detail of the samples over detail of the images they were learnt from"
+        "Right: detail of the samples over detail of the images they were learned from"
     )
     samples = f"Real images and samples after {material.end:,} generator iterations, seed 0, from the same noise"
     details = [

@@ -1,0 +1,97 @@
+"""Write docs/reproduction.md, its figures and the findings in README.md from the committed rows.
+
+``python -m tools.reproduction.report`` needs nothing but the rows under docs/reproduction/. With the folders that
+tools/reproduce.py was given as ``--out`` it first copies the rows of new runs, and draws what needs their checkpoints
+and curves too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional
+
+from gluon_wgan.cli.runner import SentenceParser, run_tool
+from gluon_wgan.utils import atomic_files
+from tools.reproduction.blocks import fill
+from tools.reproduction.confirmation import read_folder
+from tools.reproduction.plan import read_plan
+from tools.reproduction.report import epsilon_figures, figures, page
+from tools.reproduction.results import Results
+from tools.reproduction.training import tasks_of
+
+_WIDTHS = {"-nf8": 8, "-nf16": 16, "": 32, "-nf64": 64}
+_SHOWN_SEED = {"confirmation": 12, page.PHOTOGRAPHS: 7}
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Write the report as the command line says and return the exit status."""
+    parser = SentenceParser(prog="python -m tools.reproduction.report", description=__doc__.split("\n")[0])
+    for name, what in (
+        ("portraits", "the plans on portraits"),
+        (page.PHOTOGRAPHS, "plans/photographs.toml"),
+        (page.SWEEP, "plans/epsilon-64.toml"),
+    ):
+        parser.add_argument(f"--{name}", type=Path, metavar="FOLDER", help=f"where tools/reproduce.py kept {what}")
+    arguments = parser.parse_args(argv)
+    return run_tool("report", lambda: write(arguments))
+
+
+def write(arguments: argparse.Namespace) -> None:
+    """Copy new rows, draw the figures and fill the pages."""
+    places = {
+        "portraits": page.ROWS,
+        page.PHOTOGRAPHS: page.ROWS / page.PHOTOGRAPHS,
+        page.SWEEP: page.ROWS / page.SWEEP,
+    }
+    given = {name: getattr(arguments, name.replace("-", "_")) for name in places}
+    for name, source in given.items():
+        for path in sorted((source / "rows").glob("*.csv")) if source else ():
+            (places[name] / "rows").mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, places[name] / "rows" / path.name)
+    portraits, photographs, sweep = (read_folder(folder) for folder in places.values())
+    _draw(portraits, photographs, sweep)
+    _draw_from_runs(given["portraits"], given[page.PHOTOGRAPHS])
+    for target, blocks in (
+        (page.PAGE, page.blocks(portraits, photographs)),
+        (page.README, page.readme_blocks(portraits, photographs)),
+    ):
+        atomic_files.write_bytes(target, fill(target.read_text(encoding="utf-8"), blocks).encode())
+        print(f"Wrote {target}")
+
+
+def _draw(portraits: Results, photographs: Results, sweep: Results) -> None:
+    """Draw what rows alone give."""
+    figures.draw_effects(figures.effects(portraits, photographs), page.ROWS / figures.EFFECTS)
+    figures.draw_resize(portraits, page.ROWS / figures.RESIZE)
+    figures.draw_tracking(portraits, page.ROWS / figures.TRACKING)
+    ratios = {
+        (size, width): epsilon_figures.step_ratios(results, suffix, 3)
+        for size, results in ((32, portraits), (64, sweep))
+        for suffix, width in _WIDTHS.items()
+    }
+    measured = {key: found for key, found in ratios.items() if found}
+    if measured:
+        epsilon_figures.draw_step_ratios(measured, page.ROWS / epsilon_figures.STEP_RATIOS)
+
+
+def _draw_from_runs(portraits: Optional[Path], photographs: Optional[Path]) -> None:
+    """Draw what needs checkpoints and curves, where their folders are given."""
+    for plan, folder, file in (
+        ("confirmation", portraits, figures.SAMPLES),
+        (page.PHOTOGRAPHS, photographs, page.PHOTOGRAPHS_SAMPLES),
+    ):
+        if folder:
+            tasks = tasks_of(list(read_plan(page.PLANS / f"{plan}.toml").runs.values()), folder.absolute())
+            figures.draw_panels(tasks, _SHOWN_SEED[plan], page.ROWS / file)
+    if portraits:
+        curves = epsilon_figures.long_curves(portraits, (3, 4, 5))
+        if all(map(len, curves.values())):
+            epsilon_figures.draw_long_curves(curves, page.ROWS / epsilon_figures.LONG_CURVES)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
