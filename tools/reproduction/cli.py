@@ -58,7 +58,11 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--plan", required=True, metavar="NAME", help="quick, standard, full, or a plan's file")
     add("--data", type=Path, metavar="IMAGES", help="a folder, list or archive (default: the built-in portraits)")
-    add("--only", metavar="RUN", help="only train and evaluate this run, and leave the report as it is")
+    add(
+        "--only",
+        metavar="RUN",
+        help="only train and evaluate this run, or one seed of it (wgan-seed3), and leave the report as it is",
+    )
     add(
         "--out",
         type=Path,

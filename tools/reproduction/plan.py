@@ -126,7 +126,7 @@ class Plan:
     report: bool = True
 
     def only(self, name: Optional[str]) -> tuple[list[Run], list[Run]]:
-        """Return all runs and all starts, or the one of that name.
+        """Return all runs and all starts, or the one of that name, such as ``wgan``, or ``wgan-seed3`` for one seed.
 
         Raises
         ------
@@ -136,11 +136,20 @@ class Plan:
         runs, starts = list(self.runs.values()), list(self.starts.values())
         if name is None:
             return runs, starts
-        chosen = tuple([run for run in some if run.name == name] for some in (runs, starts))
+        chosen = tuple([found for run in some for found in _named(run, name)] for some in (runs, starts))
         if not any(chosen):
             known = ", ".join([*self.runs, *self.starts])
-            raise UserError(f"The plan {self.name} has no run {name!r}: choose one of {known}.")
+            raise UserError(
+                f"The plan {self.name} has no run {name!r}: choose one of {known}, or one of its seeds (RUN-seedN)."
+            )
         return chosen[0], chosen[1]
+
+
+def _named(run: Run, name: str) -> list[Run]:
+    """Return the run if it has that name, or only the seed of it that the name ends with; empty for another run."""
+    if name == run.name:
+        return [run]
+    return [dataclasses.replace(run, seeds=(seed,)) for seed in run.seeds if name == f"{run.name}-seed{seed}"]
 
 
 def read_plan(path: Path) -> Plan:

@@ -265,8 +265,17 @@ def test_one_run_or_start_can_be_chosen(plan_file):
     assert plan.only(None) == (list(plan.runs.values()), list(plan.starts.values()))
     assert plan.only("gp") == ([plan.runs["gp"]], [])
     assert plan.only("begin") == ([], [plan.starts["begin"]])
-    with pytest.raises(UserError, match="The plan tiny has no run 'x': choose one of wgan, gp, begin\\."):
+    with pytest.raises(UserError, match="The plan tiny has no run 'x': choose one of wgan, gp, begin, or one of its"):
         plan.only("x")
+
+
+def test_one_seed_of_a_run_can_be_chosen(plan_file):
+    plan = read_plan(plan_file())
+    [run], starts = plan.only("wgan-seed1")
+    assert (run.name, run.seeds, starts) == ("wgan", (1,), []) and run.options == plan.runs["wgan"].options
+    for name in ("wgan-seed7", "wgan-seed", "wgan-seed01", "seed1"):
+        with pytest.raises(UserError, match="RUN-seedN"):
+            plan.only(name)
 
 
 def test_the_small_plan_of_all_names_is_the_quick_plan_made_small(plan_file):

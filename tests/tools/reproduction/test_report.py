@@ -48,6 +48,16 @@ class TestCommitted:
         assert rows and {int(row.split(",")[1]) for row in rows if not row.startswith("data-")} <= set(range(3, 13))
 
 
+def test_an_unfinished_report_says_how_many_runs_are_trained():
+    portraits, photographs = committed()
+    trained, wanted = page.counts(portraits, photographs)
+    # By the preregistration: 8 runs of ten seeds, 2 of ten, 2 and 5 of five, 3 of three, and 5 of five on photographs.
+    assert wanted == 80 + 20 + 10 + 25 + 9 + 25 and 67 <= trained <= wanted
+    state = page.blocks(portraits, photographs)["state"]
+    assert state == page.COMPLETE if trained == wanted else state.startswith(f"**{trained} of the {wanted} ")
+    assert page.counts(Results([]), Results([])) == (0, wanted)
+
+
 class TestSentences:
     def test_the_five_speak_of_every_summary_row_in_order(self):
         found = sentences(verdicts(Results([]))["summary"], Results([]))

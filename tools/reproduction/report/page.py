@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
 
 from tools.reproduction.confirmation import END, EQUAL_STEPS, verdicts
 from tools.reproduction.markdown import image, listed, table
-from tools.reproduction.plan import BASE, read_plan
+from tools.reproduction.plan import BASE, Run, read_plan
 from tools.reproduction.report import epsilon_figures, figures, tables
 from tools.reproduction.report.sentences import readme_findings, sentences
 from tools.reproduction.results import Results
@@ -20,6 +21,11 @@ PHOTOGRAPHS, SWEEP = "photographs", "epsilon-64"
 """Plans with images of their own; their rows are in folders of these names."""
 PHOTOGRAPHS_SAMPLES = "photographs.png"
 MISSING = "*Not measured yet.*"
+PARTIAL = (
+    "**{trained} of the {wanted} preregistered runs are trained so far.** Every word here is what the rows say now; "
+    "where the [seeds](#what-was-run-and-how-to-repeat-it) are complete, only the variance of all runs can change it."
+)
+COMPLETE = "All preregistered runs are trained."
 _CAPTIONS = {
     figures.EFFECTS: (
         "SWD of one run minus that of another: dots are seeds, bars the model's means with 95 % intervals; "
@@ -55,7 +61,9 @@ def blocks(portraits: Results, photographs: Results, folder: Path = ROWS) -> dic
         Where the figures are; one that is not there is said to be missing.
     """
     found = verdicts(portraits, photographs)
+    trained, wanted = counts(portraits, photographs)
     written = {
+        "state": COMPLETE if trained == wanted else PARTIAL.format(trained=trained, wanted=wanted),
         "sentences": "\n".join(f"- {sentence}" for sentence in sentences(found["summary"], portraits)),
         "summary": tables.verdict_table(found["summary"]),
         "secondary": tables.verdict_table(found["secondary"]),
@@ -81,13 +89,24 @@ def readme_blocks(portraits: Results, photographs: Results) -> dict[str, str]:
     return {"findings": readme_findings(sentences(summary, portraits))}
 
 
+def _found(portraits: Results, photographs: Results) -> Iterator[tuple[str, Run, list[int]]]:
+    """Yield each preregistered run with its plan and the seeds that have been trained."""
+    for name, results in (*((plan, portraits) for plan in ON_PORTRAITS), (PHOTOGRAPHS, photographs)):
+        for run in read_plan(PLANS / f"{name}.toml").runs.values():
+            yield name, run, sorted(results.by_seed(run.name, "swd", EQUAL_STEPS.get(run.name, run.moments[-1])))
+
+
+def counts(portraits: Results, photographs: Results) -> tuple[int, int]:
+    """Return how many of the preregistered runs are trained, and how many there are."""
+    found = list(_found(portraits, photographs))
+    return sum(len(seeds) for _, _, seeds in found), sum(len(run.seeds) for _, run, _ in found)
+
+
 def _seeds_table(portraits: Results, photographs: Results) -> str:
     """Return which seeds of which run are there, and which are wanted."""
     rows = []
-    for name, results in (*((plan, portraits) for plan in ON_PORTRAITS), (PHOTOGRAPHS, photographs)):
-        for run in read_plan(PLANS / f"{name}.toml").runs.values():
-            found = sorted(results.by_seed(run.name, "swd", EQUAL_STEPS.get(run.name, run.moments[-1])))
-            missing = [seed for seed in run.seeds if seed not in found]
-            state = "complete" if not missing else f"missing: {listed([str(seed) for seed in missing])}"
-            rows.append([f"`{name}`", f"`{run.name}`", run.what, str(len(found)), state])
+    for name, run, found in _found(portraits, photographs):
+        missing = [seed for seed in run.seeds if seed not in found]
+        state = "complete" if not missing else f"missing: {listed([str(seed) for seed in missing])}"
+        rows.append([f"`{name}`", f"`{run.name}`", run.what, str(len(found)), state])
     return table(["plan", "run", "what", "seeds", ""], rows)
