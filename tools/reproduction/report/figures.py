@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from gluon_wgan.data.store import open_store
 from tools.reproduction.confirmation import BACKENDS, END, MARGIN_SWD, Evidence
@@ -129,13 +129,14 @@ def draw_tracking(results: Results, path: Path) -> None:
         right.plot(np.diff(estimate), np.diff(distance), "o", color=COLOURS[0], alpha=0.5)
     left.set_xscale("log")
     left.set_yscale("log")
-    for axis, ticks in ((left.xaxis, (0.005, 0.01, 0.02, 0.04)), (left.yaxis, (15, 20, 30, 40, 60, 80))):
+    for axis, ticks in ((left.xaxis, (0.01, 0.02, 0.04)), (left.yaxis, (20, 30, 40, 60, 80))):
         axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.set_minor_locator(NullLocator())
     left.set_xlabel("w_estimate (-Loss_D), filtered, log scale")
     left.set_ylabel("SWD to held-out images, log scale")
     left.set_title("every checkpoint; dark is early")
     right.axhline(0, color="black", linewidth=0.8)
+    right.xaxis.set_major_locator(MaxNLocator(5))
     right.set_xlabel("change of w_estimate from the checkpoint before")
     right.set_ylabel("change of SWD")
     right.set_title("changes")

@@ -43,8 +43,8 @@ PHRASES: dict[str, dict[str, str]] = {
     },
     "2c": {
         HOLDS: "they are messier than their training images explain, by {size} levels of detail",
-        FAILS: "their false detail is that of their training images and no more: detail beyond these is {size} levels "
-        "*lower* than with Pillow",
+        FAILS: "their false detail is that of their training images and no more (beyond the images' own they have "
+        "{size} levels *less* than with Pillow)",
         OPEN: "whether they have detail that their training images do not explain is not settled ({signed} levels)",
     },
     "3a": {

@@ -17,6 +17,7 @@ from tools.reproduction.results import Results
 from tools.reproduction.verdicts import Verdict
 
 _UNSIGNED = ("times", "of the curve")
+_NEVER_NEGATIVE = ("frechet", "color_shift")
 _OWN = ("excess_detail", "swd_excess_own")
 _SCHEDULES = (BASE, "warmup-only", "boost-only", "no-warmup")
 _SAME_LENGTH = (
@@ -59,7 +60,7 @@ def measures_table(results: Results) -> str:
         cells.append(_noise(results, run))
         for quantity in ("swd_excess_own", "frechet", "excess_detail", "color_shift", "contrast_shift"):
             values = list(evidence.values(run, quantity).values())
-            cells.append(words(of_few(values), sign=quantity != "color_shift") if values else "")
+            cells.append(words(of_few(values), sign=quantity not in _NEVER_NEGATIVE) if values else "")
         rows.append([run, str(len(swd)), *cells])
     return table(head, rows)
 
