@@ -31,8 +31,8 @@ _STYLE: dict[Any, Any] = {
 }
 ENLARGED = 3
 """Times that samples are enlarged, each pixel a square."""
-_LABEL = 24
-_FONT = 16
+_LABEL = 40
+_FONT = 30
 _ACROSS = 8
 _LINE = 0.055  # height of a line of a label, as a share of the axes
 

@@ -18,7 +18,6 @@ from tools.reproduction.verdicts import Verdict
 
 _UNSIGNED = ("times", "of the curve")
 _NEVER_NEGATIVE = ("frechet", "color_shift")
-_OWN = ("excess_detail", "swd_excess_own")
 _SCHEDULES = (BASE, "warmup-only", "boost-only", "no-warmup")
 _SAME_LENGTH = (
     BASE,
@@ -102,13 +101,10 @@ def schedule_table(results: Results) -> str:
 
 
 def resize_table(results: Results) -> str:
-    """Return each backend's distances and detail, those of its real training images beside its samples'.
-
-    *Excess* detail is that of the samples minus that of their own training images.
-    """
+    """Return each backend's distances and detail, those of its real training images beside its samples'."""
     evidence = Evidence(results)
-    head = ["trained on", "seeds", "SWD, real images", "SWD, samples", "minus pil-bilinear", "Frechet, samples"]
-    head += ["detail, real images", "detail, samples", "excess detail", "SWD to own kind beyond real images'"]
+    head = ["trained on", "seeds", "SWD, real images", "SWD, samples", "minus pil-bilinear"]
+    head += ["detail, real images", "detail, samples", "excess detail"]
     rows = []
     for run in RESIZED:
         backend = BACKENDS.get(run, "pil-bilinear")
@@ -117,13 +113,9 @@ def resize_table(results: Results) -> str:
             continue
         real = [results.value(f"data-{backend}", quantity, 0) for quantity in ("swd", "detail")]
         apart = "" if run == BASE else words(evidence.difference(run, BASE, "swd")[0].estimate, sign=True)
-        frechet, detail = (
-            words(of_few(list(results.by_seed(run, name, END).values()))) for name in ("frechet", "detail")
-        )
-        own = [words(of_few(list(evidence.values(run, name).values())), sign=True) for name in _OWN]
-        rows.append(
-            [backend, len(swd), f"{real[0]:.3g}", words(of_few(swd)), apart, frechet, f"{real[1]:.3g}", detail, *own]
-        )
+        detail = words(of_few(list(results.by_seed(run, "detail", END).values())))
+        excess = words(of_few(list(evidence.values(run, "excess_detail").values())), sign=True)
+        rows.append([backend, len(swd), f"{real[0]:.3g}", words(of_few(swd)), apart, f"{real[1]:.3g}", detail, excess])
     return table(head, rows)
 
 
