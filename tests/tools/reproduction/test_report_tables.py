@@ -77,3 +77,16 @@ def test_each_backend_stands_beside_its_own_real_images():
     assert other[2] == "24" and other[3].startswith("36.5") and other[4].startswith("+6.0") and other[5] == "36"
     assert other[6].startswith("38.3") and other[7].startswith("+2.3")
     assert len(text.splitlines()) == 4  # backends without rows are left out
+
+
+def test_the_port_is_also_measured_as_it_draws_its_own_samples():
+    rows = [
+        Row(run, seed, 1000, quantity, value + seed)
+        for seed in (3, 4)
+        for run, quantity, value in (
+            ("port2018", "swd", 20.0), ("port2018", "swd_running", 40.0), ("reference", "swd", 30.0)
+        )
+    ]  # fmt: skip
+    text = tables.port_table(Results(rows))
+    assert [cell[:4] for cell in cells(text, "port2018")[1:4]] == ["2", "23.5", "43.5"]
+    assert [cell[:4] for cell in cells(text, "reference")[1:4]] == ["2", "33.5", ""]

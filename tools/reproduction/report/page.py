@@ -72,6 +72,7 @@ def blocks(portraits: Results, photographs: Results, folder: Path = ROWS) -> dic
         "photographs-table": _measured(tables.resize_table, photographs),
         "schedule-table": _measured(tables.schedule_table, portraits),
         "tracking-table": _measured(tables.tracking_table, portraits),
+        "port-table": tables.port_table(portraits) if portraits.by_seed("port2018", "swd", END) else MISSING,
         "measures": _measured(tables.measures_table, portraits),
     }
     for file, caption in _CAPTIONS.items():

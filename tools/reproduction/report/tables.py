@@ -100,6 +100,16 @@ def schedule_table(results: Results) -> str:
     return table(head, rows)
 
 
+def port_table(results: Results) -> str:
+    """Return the 2018 port beside the authors' code; the port's samples also as it draws them itself."""
+    quantities = ("swd", "swd_running", "frechet", "detail", "color_shift")
+    rows = []
+    for run in ("port2018", "reference"):
+        columns = [list(results.by_seed(run, quantity, END).values()) for quantity in quantities]
+        rows.append([run, len(columns[0]), *(words(of_few(values)) if values else "" for values in columns)])
+    return table(["", "seeds", "SWD", "SWD, running statistics", "Frechet", "detail", "color shift"], rows)
+
+
 def resize_table(results: Results) -> str:
     """Return each backend's distances and detail, those of its real training images beside its samples'."""
     evidence = Evidence(results)
