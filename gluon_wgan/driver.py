@@ -64,11 +64,6 @@ def compute_capability(gpu: int) -> Optional[tuple[int, int]]:
 
     The driver numbers the GPUs as MXNet does, CUDA_VISIBLE_DEVICES included.
 
-    Parameters
-    ----------
-    gpu
-        The GPU's number.
-
     Returns
     -------
     tuple of int or None

@@ -58,8 +58,6 @@ def remedy(error: OSError, otherwise: str) -> str:
 
     Parameters
     ----------
-    error
-        The system's error.
     otherwise
         What helps in any case, as an imperative without a full stop.
     """

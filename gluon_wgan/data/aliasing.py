@@ -85,12 +85,8 @@ def fold(spectrum: Spectrum, ratio: float, backends: Sequence[str]) -> Optional[
 
     Parameters
     ----------
-    spectrum
-        The image.
     ratio
         Source pixels by target pixels along a side.
-    backends
-        Names of the backends.
 
     Returns
     -------
@@ -155,18 +151,10 @@ def aliasing_warning(
 
     Parameters
     ----------
-    source
-        The images.
     size
         Height and width they are resized to, in pixels.
-    resize
-        Name of the backend.
-    crop
-        Box that is cut out first, or None.
     roots
         What the command that shows the report is to name; nothing for the built-in portraits.
-    fit
-        How the images become squares.
     seconds
         When to stop measuring further images.
     """

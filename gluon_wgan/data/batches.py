@@ -26,8 +26,6 @@ def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
 
     Parameters
     ----------
-    count
-        How many images.
     seed, epoch
         Whole numbers from 0 up.
 
@@ -64,16 +62,12 @@ class BatchPlan:
 
     Parameters
     ----------
-    count
-        How many images an epoch has.
     batch_size
         Images in a batch of all workers together, 1 or more.
     keep_last
         Whether the images left over at the end of an epoch make a short batch, instead of being left out.
     rank, world_size
         Which worker this is, from 0 up, and how many there are.
-    devices
-        How many devices each worker has.
 
     Raises
     ------
@@ -116,15 +110,8 @@ class BatchStream:
 
     Parameters
     ----------
-    store
-        The images.
-    batch_size
-        Images in a batch, 1 or more.
     seed
         Seed of the order, 0 or more.
-    keep_last
-        Whether the images left over at the end of an epoch make a short batch of their own,
-        instead of being left out of that epoch.
     state
         Where to go on: what `state()` of such a stream returned, or
         ``{"epoch": 0, "position": 0}``.
@@ -136,8 +123,6 @@ class BatchStream:
 
     Attributes
     ----------
-    batches_per_epoch
-        How many batches an epoch has.
     taken
         How many images the batch taken last had, over all workers.
 

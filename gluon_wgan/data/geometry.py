@@ -34,8 +34,6 @@ def fit(
         Side of the square, in pixels.
     crop
         (left, top, right, bottom) in pixels, right and bottom exclusive, or None.
-    backend
-        Who resizes.
     center_crop
         ``round`` or ``floor``: where the central square starts.
     how

@@ -90,12 +90,8 @@ def prepare_at(
     final
         The store's folder. A store that is there already is returned if it was made from the same
         images in the same way.
-    source, how
-        The images, and how to prepare them.
     shards
         Into how many files to cut the pixels, 1 to 256; None for files of 1 GiB.
-    resume
-        Whether to go on with what an earlier process left.
     warning
         What is to be kept in the store for who trains on it, as of a backend that aliases on these images.
     part

@@ -81,10 +81,6 @@ def prepare_data(config: TrainConfig, *, progress: bool, source: Optional[Source
 
     Parameters
     ----------
-    config
-        What to prepare, and how.
-    progress
-        Whether to show a progress bar on stderr.
     source
         What `find_source` found for this configuration; None to look, if it names no store.
 

@@ -30,8 +30,6 @@ class Backend:
         As users write it, for example ``cv2-area``.
     library
         ``pillow``, ``cv2`` or ``mxnet``.
-    filter
-        The filter's name in that library.
     antialiases
         Whether every source pixel counts when an image is shrunk.
     function

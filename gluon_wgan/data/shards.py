@@ -17,8 +17,6 @@ class ShardedImages:
 
     Parameters
     ----------
-    paths
-        The files.
     count
         How many images there are in all, 1 or more.
     each

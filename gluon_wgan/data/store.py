@@ -48,10 +48,6 @@ class Store:
 
     Attributes
     ----------
-    path
-        Its folder.
-    meta
-        The contents of ``store.json``.
     images
         uint8 (images, channels, size, size), read-only and mapped from the disk.
     left_out
@@ -136,8 +132,6 @@ def open_store(path: Union[str, PathLike[str]], *, part: bool = False) -> Store:
 
     Parameters
     ----------
-    path
-        Its folder.
     part
         Whether it may be a part, which has no images if all of them are broken.
 

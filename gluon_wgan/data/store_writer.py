@@ -48,16 +48,10 @@ class StoreWriter:
 
     Parameters
     ----------
-    folder
-        Where to write; it exists.
     key, made_from
         See `gluon_wgan.data.preprocessing_spec`.
     row
         Shape of one image: (channels, size, size).
-    per_shard
-        How many images a shard holds.
-    notes
-        What else ``store.json`` is to hold.
 
     Attributes
     ----------
@@ -109,8 +103,6 @@ class StoreWriter:
         ----------
         rows
             uint8 (images, channels, size, size), contiguous.
-        names
-            One for each of them.
         skipped
             Name and reason of the others.
         dark

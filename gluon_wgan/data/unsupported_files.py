@@ -47,8 +47,6 @@ def describe_foreign(name: str, head: bytes) -> Optional[tuple[str, str]]:
 
     Parameters
     ----------
-    name
-        The file's name.
     head
         Its first `HEAD_BYTES` bytes, or all of a shorter file.
     """

@@ -54,8 +54,6 @@ class Preparation:
     ----------
     size
         Height and width of the prepared images, in pixels.
-    resize
-        Name of the resize backend.
     crop
         Box (left, top, right, bottom) to cut out before resizing, in pixels, or None.
     nc
@@ -64,8 +62,6 @@ class Preparation:
         Whether one unusable image is an error; otherwise it is skipped and listed in the store.
     jobs
         How many processes may work at once, this one included.
-    progress
-        Whether to show a progress bar on stderr.
     center_crop
         Where the central square starts: ``round`` or ``floor``.
     fit
@@ -140,10 +136,6 @@ def run_task(task: Task, start: int, jobs: int, deliver: Callable[[range, np.nda
 
     Parameters
     ----------
-    task
-        The work.
-    start
-        Number of the first image.
     jobs
         How many processes may work, this one included; few images get fewer.
     deliver

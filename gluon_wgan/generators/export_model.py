@@ -77,8 +77,6 @@ class Export:
 
     Attributes
     ----------
-    written
-        The files.
     statistics
         In a sentence, which statistics batch norm uses in them.
     agreement

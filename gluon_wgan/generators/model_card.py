@@ -41,12 +41,8 @@ def model_card(
     ----------
     use
         How to load the files, as code.
-    statistics
-        In a sentence, which statistics batch norm uses in them.
     files
         Names of the exported files, with their SHA-256.
-    agreement
-        In a sentence, how well they agree with the checkpoint.
     images
         Name of the run's last sample grid beside the card, if there is one.
     """

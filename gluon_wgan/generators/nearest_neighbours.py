@@ -35,8 +35,6 @@ def nearest(
         For queries taken out of ``images``: the number of each, which is no neighbour of itself.
     chunk_values
         Pixel values to hold at a time, as float64.
-    progress
-        Whether to show a bar on stderr.
 
     Returns
     -------

@@ -27,8 +27,6 @@ class Part:
 
     Attributes
     ----------
-    title
-        What it looks at.
     seconds
         How long each of its processes may take.
     modes

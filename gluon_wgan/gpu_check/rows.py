@@ -14,8 +14,6 @@ class Row:
 
     Attributes
     ----------
-    what
-        In words.
     value
         What was found: a number, a text, or a list or dict of them.
     limit

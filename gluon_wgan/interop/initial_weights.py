@@ -44,8 +44,6 @@ def load_initial_weights(net: HybridBlock, role: str, given: str, config: TrainC
     given
         A run directory (its newest whole checkpoint is taken), a checkpoint, a folder that a conversion made, a folder
         of the authors' ``.pth`` files (the newest epoch), or one file.
-    config
-        What the network was built from.
 
     Raises
     ------

@@ -23,15 +23,7 @@ _NAME = re.compile(r"net([GD])_epoch_(\d+)\.pth")
 
 @dataclass(frozen=True)
 class Conversion:
-    """What a conversion read and wrote.
-
-    Attributes
-    ----------
-    read
-        The files, or the checkpoint, that were read.
-    written
-        The files that were written.
-    """
+    """What a conversion read and wrote."""
 
     read: list[Path]
     written: list[Path]

@@ -35,8 +35,6 @@ class EvaluationOptions:
         An OpenCV cascade; None for opencv-python's frontal faces.
     exclude, bit_depth
         As the options of training of the same names, for images that are decoded.
-    progress
-        Whether to show progress bars on stderr.
     """
 
     metrics: Optional[str] = None

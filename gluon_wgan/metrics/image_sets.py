@@ -28,13 +28,7 @@ from gluon_wgan.utils.progress_bars import progress_bar
 
 
 class ImageSet(Protocol):
-    """Images that can be gone through more than once, never all in memory as numbers with a fraction.
-
-    Attributes
-    ----------
-    label
-        What to call them.
-    """
+    """Images that can be gone through more than once, never all in memory as numbers with a fraction."""
 
     label: str
 

@@ -15,8 +15,6 @@ def resized(batch: np.ndarray, side: int, rule: str) -> np.ndarray:
     ----------
     batch
         uint8 (images, channels, height, width).
-    side
-        Wanted height and width, in pixels.
     rule
         ``clean``: Pillow's bicubic filter on each channel as float32, clipped to 0 to 255 (Parmar et al. 2022);
         images that have the size already are left as they are. ``legacy``: TensorFlow 1's bilinear interpolation

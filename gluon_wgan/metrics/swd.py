@@ -42,8 +42,6 @@ class Distances:
         Side of each level in pixels, the finest first.
     levels
         The distance at each, with the interval that eight equal parts of the images give.
-    mean
-        The mean of the levels.
     """
 
     sides: list[int]

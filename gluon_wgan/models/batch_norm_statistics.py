@@ -35,8 +35,6 @@ class TrainingPass(View):
     unbiased
         Whether the running variance gathers n / (n - 1) times the batch's variance, n values being
         normalised together, as PyTorch does.
-    contexts
-        The devices that hold the weights.
     """
 
     def __init__(self, net: HybridBlock, unbiased: bool, contexts: list[Context]) -> None:

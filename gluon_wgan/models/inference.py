@@ -24,8 +24,6 @@ def sample(generator: HybridBlock, latents: np.ndarray, context: Context, batch_
         A generator of this package with weights on ``context``.
     latents
         float32 (n, nz, 1, 1).
-    context
-        The device.
     batch_norm
         ``"batch"`` normalises with the statistics of these n images, as the reference's images do;
         ``"running"`` with those gathered in training.

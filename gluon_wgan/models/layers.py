@@ -47,8 +47,6 @@ class ScoreProjection(HybridBlock):
     in_channels, kernel
         Channels and height = width of the input. The weight has the convolution's shape
         (1, in_channels, kernel, kernel).
-    use_bias
-        Whether a bias (1,) is added.
     """
 
     def __init__(self, in_channels: int, kernel: int, *, use_bias: bool = False) -> None:
@@ -110,8 +108,6 @@ class GrayDeconvolution(HybridBlock):
         Channels of the input; height and width of the weight (in_channels, 1, kernel, kernel).
     size
         Height = width of the output.
-    use_bias
-        Whether a bias (1,) is added.
 
     Attributes
     ----------
@@ -155,11 +151,6 @@ class LayerNorm(HybridBlock):
 
     The form in which WGAN-GP critics use it (Gulrajani et al. 2017, section 4). Built of elementary
     operations because gluon's own layer norm knows one axis only.
-
-    Parameters
-    ----------
-    in_channels
-        Channels of the input.
     """
 
     def __init__(self, in_channels: int) -> None:

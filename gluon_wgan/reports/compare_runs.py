@@ -42,16 +42,10 @@ class RunSummary:
 
     Attributes
     ----------
-    name
-        As much of its path as tells it from the others.
-    path
-        Its run directory.
     gen_iters, seconds
         Generator iterations and training time so far.
     w_estimate, loss_g, images_per_second
         Medians over its last iterations; None where it has none.
-    metrics
-        The newest value of each metric that was evaluated, by name.
     options
         The options in which the runs differ, by name.
     """

@@ -121,8 +121,6 @@ def halves_sliced(projections: np.ndarray, groups: Sequence[int]) -> float:
     ----------
     projections
         float (patches, DIRECTIONS).
-    groups
-        The group of each patch's image.
     """
     distances = []
     for left in _LEFT_HALVES:

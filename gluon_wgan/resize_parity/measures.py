@@ -27,8 +27,6 @@ class Measure:
     ----------
     name
         As in ``parity.csv`` and ``parity.json``.
-    label
-        As on the page.
     unit
         With the range.
     source

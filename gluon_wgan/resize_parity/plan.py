@@ -48,8 +48,6 @@ class Plan:
     ----------
     backends
         Full names, the one compared against among them.
-    against
-        That one.
     crop
         Box to cut out of each image first, or None.
     decoders

@@ -21,8 +21,6 @@ class Finding:
     ----------
     kind
         `ALIASES`, `CLEAN` or `NOTE`.
-    where
-        The size and the ratio.
     """
 
     kind: str

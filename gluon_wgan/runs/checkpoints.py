@@ -34,10 +34,6 @@ class Progress:
 
     Attributes
     ----------
-    gen_iter
-        Generator steps taken.
-    critic_steps
-        Critic steps taken in all.
     scores
         Scores and losses of the critic steps of the iteration under way.
     images

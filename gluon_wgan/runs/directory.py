@@ -23,13 +23,7 @@ _HALF_WRITTEN = re.compile(r"\.config\.json\.\d+\.tmp")
 
 
 class RunDirectory:
-    """Paths inside one run directory.
-
-    Parameters
-    ----------
-    path
-        The directory, which exists.
-    """
+    """Paths inside one run directory."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

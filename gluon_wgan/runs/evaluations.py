@@ -23,8 +23,6 @@ class MetricText:
 
     Attributes
     ----------
-    metric
-        Its name.
     value, interval
         As text; the interval is empty where there is none.
     baseline

@@ -29,8 +29,6 @@ class BatchScores(NamedTuple):
 
     Attributes
     ----------
-    is_real
-        Whether they are of reals.
     scores, losses
         Score and loss of each image, of shape (n,).
     images

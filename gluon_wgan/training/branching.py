@@ -156,8 +156,6 @@ def data_position(old: TrainConfig, new: TrainConfig, progress: Progress, images
     ----------
     progress
         Whose ``data`` is changed.
-    images
-        How many there are now.
     same_pixels
         Whether they are the ones of the other run.
     """

@@ -34,10 +34,6 @@ def carry_over(path: Path, wgan: WGAN, parent: TrainConfig) -> tuple[Progress, C
 
     Parameters
     ----------
-    path
-        The checkpoint.
-    wgan
-        A fresh one of the new run.
     parent
         The options of the run that wrote the checkpoint.
 

@@ -26,11 +26,6 @@ class StopRequest(Protocol):
 class Exchange:
     """All devices are in this process: nothing travels.
 
-    Parameters
-    ----------
-    devices
-        How many devices this worker has.
-
     Attributes
     ----------
     rank, workers
@@ -57,10 +52,6 @@ class Exchange:
 
         Parameters
         ----------
-        name
-            What is exchanged.
-        own
-            The arrays of each own device.
         report
             Returns a float32 (own devices, n) that travels with them.
 

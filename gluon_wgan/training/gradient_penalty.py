@@ -72,8 +72,6 @@ class GradientPenalty:
         ----------
         images
             (n, C, H, W), where the gradient is taken.
-        weight
-            What the penalties are multiplied by.
 
         Returns
         -------

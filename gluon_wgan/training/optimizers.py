@@ -41,10 +41,6 @@ def build_optimizer(parameters: ParameterDict, config: TrainConfig, lr: float, e
 
     Parameters
     ----------
-    parameters
-        The network's parameters, initialised.
-    config
-        Which optimiser, with which constants.
     lr, eps
         Learning rate and RMSProp epsilon of this network.
 
@@ -75,8 +71,6 @@ def step(optimizer: Trainer, exchange: Exchange, name: str, report: Callable[[],
     ----------
     exchange
         Brings the gradients of other workers' devices.
-    name
-        The network's.
     report
         Returns what travels with the gradients, float32 (own devices, n).
 

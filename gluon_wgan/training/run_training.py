@@ -45,10 +45,6 @@ def open_run(config: TrainConfig, resume: Optional[Path], program: str) -> Optio
 
     Parameters
     ----------
-    config
-        What to train.
-    resume
-        The run directory to continue.
     program
         The script that asks, which must be the one that started the run.
 
@@ -84,19 +80,15 @@ def train_in(
     ----------
     run
         What :func:`open_run` returned.
-    config
-        Everything that decides the run.
     build_engine
         Makes what trains, at its beginning.
-    progress
-        Whether to show progress bars on stderr.
     page
         Makes the page of the run; None writes none.
 
     Raises
     ------
     UserError, Diverged, Interrupted
-        As :func:`gluon_wgan.training.trainer.train` explains.
+        As :func:`gluon_wgan.train` explains.
     """
     ended = nothing_left(run, config) if run is not None else None
     if run is not None and ended is not None:

@@ -41,34 +41,7 @@ def train(
     progress: bool = True,
     page: Optional[PageFactory] = None,
 ) -> Path:
-    """Train a WGAN and return its run directory.
-
-    Parameters
-    ----------
-    config
-        Everything that decides the run.
-    resume
-        A run directory to continue, bit for bit; ``config`` may then differ from that run's own in how
-        long to train and how often to save and draw, and in the machine's options, but in nothing else.
-    branch
-        A run directory or a checkpoint in one, whose weights, optimizers, random numbers and data order the new run
-        goes on from as far as ``config`` lets them; the same as ``branch`` in ``config``.
-    contexts
-        Devices to use instead of those that ``config.gpus`` names.
-    progress
-        Whether to show progress bars on stderr.
-    page
-        Makes the page of the run; None writes none.
-
-    Raises
-    ------
-    UserError
-        For bad input, a full disk, a run directory in use.
-    Diverged
-        When a loss is not finite; the state is saved under ``checkpoints/nonfinite_*``.
-    Interrupted
-        After Ctrl-C, SIGTERM or SIGHUP, once everything is saved.
-    """
+    """Train as :func:`gluon_wgan.train` explains, from a whole configuration; `page` makes the page of the run."""
     if branch is not None:
         if resume is not None:
             raise UserError("branch starts a new run and resume continues one: give one of them.")

@@ -23,8 +23,6 @@ class GrowingFile:
 
     Attributes
     ----------
-    size
-        In bytes.
     digest
         SHA-256 of the content.
 

@@ -84,8 +84,6 @@ def remove_stale_partials(folder: Path, is_final: Callable[[str], bool], is_ours
 
     Parameters
     ----------
-    folder
-        Where they lie.
     is_final
         Whether a folder of this name, without ``.partial``, is one that is made here.
     is_ours

@@ -44,13 +44,7 @@ class Source(Protocol):
 
 
 class ImageSource(ABC):
-    """A `Source` that only has to say how it opens an image, and what its identity is.
-
-    Attributes
-    ----------
-    names, label
-        See `Source`.
-    """
+    """A `Source` that only has to say how it opens an image, and what its identity is."""
 
     def __init__(self, names: Sequence[str], label: str) -> None:
         self.names, self.label = names, label

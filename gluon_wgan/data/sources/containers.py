@@ -121,8 +121,6 @@ class IndexedSource(EncodedSource):
     ----------
     path, cache_dir, fill, options
         As for `index_of`.
-    label, max_pixels
-        As for `EncodedSource`.
     nothing
         What to say of the container if it lists no image.
     facts
@@ -175,16 +173,10 @@ class PixelSource(ImageSource):
 
     Parameters
     ----------
-    names, label
-        See `Source`.
-    path
-        The file.
     offset
         Where the first image begins, in bytes.
     shape
         Channels, height and width; channel by channel.
-    max_pixels
-        Refuse images of more pixels.
     """
 
     def __init__(

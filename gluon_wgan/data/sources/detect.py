@@ -76,14 +76,10 @@ def source_of(
     ----------
     kind
         One of `KINDS`, or ``auto`` to recognise it.
-    root
-        The path.
     cache_dir
         Where lists and unpacked images are kept.
     max_pixels
         Skip images of more pixels; None leaves Pillow's own limit.
-    exclude
-        Leave out what these shell patterns match; see `gluon_wgan.data.sources.left_out.matching`.
 
     Raises
     ------
@@ -223,13 +219,6 @@ def celeba(root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = Non
     ----------
     root
         The folder ``img_align_celeba``, ``img_align_celeba.zip``, or a folder that holds one of these.
-    cache_dir, max_pixels
-        As for `ZipSource`.
-
-    Raises
-    ------
-    UserError
-        As `FolderSource` and `ZipSource` do.
     """
     path = existing(root)
     for inside in (path / CELEBA, path / f"{CELEBA}.zip"):

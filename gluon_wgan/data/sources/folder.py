@@ -58,20 +58,6 @@ class FolderSource(FileSource):
     folder that holds them. Hidden files and folders, those that a system writes for itself (``@eaDir``), run
     directories, and folders that cannot be read are left out and counted.
 
-    Parameters
-    ----------
-    root
-        The folder.
-    max_pixels
-        Skip images of more pixels; None leaves Pillow's own limit.
-    exclude
-        Leave out what these shell patterns match; see `gluon_wgan.data.sources.left_out.matching`.
-
-    Attributes
-    ----------
-    left_out
-        What was left out.
-
     Raises
     ------
     UserError

@@ -30,10 +30,6 @@ class IdxSource(PixelSource):
     ----------
     root
         The file, plain or .gz; or the folder that holds one ``train-images`` file, as MNIST's does.
-    cache_dir
-        Where a compressed file is unpacked.
-    max_pixels
-        Refuse images of more pixels.
 
     Raises
     ------

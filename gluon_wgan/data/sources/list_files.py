@@ -58,8 +58,6 @@ class ListSource(FileSource):
         The list, in UTF-8. Its names are relative to its own folder or, where that holds none of them, to the one
         folder below it that does, as CelebA's ``img_align_celeba`` beside ``list_attr_celeba.csv``. Absolute paths
         may lead into these.
-    max_pixels
-        Skip images of more pixels; None leaves Pillow's own limit.
 
     Raises
     ------

@@ -44,11 +44,6 @@ class LmdbPages:
     path
         ``data.mdb``.
 
-    Attributes
-    ----------
-    entries
-        How many keys there are.
-
     Raises
     ------
     UserError

@@ -52,14 +52,8 @@ class Index:
 
     Attributes
     ----------
-    folder
-        Where it lies.
-    count
-        How many images it lists.
     sha256
         Digest of all names and numbers.
-    left_out
-        What the container holds besides.
     """
 
     def __init__(self, folder: Path, count: int, columns: int, sha256: str, others: dict[str, int]) -> None:
@@ -200,10 +194,6 @@ def index_of(
 
     Parameters
     ----------
-    cache_dir
-        The cache folder.
-    path
-        The container.
     kind
         What it is; indices of different kinds lie side by side.
     facts

@@ -22,8 +22,6 @@ class MixedSource(ImageSource):
 
     Parameters
     ----------
-    parts
-        The sources, at least one.
     prefixes
         A different one for each; see `unambiguous_prefixes`.
     label

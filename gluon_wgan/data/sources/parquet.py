@@ -25,15 +25,6 @@ class ParquetSource(IndexedSource):
     writes them. Of several such columns the one with the most usual name is taken (``image`` before ``img`` and
     so on). The images, still encoded, are copied once into the cache folder, since a row cannot be read by itself.
 
-    Parameters
-    ----------
-    parquet_file
-        The .parquet file.
-    cache_dir
-        Where the images are kept.
-    max_pixels
-        Skip images of more pixels; None leaves Pillow's own limit.
-
     Raises
     ------
     UserError

@@ -43,10 +43,6 @@ class RecordSource(IndexedSource):
     ----------
     record_file
         The .rec file; the .idx beside it is used if it exists. The .idx may be given instead.
-    cache_dir
-        Where the list of its records is kept.
-    max_pixels
-        Skip images of more pixels; None leaves Pillow's own limit.
 
     Raises
     ------

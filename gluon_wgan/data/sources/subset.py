@@ -22,15 +22,8 @@ class SubsetSource(ImageSource):
 
     Parameters
     ----------
-    source
-        The source.
     numbers
         int (images,), the numbers of the images in it.
-
-    Attributes
-    ----------
-    left_out
-        What was left out of the source on purpose.
 
     Raises
     ------
@@ -98,8 +91,6 @@ def sample(source: Source, count: int, seed: int) -> Source:
 
     Parameters
     ----------
-    source
-        The source.
     count
         How many images, 1 or more.
     seed

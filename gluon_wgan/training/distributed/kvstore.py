@@ -41,8 +41,6 @@ class KVStoreExchange(Exchange):
     ----------
     contexts
         This worker's devices; every worker has as many.
-    kind
-        ``dist_sync``.
     timeout
         Seconds without a heartbeat after which a process counts as lost.
     start_timeout
