@@ -24,14 +24,16 @@ PLANS, PAGE = ROOT / "plans", ROOT / "docs" / "exploration.md"
 COMMITTED = "standard"
 """The plan whose numbers and images the page in docs/ shows."""
 EXAMPLES = """plans:
-  quick      a few iterations of everything, to see it work
-  standard   what docs/exploration.md shows; an hour or two on two cores
-  full       the paper's scale, for a GPU: read plans/full.toml first
+  quick          a few iterations of everything, to see it work
+  confirmation   what docs/reproduction.md shows, with photographs, port, epsilon, epsilon-64, schedule and others:
+                 each file in plans/ says what it trains and how long that takes
+  standard       what docs/exploration.md shows; an hour or two on two cores
+  full           the paper's scale, for a GPU: read plans/full.toml first
 
 examples:
   python tools/reproduce.py --plan quick
-  python tools/reproduce.py --plan standard --data PORTRAITS
-  python tools/reproduce.py --plan standard --data PORTRAITS --only cv2-bilinear
+  python tools/reproduce.py --plan confirmation --data PORTRAITS --out runs/confirmation
+  python tools/reproduce.py --plan confirmation --data PORTRAITS --only cv2-bilinear-seed3
 
 What was done before is not done again: stop it at any time, and the same command goes on.
 """
@@ -56,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
     )
     add = parser.add_argument
-    add("--plan", required=True, metavar="NAME", help="quick, standard, full, or a plan's file")
+    add("--plan", required=True, metavar="NAME", help="one of plans/, such as quick, or a plan's file")
     add("--data", type=Path, metavar="IMAGES", help="a folder, list or archive (default: the built-in portraits)")
     add(
         "--only",
