@@ -112,6 +112,27 @@ def detail(images: np.ndarray) -> float:
     return float(np.mean([np.abs(cv2.Laplacian(plane, cv2.CV_32F)).mean() for plane in planes]))
 
 
+def shifts(samples: np.ndarray, held_out: np.ndarray) -> dict[str, float]:
+    """Return how far two sets of images differ in mean color and in contrast, which a normalised distance does not see.
+
+    Parameters
+    ----------
+    samples, held_out
+        uint8 (n, channels, height, width).
+
+    Returns
+    -------
+    dict
+        ``color_shift``: Euclidean norm of the difference of the channels' means, in levels; ``contrast_shift``: the
+        standard deviation over all pixels of a channel, samples over held-out images, minus 1, mean over the channels.
+    """
+    axes = (0, 2, 3)
+    ours, theirs = (images.astype(np.float64) for images in (samples, held_out))
+    apart = ours.mean(axis=axes) - theirs.mean(axis=axes)
+    contrast = ours.std(axis=axes) / theirs.std(axis=axes)
+    return {"color_shift": float(np.linalg.norm(apart)), "contrast_shift": float(contrast.mean() - 1)}
+
+
 def draw_samples(
     task: Task, iteration: int, count: int, batch_norm: str = "batch", noise: int = NOISE_SEED
 ) -> np.ndarray:
@@ -143,9 +164,11 @@ def _evaluate_real_images(evaluator: Evaluator, resize: str) -> Iterator[Row]:
         chosen = np.sort(np.random.default_rng(NOISE_SEED).permutation(len(store))[: evaluator.plan.judged])
         images = store.images.take(chosen, 0)
         own = {f"{name}_own": value for name, value in evaluator.distances(images, resize).items()}
-        return {**evaluator.distances(images, BASELINE_RESIZE), **own, "detail": detail(images)}
+        held_out = open_store(store_path(evaluator.out, HELD_OUT, BASELINE_RESIZE)).images
+        moved = shifts(images, np.asarray(held_out.take(np.arange(len(held_out)), 0)))
+        return {**evaluator.distances(images, BASELINE_RESIZE), **own, "detail": detail(images), **moved}
 
-    key = {"content_sha256": store.content_sha256}
+    key = {"content_sha256": store.content_sha256, "with": "shifts"}
     for quantity, value in _kept(evaluator, path, key, measure).items():
         yield Row(f"data-{resize}", 0, 0, quantity, value)
 

@@ -14,7 +14,7 @@ from gluon_wgan.runs.curves import median_filtered
 from gluon_wgan.runs.metrics_csv import read_metrics
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.untrusted import read_json_object
-from tools.reproduction.evaluation import BASELINE_RESIZE, Evaluator, draw_samples
+from tools.reproduction.evaluation import BASELINE_RESIZE, Evaluator, draw_samples, shifts
 from tools.reproduction.results import Row
 from tools.reproduction.split import HELD_OUT, store_path
 from tools.reproduction.training import Task
@@ -41,27 +41,6 @@ def end_measures(evaluator: Evaluator, task: Task) -> Iterator[Row]:
     found = {**_of_samples(evaluator, task, iteration), **_of_curve(task)}
     for quantity, value in found.items():
         yield Row(task.run.name, task.seed, iteration, quantity, value)
-
-
-def shifts(samples: np.ndarray, held_out: np.ndarray) -> dict[str, float]:
-    """Return how far two sets of images differ in mean color and in contrast, which a normalised distance does not see.
-
-    Parameters
-    ----------
-    samples, held_out
-        uint8 (n, channels, height, width).
-
-    Returns
-    -------
-    dict
-        ``color_shift``: Euclidean norm of the difference of the channels' means, in levels; ``contrast_shift``: the
-        standard deviation over all pixels of a channel, samples over held-out images, minus 1, mean over the channels.
-    """
-    axes = (0, 2, 3)
-    ours, theirs = (images.astype(np.float64) for images in (samples, held_out))
-    apart = ours.mean(axis=axes) - theirs.mean(axis=axes)
-    contrast = ours.std(axis=axes) / theirs.std(axis=axes)
-    return {"color_shift": float(np.linalg.norm(apart)), "contrast_shift": float(contrast.mean() - 1)}
 
 
 def instability(curve: np.ndarray, width: int) -> tuple[float, float]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools.reproduction.evaluation import Evaluator, draw_samples, evaluate_task
-from tools.reproduction.measures import end_measures, instability, shifts
+from tools.reproduction.evaluation import Evaluator, draw_samples, evaluate_task, shifts
+from tools.reproduction.measures import end_measures, instability
 
 
 def test_shifts_by_hand():

@@ -9,7 +9,14 @@ from tools.reproduction.results import Results, Row
 
 REAL = [
     Row("data-pil-bilinear", 0, 0, name, value)
-    for name, value in (("swd", 9.0), ("frechet", 0.1), ("detail", 20.0), ("swd_own", 9.0))
+    for name, value in (
+        ("swd", 9.0),
+        ("frechet", 0.1),
+        ("detail", 20.0),
+        ("swd_own", 9.0),
+        ("color_shift", 0.3),
+        ("contrast_shift", 0.01),
+    )
 ]
 
 
@@ -38,7 +45,7 @@ def test_measures_stand_beside_those_of_real_images():
         for name, value in (("detail", 23.0), ("color_shift", 5.0), ("contrast_shift", -0.1)):
             rows.append(Row("wgan", seed, 1000, name, value))
     text = tables.measures_table(Results(rows))
-    assert cells(text, "real training images")[2] == "9"
+    assert cells(text, "real training images")[2::2] == ["9", "", "0.1", "0.3"]
     row = cells(text, "wgan")
     # The two seeds' deviation is the root of 8, the noises' is 1; 13 is 22 less the real images' 9.
     assert row[1] == "2" and row[2].startswith("22.0") and row[3:5] == ["2.8", "1"]

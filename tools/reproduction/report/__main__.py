@@ -50,8 +50,10 @@ def write(arguments: argparse.Namespace) -> None:
     given = {name: getattr(arguments, name.replace("-", "_")) for name in places}
     for name, source in given.items():
         for path in sorted((source / "rows").glob("*.csv")) if source else ():
-            (places[name] / "rows").mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, places[name] / "rows" / path.name)
+            target = places[name] / "rows" / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists():  # what is committed is never replaced
+                shutil.copyfile(path, target)
     portraits, photographs, sweep = (read_folder(folder) for folder in places.values())
     _draw(portraits, photographs, sweep)
     _draw_from_runs(given["portraits"], given[page.PHOTOGRAPHS])

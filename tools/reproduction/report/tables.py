@@ -50,8 +50,12 @@ def measures_table(results: Results) -> str:
     evidence = Evidence(results)
     head = ["", "seeds", "SWD", "SD over seeds", "SD over noises", "excess over own kind", "Frechet", "excess detail"]
     head += ["color shift", "contrast shift"]
-    real = [results.value("data-pil-bilinear", quantity, 0) for quantity in ("swd", "frechet")]
-    rows = [["real training images", "", f"{real[0]:.3g}", "", "", "0", f"{real[1]:.3g}", "0", "", ""]]
+    real = {
+        quantity: f"{results.value('data-pil-bilinear', quantity, 0):.3g}"
+        for quantity in ("swd", "frechet", "color_shift", "contrast_shift")
+    }
+    rows = [["real training images", "", real["swd"], "", "", "0", real["frechet"], "0"]]
+    rows[0] += [real["color_shift"], real["contrast_shift"]]
     for run in evidence.runs:
         swd = evidence.values(run, "swd")
         cells = [words(of_few(list(swd.values())))]
