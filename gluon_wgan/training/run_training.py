@@ -96,7 +96,7 @@ def train_in(
     Raises
     ------
     UserError, Diverged, Interrupted
-        As :func:`gluon_wgan.training.trainer.train` explains.
+        As :func:`gluon_wgan.train` explains.
     """
     ended = nothing_left(run, config) if run is not None else None
     if run is not None and ended is not None:

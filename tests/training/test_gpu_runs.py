@@ -44,7 +44,7 @@ def test_weights_that_are_not_finite_stop_the_run_at_a_checkpoint(tiny, monkeypa
     def poison(self: Any) -> Any:
         result = step(self)
         nd.waitall()
-        parameter = next(p for p in self._wgan.generator.collect_params().values() if "gamma" in p.name)
+        parameter = next(p for p in self.generator.collect_params().values() if "gamma" in p.name)
         parameter.data()[0] = np.inf
         return result
 
