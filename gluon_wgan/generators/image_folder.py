@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
@@ -23,7 +22,7 @@ from gluon_wgan.generators.sampler import Sampler
 from gluon_wgan.models.generator_spec import generator_spec
 from gluon_wgan.runs.checkpoints import STATE
 from gluon_wgan.runs.directory import RunDirectory
-from gluon_wgan.runs.environment import LIBRARIES
+from gluon_wgan.runs.environment import library_versions
 from gluon_wgan.runs.figures import make_grid
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.progress_bars import progress_bar
@@ -155,20 +154,9 @@ class ImageFolder:
             "truncate": self.truncate,
             "batch_norm": self.sampler.batch_norm,
             "group": BATCH,
-            "libraries": versions(),
+            "libraries": library_versions(),
         }
         atomic_files.write_bytes(self.folder / name, (json.dumps({**head, **self.record}, indent=2) + "\n").encode())
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of the libraries that can change a pixel, as far as they are installed."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def training_images(trained: LoadedGenerator, given: Optional[Path]) -> Store:

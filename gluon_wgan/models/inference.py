@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Optional
+from typing import Optional, Union
 
 import numpy as np
 from mxnet import Context, autograd, cpu, nd
@@ -13,6 +13,8 @@ from mxnet.gluon import HybridBlock, Parameter, nn
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.utils.params_file import read_params, write_params
 from gluon_wgan.utils.untrusted import AnyPath
+
+Devices = Union[Context, list[Context], None]
 
 
 def sample(generator: HybridBlock, latents: np.ndarray, context: Context, batch_norm: str) -> np.ndarray:
@@ -53,7 +55,7 @@ def has_batch_norm(generator: HybridBlock) -> bool:
     return any(isinstance(layer, nn.BatchNorm) for layer in generator.main._children.values())
 
 
-def load_weights(net: HybridBlock, path: str, contexts: Optional[list[Context]]) -> None:
+def load_weights(net: HybridBlock, path: str, contexts: Devices) -> None:
     """Load a ``.params`` file into a network, on the given devices or, with None, on the CPU.
 
     The file is read by :func:`gluon_wgan.utils.params_file.read_params`; values are cast to the network's type.
@@ -70,9 +72,7 @@ def load_weights(net: HybridBlock, path: str, contexts: Optional[list[Context]])
     set_weights(net, saved, contexts, path)
 
 
-def set_weights(
-    net: HybridBlock, saved: dict[str, np.ndarray], contexts: Optional[list[Context]], origin: AnyPath
-) -> None:
+def set_weights(net: HybridBlock, saved: dict[str, np.ndarray], contexts: Devices, origin: AnyPath) -> None:
     """Put arrays by name into a network, as :func:`load_weights` does with those of a file.
 
     Raises
