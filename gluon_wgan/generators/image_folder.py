@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -156,7 +155,7 @@ class ImageFolder:
             "group": BATCH,
             "libraries": library_versions(),
         }
-        atomic_files.write_bytes(self.folder / name, (json.dumps({**head, **self.record}, indent=2) + "\n").encode())
+        atomic_files.write_json(self.folder / name, {**head, **self.record})
 
 
 def training_images(trained: LoadedGenerator, given: Optional[Path]) -> Store:

@@ -203,15 +203,10 @@ def describe_store(store: Store) -> dict[str, Any]:
 def facts(config: TrainConfig, store: Store) -> dict[str, Any]:
     """Return what must be the same for all workers of a run, by the words that name it."""
     environment = describe_environment([])
-    found = {
+    options = [field.name for field in dataclasses.fields(config) if field.metadata["kind"] in (MATHS, LENGTH, CADENCE)]
+    return {
         "the commit of gluon-wgan": environment["git_commit"],
         "the versions of libraries": environment["libraries"],
+        "the pixels of the store": store.content_sha256,
+        **{flag_of(name): getattr(config, name) for name in options},
     }
-    found["the pixels of the store"] = store.content_sha256
-    compared = (MATHS, LENGTH, CADENCE)
-    found |= {
-        flag_of(field.name): getattr(config, field.name)
-        for field in dataclasses.fields(config)
-        if field.metadata["kind"] in compared
-    }
-    return found
