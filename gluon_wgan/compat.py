@@ -54,10 +54,7 @@ def prepare() -> None:
     Where MXNet is not installed this is silent: the reference trains without it
     (``tools/train_reference.py``), and what needs it calls :func:`check_mxnet_loads`.
 
-    Raises
-    ------
-    IncompatibleEnvironment
-        If Python, NumPy or the installed MXNet cannot work together.
+    Raises IncompatibleEnvironment if Python, NumPy or the installed MXNet cannot work together.
     """
     global _chosen_here
     _check_python()
@@ -88,11 +85,8 @@ def prepare() -> None:
 def check_mxnet_loads() -> None:
     """Import MXNet, and turn a shared library that is missing into one sentence.
 
-    Raises
-    ------
-    IncompatibleEnvironment
-        If MXNet is not installed, the dynamic linker cannot load its library, or the limits of the process are
-        too low for it.
+    Raises IncompatibleEnvironment if MXNet is not installed, the dynamic linker cannot load its library, or the limits
+    of the process are too low for it.
     """
     _check_mxnet()
     _check_address_space(_ADDRESS_SPACE, "MXNet's smallest network needs")
@@ -121,10 +115,7 @@ def set_threads(count: int) -> None:
     Every library that is loaded later reads the same variable; NumPy's own linear algebra is
     loaded already and keeps the number it started with.
 
-    Raises
-    ------
-    UserError
-        If the number is below 1, or MXNet has been loaded and would not notice any more.
+    Raises UserError if the number is below 1, or MXNet has been loaded and would not notice any more.
     """
     if count < 1:
         raise UserError(f"{count} is not a number of threads: give 1 or more.")

@@ -33,10 +33,7 @@ for number in {gpus}:
 def probe(gpus: Sequence[int], *, tf32: bool = False, fast: bool = False, seconds: float = SECONDS) -> None:
     """Let every GPU convolve once, in a child process.
 
-    Raises
-    ------
-    DeviceError
-        With the reason, when that fails.
+    Raises DeviceError with the reason, when that fails.
     """
     code = PROBE.format(gpus=list(gpus), tf32=tf32, fast=fast)
     names = "GPU " + ", ".join(map(str, gpus))

@@ -429,10 +429,7 @@ def preset_config(name: str, **overrides: Any) -> TrainConfig:
 def one_end(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options in which an end that is given, iterations or epochs, replaces the other.
 
-    Raises
-    ------
-    UserError
-        When both are given.
+    Raises UserError when both are given.
     """
     ends = [name for name in ("gen_iters", "epochs") if options.get(name) is not None]
     if len(ends) == 2:

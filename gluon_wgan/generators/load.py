@@ -137,17 +137,14 @@ def _load(
 def open_pair(description: Path, weights: Path) -> LoadedGenerator:
     """Open weights with the file that describes their network, as the authors' generate.py does.
 
+    Raises UserError when one of them is missing, damaged or foreign, or they do not fit each other.
+
     Parameters
     ----------
     description
         The authors' ``generator_config.json``, or a checkpoint's ``generator.json``.
     weights
         The authors' ``netG_epoch_N.pth``, or a checkpoint's ``generator.params``.
-
-    Raises
-    ------
-    UserError
-        When one of them is missing, damaged or foreign, or they do not fit each other.
     """
     if not weights.is_file():
         raise UserError(f"There is no file {weights}: name the generator's weights with --weights.")

@@ -37,6 +37,9 @@ _FIELDS = {
 def load_initial_weights(net: HybridBlock, role: str, given: str, config: TrainConfig) -> None:
     """Put weights that a user names into an initialised network, cast to its type.
 
+    Raises UserError when nothing is there, it is damaged, or it belongs to another network; it names the options that
+    would fit.
+
     Parameters
     ----------
     net, role
@@ -46,11 +49,6 @@ def load_initial_weights(net: HybridBlock, role: str, given: str, config: TrainC
         of the authors' ``.pth`` files (the newest epoch), or one file.
     config
         What the network was built from.
-
-    Raises
-    ------
-    UserError
-        When nothing is there, it is damaged, or it belongs to another network; it names the options that would fit.
     """
     file = _file_of(role, given)
     arrays, found = _read(role, file)

@@ -74,10 +74,7 @@ def write_symbol(folder: Path, generator: HybridBlock) -> list[Path]:
 
     ``SymbolBlock.imports`` loads them, and so does ``mx.model.load_checkpoint("generator", 0)``.
 
-    Raises
-    ------
-    OSError
-        When the disk does not take them.
+    Raises OSError when the disk does not take them.
     """
     symbol, parameters = graph_of(generator)
     auxiliary = set(symbol.list_auxiliary_states())

@@ -60,10 +60,7 @@ def load_weights(net: HybridBlock, path: str, contexts: Devices) -> None:
 
     The file is read by :func:`gluon_wgan.utils.params_file.read_params`; values are cast to the network's type.
 
-    Raises
-    ------
-    UserError
-        When the file is missing, damaged, or holds another network. The network is then unchanged.
+    Raises UserError when the file is missing, damaged, or holds another network. The network is then unchanged.
     """
     try:
         saved = read_params(path)
@@ -75,10 +72,7 @@ def load_weights(net: HybridBlock, path: str, contexts: Devices) -> None:
 def set_weights(net: HybridBlock, saved: dict[str, np.ndarray], contexts: Devices, origin: AnyPath) -> None:
     """Put arrays by name into a network, as :func:`load_weights` does with those of a file.
 
-    Raises
-    ------
-    UserError
-        When they are another network's; ``origin`` is named.
+    Raises UserError when they are another network's; ``origin`` is named.
     """
     try:
         pairs = _matched(net, saved)
@@ -92,15 +86,12 @@ def set_weights(net: HybridBlock, saved: dict[str, np.ndarray], contexts: Device
 def save_weights(net: HybridBlock, path: AnyPath, statistics: Optional[Mapping[str, nd.NDArray]] = None) -> None:
     """Write a network's weights into a ``.params`` file, as ``save_parameters`` does, at any path.
 
+    Raises OSError when it cannot be written.
+
     Parameters
     ----------
     statistics
         Running statistics by name, in place of the network's own.
-
-    Raises
-    ------
-    OSError
-        When it cannot be written.
     """
     parameters = net._collect_params_with_prefix()
     # All devices hold the same weights, and the mean of three equal numbers need not be that number.

@@ -113,17 +113,14 @@ def make_row(
 class MetricsFile:
     """``metrics.csv``, open for appending.
 
+    Raises UserError when the file lacks rows before ``gen_iter``, or is damaged.
+
     Parameters
     ----------
     path
         The file; it is made when it does not exist, with a warning if rows should be there.
     gen_iter
         Rows after this generator iteration are cut off, since they are about to be made again.
-
-    Raises
-    ------
-    UserError
-        When the file lacks rows before ``gen_iter``, or is damaged.
     """
 
     def __init__(self, path: Path, gen_iter: int) -> None:

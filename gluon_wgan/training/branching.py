@@ -57,10 +57,7 @@ class BranchStart:
 def find_branch_point(path: Path) -> BranchPoint:
     """Return the checkpoint that a run directory, whose newest whole one it is, or a checkpoint itself stands for.
 
-    Raises
-    ------
-    UserError
-        When there is none, or it is damaged.
+    Raises UserError when there is none, or it is damaged.
     """
     if (path / "config.json").is_file():
         newest = newest_whole_checkpoint(path / "checkpoints")
@@ -90,15 +87,12 @@ def branch_config(options: dict[str, Any]) -> TrainConfig:
 
     A preset among them replaces what that run's own preset says of the algorithm; networks and data stay.
 
+    Raises UserError when there is no such checkpoint, or the options cannot be.
+
     Parameters
     ----------
     options
         The options that the user gave, by name, ``branch`` among them.
-
-    Raises
-    ------
-    UserError
-        When there is no such checkpoint, or the options cannot be.
     """
     for name in ("net_g", "net_d"):
         if options.get(name) is not None:
@@ -120,10 +114,7 @@ def branch_config(options: dict[str, Any]) -> TrainConfig:
 def refuse_finished(point: BranchPoint, config: TrainConfig) -> None:
     """Refuse a branch that would end where it begins.
 
-    Raises
-    ------
-    UserError
-        Saying how long to train.
+    Raises UserError saying how long to train.
     """
     if config.gen_iters is not None and config.gen_iters <= point.gen_iter:
         raise UserError(

@@ -67,10 +67,7 @@ def moved_data(config: TrainConfig, run: Optional[RunDirectory]) -> str:
 def refuse_other_program(run: RunDirectory, program: str) -> None:
     """Refuse to continue a run that another script started: its weights are in files of another kind.
 
-    Raises
-    ------
-    UserError
-        Naming the script that can.
+    Raises UserError naming the script that can.
     """
     try:
         started_by = read_json_object(run.environment_file).get(PROGRAM, DEFAULT_PROGRAM)
@@ -83,10 +80,7 @@ def refuse_other_program(run: RunDirectory, program: str) -> None:
 def refuse_other_preprocessing(run: RunDirectory, preprocessing: dict[str, Any]) -> None:
     """Refuse to resume a run on pixels of another backend or library version, before hours are spent on them.
 
-    Raises
-    ------
-    UserError
-        With what has changed.
+    Raises UserError with what has changed.
     """
     try:
         known = read_json_object(run.data_file)["made_from"]
@@ -107,15 +101,12 @@ def refuse_other_maths(old: TrainConfig, new: TrainConfig, accepted: Collection[
 
     Options of the data are left to the hash of the pixels, so that a folder may move.
 
+    Raises UserError with the names of the changed options.
+
     Parameters
     ----------
     accepted
         Names of options that may have changed.
-
-    Raises
-    ------
-    UserError
-        With the names of the changed options.
     """
     changed = [name for name in changed_fields(old, new, [MATHS]) if name not in accepted]
     if changed and set(changed) <= set(DEVICE_OPTIONS):

@@ -43,6 +43,8 @@ log = logging.getLogger("gluon_wgan")
 def open_run(config: TrainConfig, resume: Optional[Path], program: str) -> Optional[RunDirectory]:
     """Return the run to continue, or None for a new one, before any work is done for it.
 
+    Raises UserError when the run cannot be continued so, or the new one's directory is taken.
+
     Parameters
     ----------
     config
@@ -51,11 +53,6 @@ def open_run(config: TrainConfig, resume: Optional[Path], program: str) -> Optio
         The run directory to continue.
     program
         The script that asks, which must be the one that started the run.
-
-    Raises
-    ------
-    UserError
-        When the run cannot be continued so, or the new one's directory is taken.
     """
     if resume is None:
         refuse_taken(config.out)
@@ -159,10 +156,7 @@ def follower_directory(scratch: Path, run: Optional[RunDirectory], config: Train
 def find_pixels(config: TrainConfig, run: Optional[RunDirectory], progress: bool) -> tuple[Store, Optional[str]]:
     """Return the prepared images of a configuration, for a new run or one to be resumed, and what was warned of.
 
-    Raises
-    ------
-    UserError
-        When there are none, or a resumed run's were prepared differently.
+    Raises UserError when there are none, or a resumed run's were prepared differently.
     """
     if run is not None:
         refuse_other_preprocessing(run, preprocessing_of(config))
