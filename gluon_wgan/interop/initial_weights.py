@@ -13,7 +13,7 @@ from mxnet.gluon import HybridBlock
 from gluon_wgan.config.checks import flag_of
 from gluon_wgan.config.train_config import TrainConfig, read_config
 from gluon_wgan.errors import UserError, last_line
-from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
+from gluon_wgan.interop.authors_names import CRITIC, GENERATOR, LETTERS
 from gluon_wgan.interop.network_weights import config_of, network_from_state, role_of
 from gluon_wgan.interop.safetensors_files import SUFFIX, read_safetensors
 from gluon_wgan.interop.torch_files import read_state_dict
@@ -23,7 +23,6 @@ from gluon_wgan.utils.params_file import read_params
 from gluon_wgan.utils.untrusted import open_regular
 
 FLAGS = {GENERATOR: "--net-g", CRITIC: "--net-d"}
-_LETTERS = {GENERATOR: "G", CRITIC: "D"}
 _PARAMS_MAGIC = (0x112).to_bytes(8, "little")
 # Options that decide what a network looks like.
 _FIELDS = {
@@ -73,7 +72,7 @@ def _file_of(role: str, given: str) -> Path:
     folder = resolve_checkpoint(path)
     if (folder / f"{role}.params").is_file():
         return folder / f"{role}.params"
-    pattern = re.compile(rf"net{_LETTERS[role]}_epoch_(\d+)\.pth")
+    pattern = re.compile(rf"net{LETTERS[role]}_epoch_(\d+)\.pth")
     epochs = {int(match[1]): entry for entry in folder.iterdir() if (match := pattern.fullmatch(entry.name))}
     if not epochs:
         raise UserError(f"There is no {role} in {folder}: give {flag} a run, a checkpoint, or a .params or .pth file.")
