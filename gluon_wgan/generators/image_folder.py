@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
-from PIL import Image
 
 from gluon_wgan.data.prepared_data import prepare_data
 from gluon_wgan.data.store import Store, open_store
@@ -22,7 +21,7 @@ from gluon_wgan.models.generator_spec import generator_spec
 from gluon_wgan.runs.checkpoints import STATE
 from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.runs.environment import library_versions
-from gluon_wgan.runs.figures import make_grid
+from gluon_wgan.runs.figures import grid_image
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.progress_bars import progress_bar
 from gluon_wgan.utils.text import csv_name
@@ -73,8 +72,7 @@ class ImageFolder:
 
     def write_grid(self, count: int, columns: int, name: str = "grid.png") -> None:
         """Write the first images of the seed as one image."""
-        grid = make_grid(self.first(count), columns)
-        image_files.save_png(self.folder / name, Image.fromarray(grid[:, :, 0] if grid.shape[2] == 1 else grid))
+        image_files.save_png(self.folder / name, grid_image(self.first(count), columns))
         self.record["grid"] = {"file": name, "images": count, "columns": columns}
 
     def write_interpolation(self, keyframes: int, steps: int) -> None:
