@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -13,11 +14,11 @@ from gluon_wgan.config.train_config import CADENCE, LENGTH, MATHS, TrainConfig
 from gluon_wgan.data.aliasing import aliasing_warning
 from gluon_wgan.data.prepared_data import find_source, prepare_data, preprocessing_of, recognisable_roots
 from gluon_wgan.data.store import Store
-from gluon_wgan.errors import UserError, last_line, remedy, shell_word
+from gluon_wgan.errors import DeviceError, UserError, last_line, remedy, shell_word
+from gluon_wgan.gpu_errors import explain
 from gluon_wgan.runs.checkpoints import list_checkpoints
 from gluon_wgan.runs.directory import RunDirectory, refuse_taken
 from gluon_wgan.runs.environment import describe_environment
-from gluon_wgan.runs.failures import gpu_failures_explained
 from gluon_wgan.runs.log import log_to_file
 from gluon_wgan.runs.machine import refuse_other_machine
 from gluon_wgan.runs.tensorboard import check_tensorboard
@@ -43,16 +44,8 @@ log = logging.getLogger("gluon_wgan")
 def open_run(config: TrainConfig, resume: Optional[Path], program: str) -> Optional[RunDirectory]:
     """Return the run to continue, or None for a new one, before any work is done for it.
 
-    Raises UserError when the run cannot be continued so, or the new one's directory is taken.
-
-    Parameters
-    ----------
-    config
-        What to train.
-    resume
-        The run directory to continue.
-    program
-        The script that asks, which must be the one that started the run.
+    Raises UserError when the run cannot be continued so, as it cannot by another script (``program``) than the one that
+    started it, or when the new one's directory is taken.
     """
     if resume is None:
         refuse_taken(config.out)
@@ -81,12 +74,8 @@ def train_in(
     ----------
     run
         What :func:`open_run` returned.
-    config
-        Everything that decides the run.
     build_engine
         Makes what trains, at its beginning.
-    progress
-        Whether to show progress bars on stderr.
     page
         Makes the page of the run; None writes none.
 
@@ -143,6 +132,25 @@ def _run(session: Session) -> None:
         session.save_after_loss(lost)
     finally:
         session.close()
+
+
+@contextmanager
+def gpu_failures_explained(run: Optional[RunDirectory]) -> Iterator[None]:
+    """Turn what MXNet or PyTorch raises for a failing GPU into a DeviceError that says how to go on.
+
+    The run is None before its directory exists.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # MXNetError and PyTorch's errors are of this type
+        checkpoints = [] if run is None else list_checkpoints(run.checkpoints)
+        how = "start again"
+        if run is not None and checkpoints:
+            how = f"continue from checkpoint {checkpoints[-1].name} with --resume {shell_word(run.path)}"
+        sentence = explain(str(error), how)
+        if sentence is None:
+            raise
+        raise DeviceError(sentence) from None
 
 
 def follower_directory(scratch: Path, run: Optional[RunDirectory], config: TrainConfig) -> RunDirectory:
