@@ -113,12 +113,8 @@ def network_from_gluon(
 ) -> Network:
     """Make a network of what a ``.params`` file holds.
 
-    Raises UserError when a tensor is missing, left over, or of another shape, or the authors' classes cannot hold it.
-
-    Parameters
-    ----------
-    counts
-        PyTorch's ``num_batches_tracked``: of each batch norm, one number for all, or None for none.
+    ``counts`` are PyTorch's ``num_batches_tracked``: of each batch norm, one number for all, or None for none. Raises
+    UserError when a tensor is missing, left over, or of another shape, or the authors' classes cannot hold it.
     """
     refuse_foreign(role, config)
     pairs = paired_names(role, config)

@@ -121,14 +121,8 @@ def write_checkpoint(
 def read_checkpoint(path: Path, form: object, restore: Callable[[dict[str, Any]], None]) -> Progress:
     """Read a checkpoint that :func:`write_checkpoint` wrote.
 
-    Raises UserError when a file is damaged or of another format.
-
-    Parameters
-    ----------
-    form
-        As it was written.
-    restore
-        Reads the weights' files; it gets ``state.json``, and takes out of it what ``write`` had put in.
+    ``restore`` reads the weights' files; it gets ``state.json``, and takes out of it what ``write`` had put in. Raises
+    UserError when a file is damaged or of another format than ``form``.
     """
     try:
         # A checkpoint of a diverged run holds losses that are no numbers.

@@ -85,14 +85,8 @@ def find_branch_point(path: Path) -> BranchPoint:
 def branch_config(options: dict[str, Any]) -> TrainConfig:
     """Return the options of a branch: those of the run that it starts from, but for the given ones.
 
-    A preset among them replaces what that run's own preset says of the algorithm; networks and data stay.
-
-    Raises UserError when there is no such checkpoint, or the options cannot be.
-
-    Parameters
-    ----------
-    options
-        The options that the user gave, by name, ``branch`` among them.
+    A preset among them replaces what that run's own preset says of the algorithm; networks and data stay. ``branch`` is
+    one of the given options. Raises UserError when there is no such checkpoint, or the options cannot be.
     """
     for name in ("net_g", "net_d"):
         if options.get(name) is not None:

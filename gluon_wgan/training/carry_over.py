@@ -36,8 +36,6 @@ def carry_over(path: Path, wgan: WGAN, parent: TrainConfig) -> tuple[Progress, C
 
     Parameters
     ----------
-    path
-        The checkpoint.
     wgan
         A fresh one of the new run.
     parent

@@ -66,8 +66,6 @@ class Session:
         Whether the run directory holds earlier work.
     watch
         Says when to stop early.
-    progress
-        Whether to show a progress bar.
     start
         Where a branch begins that has no checkpoint of its own yet.
     page

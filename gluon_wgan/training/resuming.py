@@ -101,12 +101,7 @@ def refuse_other_maths(old: TrainConfig, new: TrainConfig, accepted: Collection[
 
     Options of the data are left to the hash of the pixels, so that a folder may move.
 
-    Raises UserError with the names of the changed options.
-
-    Parameters
-    ----------
-    accepted
-        Names of options that may have changed.
+    Raises UserError with the names of the changed options, but for the accepted ones.
     """
     changed = [name for name in changed_fields(old, new, [MATHS]) if name not in accepted]
     if changed and set(changed) <= set(DEVICE_OPTIONS):

@@ -43,10 +43,7 @@ def train(
 ) -> Path:
     """Train a WGAN and return its run directory: see :func:`gluon_wgan.train`.
 
-    Parameters
-    ----------
-    page
-        Makes the page of the run; None writes none.
+    ``page`` makes the page of the run; None writes none.
     """
     if branch is not None:
         if resume is not None:

@@ -88,15 +88,11 @@ def parse_json(content: bytes, *, non_finite: bool = False) -> Any:
     """Parse JSON in UTF-8.
 
     Strings may hold the bytes of a file's name that are no UTF-8, as U+DC80 to U+DCFF, and no other half of a
-    surrogate pair and no NUL.
+    surrogate pair and no NUL. With ``non_finite`` NaN and Infinity are accepted, which Python writes and JSON does not
+    have.
 
     Raises ValueError when it is not JSON, is nested deeper than `MAX_JSON_DEPTH`, has more than `MAX_JSON_VALUES`
     values or a number with more than `MAX_DIGITS` digits, or one too large for a float.
-
-    Parameters
-    ----------
-    non_finite
-        Whether NaN and Infinity are accepted, which Python writes and JSON does not have.
     """
     if content.count(b",") + content.count(b"[") + content.count(b"{") > MAX_JSON_VALUES:
         raise ValueError(f"it holds more than {MAX_JSON_VALUES:,} values")
