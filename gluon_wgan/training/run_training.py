@@ -20,7 +20,6 @@ from gluon_wgan.runs.checkpoints import list_checkpoints
 from gluon_wgan.runs.directory import RunDirectory, refuse_taken
 from gluon_wgan.runs.environment import describe_environment
 from gluon_wgan.runs.log import log_to_file
-from gluon_wgan.runs.machine import refuse_other_machine
 from gluon_wgan.runs.tensorboard import check_tensorboard
 from gluon_wgan.training.branching import find_branch_point, refuse_finished, start_branch
 from gluon_wgan.training.engine import Engine
@@ -30,6 +29,7 @@ from gluon_wgan.training.resuming import (
     DEVICE_OPTIONS,
     moved_data,
     nothing_left,
+    refuse_other_machine,
     refuse_other_maths,
     refuse_other_preprocessing,
     refuse_other_program,

@@ -18,7 +18,6 @@ from gluon_wgan.driver import describe_gpus
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs.checkpoints import Progress, list_checkpoints
 from gluon_wgan.runs.directory import RunDirectory
-from gluon_wgan.runs.machine import device_class, latest_environment
 from gluon_wgan.runs.step_results import CriticScores, Pending
 from gluon_wgan.training.branching import CarriedOver, find_branch_point
 from gluon_wgan.training.carry_over import carry_over
@@ -26,7 +25,7 @@ from gluon_wgan.training.checkpoint import restore_checkpoint, save_checkpoint
 from gluon_wgan.training.distributed.kvstore import KVStoreExchange
 from gluon_wgan.training.exchange import Exchange, PartnerLost
 from gluon_wgan.training.loop import PageFactory
-from gluon_wgan.training.resuming import DEFAULT_PROGRAM
+from gluon_wgan.training.resuming import DEFAULT_PROGRAM, device_class, latest_environment
 from gluon_wgan.training.run_training import open_run, train_in
 from gluon_wgan.training.wgan import WGAN
 from gluon_wgan.utils import seeding

@@ -13,9 +13,9 @@ from mxnet import MXNetError, nd
 from gluon_wgan.cli import train as cli
 from gluon_wgan.errors import DeviceError, UserError
 from gluon_wgan.runs.directory import RunDirectory
-from gluon_wgan.runs.machine import machine_changes
 from gluon_wgan.training import trainer
 from gluon_wgan.training.loop import Diverged
+from gluon_wgan.training.resuming import machine_changes
 from tests.training.test_training import cache, run, tiny  # noqa: F401  (fixtures)
 
 
