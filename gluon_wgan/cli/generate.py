@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 from collections.abc import Sequence
 from functools import partial
@@ -185,13 +186,10 @@ def _as_the_authors(arguments: argparse.Namespace) -> None:
     trained = open_pair(arguments.config, arguments.weights)
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    number, name = 0, "generated"
-    while (out / f"{name}.png").exists() or (out / f"{name}.json").exists():
-        number += 1
-        name = f"generated_{number}"
+    names = itertools.chain(["generated"], (f"generated_{number}" for number in itertools.count(1)))
+    name = next(name for name in names if not any((out / f"{name}.{kind}").exists() for kind in ("png", "json")))
     images = _image_folder(arguments, trained, out)
-    columns = min(8, count)
-    images.write_grid(count, columns, f"{name}.png")
+    images.write_grid(count, min(8, count), f"{name}.png")
     images.write_record(f"{name}.json")
     print(f"{out / name}.png: {_described(images)}.")
 
