@@ -22,8 +22,6 @@ class AveragedGenerator:
         Says what the network is, and the decay (``ema``).
     generator
         What is averaged, from its present weights on.
-    context
-        The device.
 
     Attributes
     ----------

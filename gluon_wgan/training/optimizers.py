@@ -73,8 +73,6 @@ def step(optimizer: Trainer, exchange: Exchange, name: str, report: Callable[[],
 
     Parameters
     ----------
-    exchange
-        Brings the gradients of other workers' devices.
     name
         The network's.
     report
