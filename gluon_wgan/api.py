@@ -22,8 +22,7 @@ from gluon_wgan.resize_parity.plan import make_plan
 from gluon_wgan.resize_parity.save import as_finite_json
 from gluon_wgan.training import trainer
 from gluon_wgan.utils.new_folder import new_folder
-
-AnyPath = Union[str, os.PathLike[str]]
+from gluon_wgan.utils.untrusted import AnyPath
 
 
 def train(

@@ -7,20 +7,24 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-# Sub-command of gluon-wgan -> the script of a clone that does the same.
-SCRIPTS = {
-    "train": "train_wgan.py",
-    "prepare": "tools/prepare_data.py",
-    "evaluate": "tools/evaluate.py",
-    "generate": "tools/generate.py",
-    "export": "tools/export_model.py",
-    "convert": "tools/convert_weights.py",
-    "compare": "tools/compare_runs.py",
-    "report": "tools/run_report.py",
-    "resize-parity": "tools/resize_parity.py",
-    "launch": "tools/launch.py",
-    "gpu-check": "tools/gpu_check.py",
+# Sub-command of gluon-wgan -> the script of a clone that does the same, and what that is.
+COMMANDS = {
+    "train": ("train_wgan.py", "train a WGAN, WGAN-GP or DCGAN, resume a run or branch from it"),
+    "prepare": ("tools/prepare_data.py", "decode, crop and resize images once, into a store"),
+    "evaluate": (
+        "tools/evaluate.py",
+        "measure how far generated images are from real ones: SWD, FID, KID, PRDC and more",
+    ),
+    "generate": ("tools/generate.py", "draw images with a trained generator"),
+    "export": ("tools/export_model.py", "export a generator to Gluon, ONNX or PyTorch, with a model card"),
+    "convert": ("tools/convert_weights.py", "convert the authors' .pth files to checkpoints, and back"),
+    "compare": ("tools/compare_runs.py", "compare runs in one table and on one page"),
+    "report": ("tools/run_report.py", "write a run's report.html"),
+    "resize-parity": ("tools/resize_parity.py", "compare how OpenCV, Pillow and MXNet resize your images"),
+    "launch": ("tools/launch.py", "start a training run on several machines, or several workers on this one"),
+    "gpu-check": ("tools/gpu_check.py", "check that a GPU computes what training needs"),
 }
+SCRIPTS = {name: script for name, (script, _) in COMMANDS.items()}
 
 
 def in_a_clone() -> bool:

@@ -54,10 +54,7 @@ def prepare() -> None:
     Where MXNet is not installed this is silent: the reference trains without it
     (``tools/train_reference.py``), and what needs it calls :func:`check_mxnet_loads`.
 
-    Raises
-    ------
-    IncompatibleEnvironment
-        If Python, NumPy or the installed MXNet cannot work together.
+    Raises IncompatibleEnvironment if Python, NumPy or the installed MXNet cannot work together.
     """
     global _chosen_here
     _check_python()
@@ -71,12 +68,16 @@ def prepare() -> None:
         # MXNet takes half of the cores it sees for hyper-threads and leaves them idle, unless told.
         os.environ["OMP_NUM_THREADS"] = str(usable_cores())
         _chosen_here = True
-    _check_numpy()
+    if find_spec("numpy") is None:
+        raise IncompatibleEnvironment("NumPy is not installed: run `pip install 'numpy>=1.23,<2'`.")
     if find_spec("mxnet") is None:
         return
-    _check_numpy_version()
+    numpy = importlib.import_module("numpy")
+    _check_numpy_version(numpy.__version__)
     _check_mxnet()
-    _restore_numpy_aliases()
+    # Straight into the namespace: NumPy 1.20 to 1.23 warn at whoever looks one of these names up.
+    for name, python_type in _NUMPY_ALIASES.items():
+        vars(numpy).setdefault(name, python_type)
     if cuda.is_installed():
         cuda.prepare_before_mxnet()
 
@@ -84,11 +85,8 @@ def prepare() -> None:
 def check_mxnet_loads() -> None:
     """Import MXNet, and turn a shared library that is missing into one sentence.
 
-    Raises
-    ------
-    IncompatibleEnvironment
-        If MXNet is not installed, the dynamic linker cannot load its library, or the limits of the process are
-        too low for it.
+    Raises IncompatibleEnvironment if MXNet is not installed, the dynamic linker cannot load its library, or the limits
+    of the process are too low for it.
     """
     _check_mxnet()
     _check_address_space(_ADDRESS_SPACE, "MXNet's smallest network needs")
@@ -117,15 +115,7 @@ def set_threads(count: int) -> None:
     Every library that is loaded later reads the same variable; NumPy's own linear algebra is
     loaded already and keeps the number it started with.
 
-    Parameters
-    ----------
-    count
-        The number of threads, 1 or more.
-
-    Raises
-    ------
-    UserError
-        If the number is below 1, or MXNet has been loaded and would not notice any more.
+    Raises UserError if the number is below 1, or MXNet has been loaded and would not notice any more.
     """
     if count < 1:
         raise UserError(f"{count} is not a number of threads: give 1 or more.")
@@ -138,20 +128,14 @@ def set_threads(count: int) -> None:
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may really use.
-
-    Returns
-    -------
-    int
-        The cores of its affinity mask or the CPU quota of its cgroup, rounded up, whichever is less.
-    """
+    """Return how many cores this process may use: those of its affinity mask or its CPU quota, whichever is less."""
     # macOS, for which MXNet has a wheel too, knows no affinity.
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return max(1, math.ceil(min(cores, cgroup_quota())))
 
 
 def cgroup_quota(memberships: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> float:
-    """Return the CPU time, in cores, that the cgroups of this process are limited to.
+    """Return the CPU time, in cores, that the cgroups of this process, v1 and v2, allow it: infinity for no limit.
 
     Parameters
     ----------
@@ -159,11 +143,6 @@ def cgroup_quota(memberships: Path = Path("/proc/self/cgroup"), mount: Path = Pa
         The kernel's list of the cgroups that the process is in.
     mount
         Where the cgroup file systems are mounted.
-
-    Returns
-    -------
-    float
-        The tightest limit of cgroups v1 and v2, infinity where there is none.
     """
     quota = math.inf
     with suppress(OSError):
@@ -180,39 +159,22 @@ def cgroup_quota(memberships: Path = Path("/proc/self/cgroup"), mount: Path = Pa
     return quota
 
 
-_IMAGE_FILE = "PIL.ImageFile"
-
-
 def import_gluoncv() -> ModuleType:
     """Import gluoncv as if torch were not installed, since it refuses torch 2 beside it.
 
-    Its ``data/mhp.py`` tells Pillow to take truncated images for whole; that is taken back.
-
-    Returns
-    -------
-    ModuleType
-        The gluoncv package. torch can be imported afterwards, or is there again if it was before.
+    Its ``data/mhp.py`` tells Pillow to take truncated images for whole; that is taken back. torch can be imported
+    afterwards, or is there again if it was before.
     """
-    truncated_are_whole = getattr(sys.modules.get(_IMAGE_FILE), "LOAD_TRUNCATED_IMAGES", False)
+    truncated_are_whole = getattr(sys.modules.get("PIL.ImageFile"), "LOAD_TRUNCATED_IMAGES", False)
     hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "torch"}
-    finder = _TorchHider()
-    sys.meta_path.insert(0, finder)
+    sys.modules["torch"] = None  # type: ignore[assignment]  # which Python takes for a module that is not there
     try:
         return importlib.import_module("gluoncv")
     finally:
-        sys.meta_path.remove(finder)
+        del sys.modules["torch"]
         sys.modules.update(hidden)
-        if _IMAGE_FILE in sys.modules:
-            vars(sys.modules[_IMAGE_FILE])["LOAD_TRUNCATED_IMAGES"] = truncated_are_whole
-
-
-class _TorchHider:
-    """An import finder for which torch is not installed, and which knows nothing else."""
-
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> None:
-        if name == "torch":
-            raise ModuleNotFoundError("torch is hidden while gluoncv is imported", name=name)
+        if "PIL.ImageFile" in sys.modules:
+            vars(sys.modules["PIL.ImageFile"])["LOAD_TRUNCATED_IMAGES"] = truncated_are_whole
 
 
 def _check_python() -> None:
@@ -240,13 +202,7 @@ def _provide_home() -> None:
         os.environ["HOME"] = str(home)
 
 
-def _check_numpy() -> None:
-    if find_spec("numpy") is None:
-        raise IncompatibleEnvironment("NumPy is not installed: run `pip install 'numpy>=1.23,<2'`.")
-
-
-def _check_numpy_version() -> None:
-    version = importlib.import_module("numpy").__version__
+def _check_numpy_version(version: str) -> None:
     if int(version.split(".")[0]) >= 2:
         raise IncompatibleEnvironment(
             f"NumPy {version} is installed, but MXNet 1.9.1 needs NumPy 1.x: run `pip install 'numpy>=1.23,<2'`."
@@ -282,13 +238,6 @@ def _check_mxnet() -> None:
             "MXNet 1.9.1 needs distutils, which Python 3.12 no longer has but setuptools brings: run "
             "`pip install 'setuptools<81'`."
         )
-
-
-def _restore_numpy_aliases() -> None:
-    # Straight into the namespace: NumPy 1.20 to 1.23 warn at whoever looks one of these names up.
-    namespace = vars(importlib.import_module("numpy"))
-    for name, python_type in _NUMPY_ALIASES.items():
-        namespace.setdefault(name, python_type)
 
 
 def _explain_linker(message: str) -> str:

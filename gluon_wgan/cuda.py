@@ -72,10 +72,7 @@ def set_arithmetic(*, tf32: bool = False, fast: bool = False) -> None:
 
     What the environment said before gives way. Where this is not called, importing MXNet sets the defaults.
 
-    Raises
-    ------
-    UserError
-        If MXNet has been imported with another arithmetic and would not notice any more.
+    Raises UserError if MXNet has been imported with another arithmetic and would not notice any more.
     """
     wanted = arithmetic_variables(tf32=tf32, fast=fast)
     _FINDER.chosen = True

@@ -22,22 +22,9 @@ _MACHINE_CODE = ((5, 0), (6, 0), (7, 0), (8, 0), (8, 6))
 
 
 def parse_gpus(text: str) -> tuple[int, ...]:
-    """Return the GPU numbers that a ``--gpus`` value names.
+    """Return the GPU numbers that a ``--gpus`` value such as ``0`` or ``0,1`` names, in its order; none for ``""``.
 
-    Parameters
-    ----------
-    text
-        Numbers separated by commas, such as ``0`` or ``0,1``; empty for the CPU.
-
-    Returns
-    -------
-    tuple of int
-        The numbers in the order given.
-
-    Raises
-    ------
-    UserError
-        If the text is anything else, or names a GPU twice.
+    Raises UserError if it is anything else, or names a GPU twice.
     """
     if not text:
         return ()
@@ -67,11 +54,6 @@ def choose_contexts(
         The arithmetic, as in :func:`gluon_wgan.cuda.arithmetic_variables`. TF32 that the device does not have
         is an error.
 
-    Returns
-    -------
-    list of mxnet.Context
-        One context for each GPU, or the CPU alone.
-
     Raises
     ------
     UserError
@@ -82,10 +64,9 @@ def choose_contexts(
     import mxnet as mx
 
     require_gpu = require_gpu or tf32
-    if tf32 and not gpus:
-        raise UserError("--tf32 rounds products on a GPU, and no GPU is named: add --gpus 0, or leave --tf32 out.")
-
     if not gpus:
+        if tf32:
+            raise UserError("--tf32 rounds products on a GPU, and no GPU is named: add --gpus 0, or leave --tf32 out.")
         if require_gpu:
             raise UserError("--require-gpu is given but no GPU is named: add --gpus 0.")
         return [mx.cpu()]
@@ -105,27 +86,12 @@ def choose_contexts(
 
 
 def wheel_supports(capability: tuple[int, int]) -> bool:
-    """Return whether the mxnet-cu112 wheel has machine code for a GPU.
+    """Return whether the mxnet-cu112 wheel has machine code for a GPU of this compute capability, major and minor.
 
-    Parameters
-    ----------
-    capability
-        The GPU's compute capability, major and minor.
-
-    Returns
-    -------
-    bool
-        True if the wheel was compiled for the same major version and no higher minor one,
-        which is the code that a GPU runs.
+    A GPU runs code that was compiled for the same major version and no higher minor one.
     """
     major, minor = capability
     return any(built[0] == major and built[1] <= minor for built in _MACHINE_CODE)
-
-
-def _has_cuda() -> bool:
-    import mxnet as mx
-
-    return bool(mx.runtime.Features().is_enabled("CUDA"))
 
 
 def _count_gpus() -> int:
@@ -138,7 +104,9 @@ def _count_gpus() -> int:
 
 
 def _why_no_gpu() -> str:
-    if _has_cuda():
+    import mxnet as mx
+
+    if mx.runtime.Features().is_enabled("CUDA"):
         return driver.why_no_gpu()
     return (
         "The installed MXNet has no CUDA: run `pip uninstall -y mxnet && pip install 'gluon-wgan[cu112]'`, "

@@ -11,6 +11,9 @@ from typing import Any, Optional
 
 from gluon_wgan import cuda
 
+_DRIVER, _NVML = "libcuda.so.1", "libnvidia-ml.so.1"
+_DRIVER_VERSION = (_DRIVER, "cuDriverGetVersion")
+
 # What CUDA 11.8's libraries need: minor-version compatibility begins with CUDA 11.0, driver 450.80.02.
 OLDEST_CUDA, OLDEST_DRIVER = (11, 0), "450.80.02"
 
@@ -32,10 +35,10 @@ def why_no_gpu() -> str:
     """Return in one sentence why MXNet, built with CUDA, sees no GPU; it reports none for a driver that is too old."""
     leave = "or leave --gpus out."
     try:
-        library = ctypes.CDLL("libcuda.so.1")
+        library = ctypes.CDLL(_DRIVER)
     except OSError:
         return f"NVIDIA's driver is not installed (no libcuda.so.1): install it, {leave}"
-    version = cuda_version_of_driver(library)
+    version = _cuda_version(*_DRIVER_VERSION)
     if version is not None and version < OLDEST_CUDA:
         return (
             f"NVIDIA's driver is too old: it knows CUDA {_dotted(version)}, and mxnet-cu112 needs "
@@ -48,71 +51,43 @@ def why_no_gpu() -> str:
     return f"NVIDIA's driver shows no GPU: check nvidia-smi and CUDA_VISIBLE_DEVICES, {leave}"
 
 
-def cuda_version_of_driver(library: Optional[ctypes.CDLL] = None) -> Optional[tuple[int, int]]:
-    """Return the newest CUDA version that the installed driver knows, None without a driver."""
-    value = ctypes.c_int()
-    try:
-        library = library or ctypes.CDLL("libcuda.so.1")
-        status = library.cuDriverGetVersion(ctypes.byref(value))
-    except (OSError, AttributeError):
-        return None
-    return None if status else (value.value // 1000, value.value % 1000 // 10)
-
-
 def compute_capability(gpu: int) -> Optional[tuple[int, int]]:
-    """Ask the driver for a GPU's compute capability.
+    """Ask the driver for a GPU's compute capability: major and minor version, None if it does not know that GPU.
 
     The driver numbers the GPUs as MXNet does, CUDA_VISIBLE_DEVICES included.
-
-    Returns
-    -------
-    tuple of int or None
-        Major and minor version, or None if there is no driver or it does not know that GPU.
     """
-    try:
-        library = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return None
-    device, value = ctypes.c_int(), ctypes.c_int()
-    if library.cuInit(0) or library.cuDeviceGet(ctypes.byref(device), gpu):
-        return None
+    device, value = _device(gpu), ctypes.c_int()
     answers = []
-    for attribute in _CAPABILITY_ATTRIBUTES:
-        if library.cuDeviceGetAttribute(ctypes.byref(value), attribute, device):
+    for attribute in _CAPABILITY_ATTRIBUTES if device is not None else ():
+        if _call(_DRIVER, "cuDeviceGetAttribute", ctypes.byref(value), attribute, device) != 0:
             return None
         answers.append(value.value)
-    return answers[0], answers[1]
+    return (answers[0], answers[1]) if answers else None
 
 
 def gpu_model(gpu: int) -> Optional[str]:
     """Return a GPU's name as the driver gives it, such as ``NVIDIA A100-SXM4-40GB``."""
-    device, name = ctypes.c_int(), ctypes.create_string_buffer(256)
-    try:
-        library = ctypes.CDLL("libcuda.so.1")
-        if library.cuInit(0) or library.cuDeviceGet(ctypes.byref(device), gpu):
-            return None
-        return None if library.cuDeviceGetName(name, len(name), device) else name.value.decode(errors="replace")
-    except (OSError, AttributeError):
+    device, name = _device(gpu), ctypes.create_string_buffer(256)
+    if device is None or _call(_DRIVER, "cuDeviceGetName", name, len(name), device) != 0:
         return None
+    return name.value.decode(errors="replace")
 
 
 def describe_gpus(gpus: Sequence[int]) -> dict[str, Any]:
     """Return what ``environment.json`` says of the GPUs of a run, JSON-able; what cannot be asked is None."""
-    capabilities = [compute_capability(gpu) for gpu in gpus]
     return {
         "gpu_model": [gpu_model(gpu) for gpu in gpus],
-        "gpu_capability": [None if found is None else _dotted(found) for found in capabilities],
+        "gpu_capability": [_dotted(compute_capability(gpu)) for gpu in gpus],
         **describe_cuda(),
     }
 
 
 def describe_cuda() -> dict[str, Any]:
     """Return driver, CUDA, cuDNN, NVIDIA's packages and the variables of the arithmetic, JSON-able."""
-    version = cuda_version_of_driver()
     return {
         "driver": _driver_version(),
-        "driver_cuda": None if version is None else _dotted(version),
-        "cuda": _dotted(_version_of("libcudart.so.11.0", "cudaRuntimeGetVersion", 1000, 10)),
+        "driver_cuda": _dotted(_cuda_version(*_DRIVER_VERSION)),
+        "cuda": _dotted(_cuda_version("libcudart.so.11.0", "cudaRuntimeGetVersion")),
         "cudnn": _dotted(_cudnn_version()),
         "nvidia_packages": nvidia_packages(),
         "variables": {name: os.environ.get(name) for name in cuda.VARIABLES},
@@ -136,35 +111,37 @@ def memory_holders() -> list[str]:
     return [f"{name} (process {pid}) {memory}" for name, pid, memory in fields if pid != str(os.getpid())]
 
 
+def _call(library: str, function: str, *arguments: Any) -> Optional[int]:
+    """Return what a function of a shared library returns, 0 for success mostly; None where there is no such one."""
+    try:
+        return getattr(ctypes.CDLL(library), function)(*arguments)
+    except (OSError, AttributeError):
+        return None
+
+
+def _device(gpu: int) -> Optional[ctypes.c_int]:
+    """Return the driver's handle of a GPU, None if it does not know that."""
+    device = ctypes.c_int()
+    found = _call(_DRIVER, "cuInit", 0) == 0 and _call(_DRIVER, "cuDeviceGet", ctypes.byref(device), gpu) == 0
+    return device if found else None
+
+
 def _driver_version() -> Optional[str]:
     text = ctypes.create_string_buffer(96)
-    try:
-        library = ctypes.CDLL("libnvidia-ml.so.1")
-        if library.nvmlInit_v2() or library.nvmlSystemGetDriverVersion(text, len(text)):
-            return None
-    except (OSError, AttributeError):
-        return None
-    return text.value.decode(errors="replace")
+    found = _call(_NVML, "nvmlInit_v2") == 0 and _call(_NVML, "nvmlSystemGetDriverVersion", text, len(text)) == 0
+    return text.value.decode(errors="replace") if found else None
 
 
-def _version_of(library: str, function: str, major: int, minor: int) -> Optional[tuple[int, int]]:
+def _cuda_version(library: str, function: str) -> Optional[tuple[int, int]]:
     value = ctypes.c_int()
-    try:
-        if getattr(ctypes.CDLL(library), function)(ctypes.byref(value)):
-            return None
-    except (OSError, AttributeError):
+    if _call(library, function, ctypes.byref(value)) != 0:
         return None
-    return value.value // major, value.value % major // minor
+    return value.value // 1000, value.value % 1000 // 10
 
 
-def _cudnn_version() -> Optional[tuple[int, ...]]:
-    try:
-        function = ctypes.CDLL("libcudnn.so.8").cudnnGetVersion
-    except (OSError, AttributeError):
-        return None
-    function.restype = ctypes.c_size_t
-    number = function()
-    return number // 1000, number % 1000 // 100, number % 100
+def _cudnn_version() -> Optional[tuple[int, int, int]]:
+    number = _call("libcudnn.so.8", "cudnnGetVersion")
+    return None if number is None else (number // 1000, number % 1000 // 100, number % 100)
 
 
 def _dotted(version: Optional[Sequence[int]]) -> Any:

@@ -56,10 +56,7 @@ _REMEDIES = {
 def remedy(error: OSError, otherwise: str) -> str:
     """Return what to do about a system's error, and what to do instead: "make room on that disk, or ...".
 
-    Parameters
-    ----------
-    otherwise
-        What helps in any case, as an imperative without a full stop.
+    ``otherwise`` is what helps in any case, as an imperative without a full stop.
     """
     first = _REMEDIES.get(error.errno or 0)
     return otherwise if first is None else f"{first}, or {otherwise}"

@@ -57,12 +57,7 @@ _SENTENCES = (
 def explain(text: str, resume: str) -> Optional[str]:
     """Return the sentence for an error on a GPU, or None for any other error.
 
-    Parameters
-    ----------
-    text
-        What MXNet, PyTorch or a library said.
-    resume
-        How to go on, as an imperative: "continue with python train_wgan.py --resume runs/0001".
+    ``resume`` is how to go on, as an imperative: "continue with python train_wgan.py --resume runs/0001".
     """
     for pattern, sentence in _SENTENCES:
         match = re.search(pattern, text)

@@ -33,10 +33,7 @@ for number in {gpus}:
 def probe(gpus: Sequence[int], *, tf32: bool = False, fast: bool = False, seconds: float = SECONDS) -> None:
     """Let every GPU convolve once, in a child process.
 
-    Raises
-    ------
-    DeviceError
-        With the reason, when that fails.
+    Raises DeviceError with the reason, when that fails.
     """
     code = PROBE.format(gpus=list(gpus), tf32=tf32, fast=fast)
     names = "GPU " + ", ".join(map(str, gpus))
@@ -58,11 +55,7 @@ def probe(gpus: Sequence[int], *, tf32: bool = False, fast: bool = False, second
     if child.returncode == 0:
         return
     said = child.stderr + child.stdout
-    why = (
-        f"exit status {child.returncode}: {last_line(RuntimeError(said))}"
-        if said
-        else f"exit status {child.returncode}"
-    )
+    why = f"exit status {child.returncode}" + (f": {last_line(RuntimeError(said))}" if said else "")
     raise DeviceError(
         explain(said, "try again")
         or f"{names} cannot compute one convolution ({why}): run `python tools/gpu_check.py`, or leave --gpus out."

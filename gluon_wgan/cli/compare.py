@@ -76,12 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path(OUT), metavar="PATH", help=f"the page, or a folder for {PAGE} (default: {OUT})"
     )
     add("--redraw", action="store_true", help="draw the samples anew from the checkpoints, from one set of latents")
-    add(
-        "--noise-seed",
-        type=_seed,
-        metavar="N",
-        help=f"which latents --redraw takes, and means it (default: {NOISE_SEED})",
-    )
+    seed = f"which latents --redraw takes, and means it (default: {NOISE_SEED})"
+    add("--noise-seed", type=_seed, metavar="N", help=seed)
     return parser
 
 

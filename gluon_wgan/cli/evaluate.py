@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Optional
 
@@ -64,20 +65,9 @@ def build_parser() -> argparse.ArgumentParser:
         "(default: those that the run was trained on)",
     )
     add("--metrics", metavar="LIST", help="some of swd,fid,kid,prdc,is,faces (default: all that the features allow)")
-    add(
-        "--num",
-        type=whole_number,
-        default=default.num,
-        metavar="N",
-        help=f"images of each kind, at most (default: {default.num:,})",
-    )
-    add(
-        "--seed",
-        type=whole_number,
-        default=default.seed,
-        metavar="N",
-        help="of latents, choices, patches and directions (default: %(default)s)",
-    )
+    number = partial(add, type=whole_number, metavar="N")
+    number("--num", default=default.num, help=f"images of each kind, at most (default: {default.num:,})")
+    number("--seed", default=default.seed, help="of latents, choices, patches and directions (default: %(default)s)")
     add(
         "--bn",
         dest="batch_norm",

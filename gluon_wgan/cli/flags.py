@@ -65,24 +65,20 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     types = get_type_hints(TrainConfig)
     for field in dataclasses.fields(TrainConfig):
         name = field.metadata["group"]
-        group = groups.setdefault(name, None) or parser.add_argument_group(name)
-        groups[name] = group
-        add_flag(group, field, types[field.name])
-    groups[RUN].add_argument(
-        "--resume",
-        default=None,
-        metavar="RUN_DIR",
-        help="continue this run, bit for bit; how long to train and how often to save may change",
-    )
+        if name not in groups:
+            groups[name] = parser.add_argument_group(name)
+        add_flag(groups[name], field, types[field.name])
+    parser.set_defaults(resume=None, dry_run=False, verbose=False)
+    resume = "continue this run, bit for bit; how long to train and how often to save may change"
+    groups[RUN].add_argument("--resume", metavar="RUN_DIR", help=resume)
     other = parser.add_argument_group("other")
     other.add_argument(
         "--dry-run",
         action="store_true",
-        default=False,
         help="print what differs from the preset, the networks' sizes, the data found, and the memory, disk and time "
         "that it would take, and stop",
     )
-    other.add_argument("--verbose", action="store_true", default=False, help="with --dry-run: print all options too")
+    other.add_argument("--verbose", action="store_true", help="with --dry-run: print all options too")
     other.add_argument("--version", action="version", version=version, help="print the version and stop")
     other.add_argument("-h", "--help", action="help", help="print this and stop")
     _add_reference_spellings(parser)
@@ -122,10 +118,8 @@ def add_flag(group: Any, field: dataclasses.Field[Any], of_type: Any) -> None:
 
 
 def _converter(name: str, of_type: Any) -> Any:
-    if name == "gpus":
+    if name in ("gpus", "crop"):
         return str  # parsed later, where one sentence can say what is wrong
-    if name == "crop":
-        return str  # as gpus
     if name == "dataset":
         return _dataset
     kinds = (of_type, *getattr(of_type, "__args__", ()))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -72,35 +74,20 @@ def build_parser() -> argparse.ArgumentParser:
     )
     what = parser.add_argument_group("what to draw (default: --grid)")
     add = what.add_argument
-    add("-n", "--num", "--nimages", type=whole_number, metavar="N", help="single PNG files, this many")
+    number = partial(add, type=whole_number, metavar="N")
+    number("-n", "--num", "--nimages", help="single PNG files, this many")
     add("--grid", nargs="?", const=GRID, metavar="ROWSxCOLS", help=f"many images in one file (default: {GRID})")
-    add(
-        "--interpolate",
-        nargs="?",
-        type=whole_number,
-        const=KEYFRAMES,
-        metavar="N",
-        help=f"a walk through N images and back, as a strip, a GIF and a video (default: {KEYFRAMES})",
-    )
-    add(
-        "--steps",
-        type=whole_number,
-        metavar="N",
-        help=f"steps of the walk from one image to the next (default: {STEPS})",
-    )
-    add(
-        "--neighbours",
-        type=whole_number,
-        metavar="K",
-        help=f"the K nearest training images of the samples (default: of {SAMPLES}; at most {MAX_SAMPLES})",
-    )
+    walk = f"a walk through N images and back, as a strip, a GIF and a video (default: {KEYFRAMES})"
+    number("--interpolate", nargs="?", const=KEYFRAMES, help=walk)
+    number("--steps", help=f"steps of the walk from one image to the next (default: {STEPS})")
+    nearest = f"the K nearest training images of the samples (default: of {SAMPLES}; at most {MAX_SAMPLES})"
+    number("--neighbours", metavar="K", help=nearest)
     add("--page", action="store_true", help="one HTML file that runs the generator in a browser, without a network")
     add("--data", type=Path, metavar="STORE", help="the training images, if the run's own store has moved")
     how = parser.add_argument_group("how")
     add = how.add_argument
-    add(
-        "--seed", type=whole_number, default=TrainConfig.seed, metavar="N", help="of the latents (default: %(default)s)"
-    )
+    number = partial(add, type=whole_number, metavar="N")
+    number("--seed", default=TrainConfig.seed, help="of the latents (default: %(default)s)")
     add("--truncate", type=float, metavar="X", help="draw numbers of the latents beyond +-X again")
     add("--bn", choices=("batch", "running"), help="batch norm's statistics (default: those of the run's samples)")
     add("--ema", action="store_true", help="draw with the averaged generator of a run trained with --ema")
@@ -199,13 +186,10 @@ def _as_the_authors(arguments: argparse.Namespace) -> None:
     trained = open_pair(arguments.config, arguments.weights)
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    number, name = 0, "generated"
-    while (out / f"{name}.png").exists() or (out / f"{name}.json").exists():
-        number += 1
-        name = f"generated_{number}"
+    names = itertools.chain(["generated"], (f"generated_{number}" for number in itertools.count(1)))
+    name = next(name for name in names if not any((out / f"{name}.{kind}").exists() for kind in ("png", "json")))
     images = _image_folder(arguments, trained, out)
-    columns = min(8, count)
-    images.write_grid(count, columns, f"{name}.png")
+    images.write_grid(count, min(8, count), f"{name}.png")
     images.write_record(f"{name}.json")
     print(f"{out / name}.png: {_described(images)}.")
 

@@ -40,15 +40,14 @@ _PR_SET_PDEATHSIG = 1
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Start what the command line says and return the exit status."""
     parser = SentenceParser(prog=program("launch"), description=DESCRIPTION)
-    parser.add_argument("-n", "--workers", type=whole_number, required=True, metavar="N", help="how many workers")
-    parser.add_argument(
-        "-s", "--servers", type=whole_number, metavar="N", help="how many servers (default: as many as workers)"
-    )
-    parser.add_argument("-H", "--hosts", metavar="FILE", help="hosts to start on over ssh, one a line (default: here)")
-    parser.add_argument("--address", help="this machine's address for the others (default: found out)")
-    parser.add_argument("--port", type=whole_number, help="the scheduler's port (default: a free one)")
-    parser.add_argument("--grace", type=float, default=60, metavar="S", help="seconds to save in (default: 60)")
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="the command after --")
+    add = parser.add_argument
+    add("-n", "--workers", type=whole_number, required=True, metavar="N", help="how many workers")
+    add("-s", "--servers", type=whole_number, metavar="N", help="how many servers (default: as many as workers)")
+    add("-H", "--hosts", metavar="FILE", help="hosts to start on over ssh, one a line (default: here)")
+    add("--address", help="this machine's address for the others (default: found out)")
+    add("--port", type=whole_number, help="the scheduler's port (default: a free one)")
+    add("--grace", type=float, default=60, metavar="S", help="seconds to save in (default: 60)")
+    add("command", nargs=argparse.REMAINDER, help="the command after --")
     arguments = parser.parse_args(argv)
     return run_tool(program("launch"), lambda: launch(arguments))
 

@@ -9,23 +9,8 @@ from typing import Optional
 
 from gluon_wgan import __version__
 from gluon_wgan.cli.runner import BAD_INPUT, missing_library
-from gluon_wgan.commands import program
+from gluon_wgan.commands import COMMANDS, program
 from gluon_wgan.utils.streams import protect_standard_streams
-
-# Sub-command -> what it does. Its module has the same name, with an underscore for the hyphen.
-COMMANDS = {
-    "train": "train a WGAN, WGAN-GP or DCGAN, resume a run or branch from it",
-    "prepare": "decode, crop and resize images once, into a store",
-    "evaluate": "measure how far generated images are from real ones: SWD, FID, KID, PRDC and more",
-    "generate": "draw images with a trained generator",
-    "export": "export a generator to Gluon, ONNX or PyTorch, with a model card",
-    "convert": "convert the authors' .pth files to checkpoints, and back",
-    "compare": "compare runs in one table and on one page",
-    "report": "write a run's report.html",
-    "resize-parity": "compare how OpenCV, Pillow and MXNet resize your images",
-    "launch": "start a training run on several machines, or several workers on this one",
-    "gpu-check": "check that a GPU computes what training needs",
-}
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -42,7 +27,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if name not in COMMANDS:
         print(f"gluon-wgan: There is no command {name!r}: use one of {', '.join(COMMANDS)}.", file=sys.stderr)
         return BAD_INPUT
-    # Imported here because NumPy and MXNet read their number of threads when they are loaded.
+    # Its module has the same name, imported here because NumPy and MXNet read their number of threads when loaded.
     try:
         command = import_module(f"gluon_wgan.cli.{name.replace('-', '_')}")
     except ImportError as error:
@@ -53,7 +38,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _help() -> str:
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {what}" for name, what in COMMANDS.items()]
+    lines = [f"  {name:{width}}  {what}" for name, (_, what) in COMMANDS.items()]
     return "\n".join(
         [
             "usage: gluon-wgan COMMAND ...",

@@ -28,19 +28,8 @@ log = logging.getLogger("gluon_wgan")
 
 _SHARED_WITH_TRAINING = (
     *("dataset", "exclude", "limit", "fraction", "subset_seed"),
-    *(
-        "image_size",
-        "resize",
-        "crop",
-        "fit",
-        "center_crop",
-        "nc",
-        "bit_depth",
-        "max_pixels",
-        "strict",
-        "jobs",
-        "cache_dir",
-    ),
+    *("image_size", "resize", "crop", "fit", "center_crop", "nc", "bit_depth", "max_pixels"),
+    *("strict", "jobs", "cache_dir"),
 )
 EXAMPLES = """examples:
   python tools/prepare_data.py IMAGES --out STORE --image-size 64 --resize pil
@@ -72,34 +61,20 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         argument_default=argparse.SUPPRESS,
     )
-    parser.add_argument(
-        "source",
-        nargs="*",
-        default=(),
-        metavar="SOURCE",
-        help="a folder, a list, an archive or a database; several are joined",
-    )
-    parser.add_argument("--out", default=None, metavar="STORE", help="the store's folder, which must not exist yet")
-    parser.add_argument("--resume", action="store_true", default=False, help="go on where an earlier process stopped")
-    parser.add_argument(
-        "--shards",
-        type=whole_number,
-        default=None,
-        metavar="N",
-        help="cut the pixels into N files (default: files of 1 GiB)",
-    )
-    parser.add_argument(
-        "--verify", default=None, metavar="STORE", help="only read a store again, and name the first damaged file"
-    )
-    parser.add_argument(
+    # The options of training stay out of the namespace where they are not given, these do not.
+    parser.set_defaults(source=(), out=None, resume=False, shards=None, verify=None, part=None, join=None)
+    add = parser.add_argument
+    add("source", nargs="*", metavar="SOURCE", help="a folder, a list, an archive or a database; several are joined")
+    add("--out", metavar="STORE", help="the store's folder, which must not exist yet")
+    add("--resume", action="store_true", help="go on where an earlier process stopped")
+    add("--shards", type=whole_number, metavar="N", help="cut the pixels into N files (default: files of 1 GiB)")
+    add("--verify", metavar="STORE", help="only read a store again, and name the first damaged file")
+    add(
         "--part",
-        default=None,
         metavar="K/N",
         help="prepare the K-th of N parts of the images, to be joined later (docs/several_machines.md)",
     )
-    parser.add_argument(
-        "--join", nargs="+", default=None, metavar="PART", help="join all parts into one store, named with --out"
-    )
+    add("--join", nargs="+", metavar="PART", help="join all parts into one store, named with --out")
     add_flags(parser, _SHARED_WITH_TRAINING)
     return parser
 

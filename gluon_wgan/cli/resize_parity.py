@@ -21,7 +21,7 @@ from gluon_wgan.data.resize import BACKENDS, canonical_name
 from gluon_wgan.errors import UserError
 from gluon_wgan.reports.resize_page import write_report
 from gluon_wgan.resize_parity import console, plan
-from gluon_wgan.resize_parity.comparison_report import Report, compare_backends
+from gluon_wgan.resize_parity.comparison_report import compare_backends
 from gluon_wgan.resize_parity.decoders import DECODERS
 from gluon_wgan.resize_parity.plan import Plan
 from gluon_wgan.utils.new_folder import free_name, new_folder
@@ -69,12 +69,8 @@ def _compare(arguments: argparse.Namespace, command: str) -> int:
     if not arguments.quiet:
         print(console.as_text(report))
         print(f"\nReport: {out / 'parity.html'}")
-    return _check(report, canonical_name(arguments.check)) if arguments.check else 0
-
-
-def _check(report: Report, backend: str) -> int:
-    bad = any(found.aliases[backend] for found in report.cases)
-    return ALIASES if bad else 0
+    backend = canonical_name(arguments.check) if arguments.check else None
+    return ALIASES if backend is not None and any(found.aliases[backend] for found in report.cases) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,27 +84,17 @@ def _parser() -> argparse.ArgumentParser:
     add("images", nargs="*", metavar="IMAGES", help="what to compare on (default: 64 built-in portraits)")
     add("--size", nargs="+", default=[], metavar="PIXELS", help=f"sizes to resize to (default: {sizes})")
     add("--backends", nargs="+", default=[], metavar="NAME", help="all, or names as in --resize (default: all)")
-    add(
-        "--against",
-        default=aliasing_options.AGAINST,
-        metavar="NAME",
-        help="the backend to compare with (default: %(default)s)",
-    )
+    against = aliasing_options.AGAINST
+    add("--against", default=against, metavar="NAME", help="the backend to compare with (default: %(default)s)")
     add("--fit", choices=FITS, default=TrainConfig.fit, help="how an image becomes a square, as in training")
     add("--crop", metavar="L,T,R,B", help="cut this box of pixels out of each image first, as in training")
     add_flags(parser, ("exclude", "bit_depth"))
     add("--decoders", metavar="NAMES", help=f"compare decoders too, of {','.join(DECODERS)}, the first with the others")
-    add(
-        "--enlarge",
-        action="store_true",
-        help=f"compare enlarging too, {aliasing_options.ENLARGE_FROM} to {aliasing_options.ENLARGE_TO} pixels",
-    )
+    enlarged = f"{aliasing_options.ENLARGE_FROM} to {aliasing_options.ENLARGE_TO} pixels"
+    add("--enlarge", action="store_true", help=f"compare enlarging too, {enlarged}")
     add("--check", metavar="NAME", help="exit with status 1 when this backend aliases; compare it alone")
-    add(
-        "--out",
-        metavar="DIR",
-        help=f"a new folder for the report (default: {aliasing_options.OUT}, or {aliasing_options.OUT}-2 and so on)",
-    )
+    out = aliasing_options.OUT
+    add("--out", metavar="DIR", help=f"a new folder for the report (default: {out}, or {out}-2 and so on)")
     add("--figures", action="store_true", help="also write every figure and table as a file of its own")
     add("--jobs", type=whole_number, default=compat.usable_cores(), metavar="N", help="processes (default: one a core)")
     add("--quiet", action="store_true", help="no progress bar and no table")

@@ -1,4 +1,4 @@
-"""What the options of a run are refused for, each in one sentence."""
+"""What the options of a run are refused for, each in one sentence, and which of them change nothing."""
 
 from __future__ import annotations
 
@@ -142,3 +142,27 @@ def _check_critic(config: TrainConfig) -> None:
         raise UserError("--layer-norm-d has no place in the MLP critic: leave it or --mlp-d out.")
     if config.curve_filter % 2 == 0:
         raise UserError(f"--curve-filter {config.curve_filter} is even: a median filter needs an odd width.")
+
+
+def without_effect(config: TrainConfig) -> set[str]:
+    """Return the names of the options that a run never looks at, because another turns off what they are about."""
+    built_in = config.data is None and not config.data_roots
+    normalised = not (config.no_bn_d or config.mlp_d)
+    used = {
+        ("gp_lambda", "gp_alpha", "gp_norm"): config.objective == "wgan-gp",
+        ("clip", "clip_when"): config.objective == "wgan",
+        ("clip_running_stats", "clip_bn"): config.objective == "wgan" and normalised,
+        ("gamma1", "eps_d", "eps_g"): config.optimizer == "rmsprop",
+        ("beta1", "beta2", "eps_adam"): config.optimizer == "adam",
+        ("warmup_critic",): bool(config.warmup_iters or config.boost_every),
+        ("short_noise",): not config.drop_last,
+        ("no_bn",): not config.mlp_g,
+        ("no_bn_d", "layer_norm_d"): not config.mlp_d,
+        ("arch", "block_order"): not (config.mlp_g and config.mlp_d),
+        ("subset_seed",): config.limit is not None or config.fraction is not None,
+        ("center_crop",): config.fit == "crop",
+        ("exclude", "max_pixels", "bit_depth"): not built_in,
+        ("worker_timeout", "start_timeout"): config.kvstore is not None,
+        ("tf32", "fast"): bool(config.gpus),
+    }
+    return {name for names, effective in used.items() if not effective for name in names}

@@ -30,10 +30,7 @@ NAMED_CROPS: dict[str, Box] = {
 def parse_crop(text: str) -> Box:
     """Return the box (left, top, right, bottom) that a name or ``LEFT,TOP,RIGHT,BOTTOM`` means, in pixels.
 
-    Raises
-    ------
-    UserError
-        If it is neither.
+    Raises UserError if it is neither.
     """
     if text in NAMED_CROPS:
         return NAMED_CROPS[text]

@@ -7,6 +7,8 @@ from typing import Any
 # What PyTorch does where MXNet does otherwise.
 _AS_PYTORCH: dict[str, Any] = {"eps_rule": "torch", "running_var": "unbiased"}
 _RMSPROP_AS_PYTORCH = {**_AS_PYTORCH, "eps_d": 1e-8, "eps_g": 1e-8}
+# As many critic steps for each generator step throughout.
+_EVEN_STEPS: dict[str, Any] = {"warmup_iters": 0, "boost_every": 0}
 
 PRESETS: dict[str, dict[str, Any]] = {
     # The project's own choice: every default above.
@@ -15,7 +17,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "reference": {**_RMSPROP_AS_PYTORCH, "stop_at_epoch_end": True},
     # Algorithm 1 of the paper: clip after each update, five critic steps always. It names no epsilon, so
     # PyTorch's default stands, with which its experiments were made.
-    "paper": {**_RMSPROP_AS_PYTORCH, "clip_when": "after", "warmup_iters": 0, "boost_every": 0},
+    "paper": {**_RMSPROP_AS_PYTORCH, "clip_when": "after", **_EVEN_STEPS},
     # The 2018 port as published: its "bicubic" was INTER_AREA, its clip took in the running statistics, and its
     # sample images used them and were cut off to bytes. docs/fidelity.md lists what is still different.
     "port2018": {
@@ -38,8 +40,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "ndf": 32,
         "nz": 128,
         "n_critic": 1,
-        "warmup_iters": 0,
-        "boost_every": 0,
+        **_EVEN_STEPS,
         "lr_d": 1e-4,
         "lr_g": 1e-4,
         "clip": 0.02,
@@ -55,8 +56,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lr_g": 1e-4,
         "beta1": 0.0,
         "beta2": 0.9,
-        "warmup_iters": 0,
-        "boost_every": 0,
+        **_EVEN_STEPS,
     },
     # Radford et al. 2016: cross-entropy, one step each, Adam 2e-4 with beta1 0.5.
     "dcgan": {
@@ -67,8 +67,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lr_g": 2e-4,
         "beta1": 0.5,
         "n_critic": 1,
-        "warmup_iters": 0,
-        "boost_every": 0,
+        **_EVEN_STEPS,
     },
     # Faces within minutes on two CPU cores: small nets, small images, steps as large as stay stable.
     "demo": {

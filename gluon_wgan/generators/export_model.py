@@ -62,10 +62,8 @@ generator.eval()  # else batch norm takes its statistics from the batch
 images = generator(torch.randn(16, {nz}, 1, 1))""",
 }
 _DRAW = {
-    ("gluon", "normal"): "mx.nd.random.normal(shape=(16, {nz}, 1, 1))",
-    ("gluon", "uniform"): "mx.nd.random.uniform(-1, 1, shape=(16, {nz}, 1, 1))",
-    ("safetensors", "normal"): "mx.nd.random.normal(shape=(16, {nz}, 1, 1))",
-    ("safetensors", "uniform"): "mx.nd.random.uniform(-1, 1, shape=(16, {nz}, 1, 1))",
+    ("mxnet", "normal"): "mx.nd.random.normal(shape=(16, {nz}, 1, 1))",
+    ("mxnet", "uniform"): "mx.nd.random.uniform(-1, 1, shape=(16, {nz}, 1, 1))",
     ("onnx", "normal"): "np.random.default_rng().standard_normal((16, {nz}, 1, 1), dtype=np.float32)",
     ("onnx", "uniform"): "np.random.default_rng().uniform(-1, 1, (16, {nz}, 1, 1)).astype(np.float32)",
 }
@@ -170,7 +168,7 @@ def _agreement(kind: str, difference: Optional[float]) -> str:
 
 def _use(kind: str, trained: LoadedGenerator, file: str) -> str:
     config = trained.config
-    draw = _DRAW.get((kind, config.latent), "").format(nz=config.nz)
+    draw = _DRAW["onnx" if kind == "onnx" else "mxnet", config.latent].format(nz=config.nz)
     return _USE[kind].format(latents=draw, nc=config.nc, nz=config.nz, size=config.image_size, file=file)
 
 

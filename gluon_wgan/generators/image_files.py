@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.runs.figures import GAP, make_grid
+from gluon_wgan.runs.figures import GAP, grid_image
 
 FRAMES_PER_SECOND = 12
 # Images of 32 pixels are hard to see in a film or beside their neighbours.
@@ -44,8 +44,7 @@ def save_strip(path: Path, frames: np.ndarray, steps: int) -> None:
         uint8 (legs * steps, C, H, W).
     """
     rows = [np.take(frames, range(start, start + steps + 1), 0, mode="wrap") for start in range(0, len(frames), steps)]
-    grid = make_grid(np.concatenate(rows), steps + 1)
-    save_png(path, Image.fromarray(grid[:, :, 0] if grid.shape[2] == 1 else grid))
+    save_png(path, grid_image(np.concatenate(rows), steps + 1))
 
 
 def save_gif(path: Path, frames: np.ndarray) -> None:

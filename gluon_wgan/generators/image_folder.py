@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
-from PIL import Image
 
 from gluon_wgan.data.prepared_data import prepare_data
 from gluon_wgan.data.store import Store, open_store
@@ -23,8 +20,8 @@ from gluon_wgan.generators.sampler import Sampler
 from gluon_wgan.models.generator_spec import generator_spec
 from gluon_wgan.runs.checkpoints import STATE
 from gluon_wgan.runs.directory import RunDirectory
-from gluon_wgan.runs.environment import LIBRARIES
-from gluon_wgan.runs.figures import make_grid
+from gluon_wgan.runs.environment import library_versions
+from gluon_wgan.runs.figures import grid_image
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.progress_bars import progress_bar
 from gluon_wgan.utils.text import csv_name
@@ -75,8 +72,7 @@ class ImageFolder:
 
     def write_grid(self, count: int, columns: int, name: str = "grid.png") -> None:
         """Write the first images of the seed as one image."""
-        grid = make_grid(self.first(count), columns)
-        image_files.save_png(self.folder / name, Image.fromarray(grid[:, :, 0] if grid.shape[2] == 1 else grid))
+        image_files.save_png(self.folder / name, grid_image(self.first(count), columns))
         self.record["grid"] = {"file": name, "images": count, "columns": columns}
 
     def write_interpolation(self, keyframes: int, steps: int) -> None:
@@ -155,20 +151,9 @@ class ImageFolder:
             "truncate": self.truncate,
             "batch_norm": self.sampler.batch_norm,
             "group": BATCH,
-            "libraries": versions(),
+            "libraries": library_versions(),
         }
-        atomic_files.write_bytes(self.folder / name, (json.dumps({**head, **self.record}, indent=2) + "\n").encode())
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of the libraries that can change a pixel, as far as they are installed."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+        atomic_files.write_json(self.folder / name, {**head, **self.record})
 
 
 def training_images(trained: LoadedGenerator, given: Optional[Path]) -> Store:

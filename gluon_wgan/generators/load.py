@@ -81,7 +81,12 @@ def load_generator(path: str | os.PathLike[str], ctx: Optional[Context] = None, 
         When there is no such path, no whole checkpoint in it, or no averaged generator.
     """
     if Path(path).suffix == SUFFIX and not ema:
-        return _from_safetensors(Path(path), ctx)
+        arrays, spec = read_safetensors(Path(path))
+        if spec is None:
+            raise UserError(
+                f"{path} does not say what network it holds: name one that python tools/export_model.py made."
+            )
+        return _load(Path(path), spec_config(spec, str(path)), ctx, arrays)
     folder = checkpoints.resolve_checkpoint(Path(path))
     return _load(weights_file(folder, ema), read_spec(folder), ctx)
 
@@ -116,31 +121,23 @@ def read_spec(folder: Path) -> TrainConfig:
     return read_generator_spec(folder / checkpoints.DESCRIPTION)
 
 
-def _load(weights: Path, spec: TrainConfig, ctx: Optional[Context]) -> HybridBlock:
-    generator = build_generator(spec)
-    load_weights(generator, str(weights), None if ctx is None else [ctx])
-    generator.hybridize()
-    return generator
-
-
-def _with_weights(
-    config: TrainConfig, arrays: dict[str, np.ndarray], origin: Path, ctx: Optional[Context] = None
+def _load(
+    weights: Path, config: TrainConfig, ctx: Optional[Context], arrays: Optional[dict[str, np.ndarray]] = None
 ) -> HybridBlock:
+    """Build a generator with the weights of a ``.params`` file, or with the arrays that another file holds."""
     generator = build_generator(config)
-    set_weights(generator, arrays, None if ctx is None else [ctx], origin)
+    if arrays is None:
+        load_weights(generator, str(weights), ctx)
+    else:
+        set_weights(generator, arrays, ctx, weights)
     generator.hybridize()
     return generator
-
-
-def _from_safetensors(path: Path, ctx: Optional[Context]) -> HybridBlock:
-    arrays, spec = read_safetensors(path)
-    if spec is None:
-        raise UserError(f"{path} does not say what network it holds: name one that python tools/export_model.py made.")
-    return _with_weights(spec_config(spec, str(path)), arrays, path, ctx)
 
 
 def open_pair(description: Path, weights: Path) -> LoadedGenerator:
     """Open weights with the file that describes their network, as the authors' generate.py does.
+
+    Raises UserError when one of them is missing, damaged or foreign, or they do not fit each other.
 
     Parameters
     ----------
@@ -148,19 +145,12 @@ def open_pair(description: Path, weights: Path) -> LoadedGenerator:
         The authors' ``generator_config.json``, or a checkpoint's ``generator.json``.
     weights
         The authors' ``netG_epoch_N.pth``, or a checkpoint's ``generator.params``.
-
-    Raises
-    ------
-    UserError
-        When one of them is missing, damaged or foreign, or they do not fit each other.
     """
     if not weights.is_file():
         raise UserError(f"There is no file {weights}: name the generator's weights with --weights.")
     ours = "image_size" in object_or_empty(description)  # if not, the reader of the authors' file says what is wrong
     config = read_generator_spec(description) if ours else read_generator_config(description)[0]
-    if weights.suffix == ".params":
-        generator = _load(weights, config, None)
-    else:
-        network = network_from_state(GENERATOR, read_state_dict(weights), config, str(weights))
-        generator = _with_weights(config, network.weights, weights)
-    return LoadedGenerator(generator, config, weights, atomic_files.sha256_of(weights))
+    arrays = None
+    if weights.suffix != ".params":
+        arrays = network_from_state(GENERATOR, read_state_dict(weights), config, str(weights)).weights
+    return LoadedGenerator(_load(weights, config, None, arrays), config, weights, atomic_files.sha256_of(weights))

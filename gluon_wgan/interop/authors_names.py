@@ -15,6 +15,8 @@ from gluon_wgan.models.blocks import halvings
 from gluon_wgan.models.mlp import HIDDEN_LAYERS
 
 GENERATOR, CRITIC = "generator", "critic"
+# In the names of their files: netG_epoch_N.pth.
+LETTERS = {GENERATOR: "G", CRITIC: "D"}
 # PyTorch's count of a batch norm's training passes, for which Gluon has no counterpart.
 COUNT = "num_batches_tracked"
 _NORM = ("weight", "bias", "running_mean", "running_var")

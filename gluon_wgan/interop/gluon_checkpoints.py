@@ -57,10 +57,7 @@ def read_folder(source: Path, roles: tuple[str, ...]) -> tuple[Path, list[Networ
 
     Beside the networks are returned the folder that was read, and where they came from (all zeros for a run of ours).
 
-    Raises
-    ------
-    UserError
-        When nothing is there, something is damaged, or the authors' classes cannot hold it.
+    Raises UserError when nothing is there, something is damaged, or the authors' classes cannot hold it.
     """
     folder = checkpoints.resolve_checkpoint(source)
     checkpoints.check_checkpoint(folder)

@@ -13,7 +13,7 @@ from mxnet.gluon import HybridBlock
 from gluon_wgan.config.checks import flag_of
 from gluon_wgan.config.train_config import TrainConfig, read_config
 from gluon_wgan.errors import UserError, last_line
-from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
+from gluon_wgan.interop.authors_names import CRITIC, GENERATOR, LETTERS
 from gluon_wgan.interop.network_weights import config_of, network_from_state, role_of
 from gluon_wgan.interop.safetensors_files import SUFFIX, read_safetensors
 from gluon_wgan.interop.torch_files import read_state_dict
@@ -23,7 +23,6 @@ from gluon_wgan.utils.params_file import read_params
 from gluon_wgan.utils.untrusted import open_regular
 
 FLAGS = {GENERATOR: "--net-g", CRITIC: "--net-d"}
-_LETTERS = {GENERATOR: "G", CRITIC: "D"}
 _PARAMS_MAGIC = (0x112).to_bytes(8, "little")
 # Options that decide what a network looks like.
 _FIELDS = {
@@ -37,6 +36,9 @@ _FIELDS = {
 def load_initial_weights(net: HybridBlock, role: str, given: str, config: TrainConfig) -> None:
     """Put weights that a user names into an initialised network, cast to its type.
 
+    Raises UserError when nothing is there, it is damaged, or it belongs to another network; it names the options that
+    would fit.
+
     Parameters
     ----------
     net, role
@@ -44,11 +46,6 @@ def load_initial_weights(net: HybridBlock, role: str, given: str, config: TrainC
     given
         A run directory (its newest whole checkpoint is taken), a checkpoint, a folder that a conversion made, a folder
         of the authors' ``.pth`` files (the newest epoch), or one file.
-
-    Raises
-    ------
-    UserError
-        When nothing is there, it is damaged, or it belongs to another network; it names the options that would fit.
     """
     file = _file_of(role, given)
     arrays, found = _read(role, file)
@@ -73,7 +70,7 @@ def _file_of(role: str, given: str) -> Path:
     folder = resolve_checkpoint(path)
     if (folder / f"{role}.params").is_file():
         return folder / f"{role}.params"
-    pattern = re.compile(rf"net{_LETTERS[role]}_epoch_(\d+)\.pth")
+    pattern = re.compile(rf"net{LETTERS[role]}_epoch_(\d+)\.pth")
     epochs = {int(match[1]): entry for entry in folder.iterdir() if (match := pattern.fullmatch(entry.name))}
     if not epochs:
         raise UserError(f"There is no {role} in {folder}: give {flag} a run, a checkpoint, or a .params or .pth file.")

@@ -85,17 +85,14 @@ def config_of(role: str, arrays: Arrays, place: str) -> TrainConfig:
 def network_from_state(role: str, state: Arrays, config: Optional[TrainConfig], place: str) -> Network:
     """Take a network out of a state dict of the authors.
 
+    Raises UserError when a tensor is missing, left over, or of another shape or type.
+
     Parameters
     ----------
     state
         Their names, of the first release or the present one, to arrays.
     config
         What the network looks like; None reads it off the shapes.
-
-    Raises
-    ------
-    UserError
-        When a tensor is missing, left over, or of another shape or type.
     """
     state = {current_name(name): array for name, array in state.items()}
     beside = "" if config is None else " beside the generator_config.json it is read with"
@@ -116,15 +113,8 @@ def network_from_gluon(
 ) -> Network:
     """Make a network of what a ``.params`` file holds.
 
-    Parameters
-    ----------
-    counts
-        PyTorch's ``num_batches_tracked``: of each batch norm, one number for all, or None for none.
-
-    Raises
-    ------
-    UserError
-        When a tensor is missing, left over, or of another shape, or the authors' classes cannot hold it.
+    ``counts`` are PyTorch's ``num_batches_tracked``: of each batch norm, one number for all, or None for none. Raises
+    UserError when a tensor is missing, left over, or of another shape, or the authors' classes cannot hold it.
     """
     refuse_foreign(role, config)
     pairs = paired_names(role, config)

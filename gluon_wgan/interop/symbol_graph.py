@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Optional
@@ -74,10 +72,7 @@ def write_symbol(folder: Path, generator: HybridBlock) -> list[Path]:
 
     ``SymbolBlock.imports`` loads them, and so does ``mx.model.load_checkpoint("generator", 0)``.
 
-    Raises
-    ------
-    OSError
-        When the disk does not take them.
+    Raises OSError when the disk does not take them.
     """
     symbol, parameters = graph_of(generator)
     auxiliary = set(symbol.list_auxiliary_states())
@@ -113,24 +108,23 @@ _INSTALL = "run `pip install 'gluon-wgan[onnx]'`"
 def write_onnx(folder: Path, generator: HybridBlock, nz: int) -> Path:
     """Write ``generator.onnx``: ``latents`` (batch, nz, 1, 1) to ``images`` (batch, nc, size, size), float32.
 
-    Batch norm uses running statistics, and the weights lie on the CPU.
-
-    Raises
-    ------
-    UserError
-        When onnx is not installed, or of a version that MXNet's exporter cannot use.
-    OSError
-        When the disk does not take the file.
+    Batch norm uses running statistics, and the weights lie on the CPU. Raises UserError when onnx is not installed, or
+    of a version that MXNet's exporter cannot use, and OSError when the disk does not take the file.
     """
     onnx = _import_onnx()
     symbol, parameters = graph_of(generator, standard_layers=True)
     path = folder / ONNX
-    with _quiet():
+    root = logging.getLogger()  # on which the exporter warns of products of more than two dimensions
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
         mx.onnx.export_model(
             *(symbol, parameters, [(1, nz, 1, 1)], np.float32, str(path)),
             dynamic=True,
             dynamic_input_shapes=[(ANY, nz, 1, 1)],
         )
+    finally:
+        root.setLevel(level)
     model = onnx.load(str(path))
     _tidy(model.graph)
     onnx.checker.check_model(model)
@@ -159,18 +153,6 @@ def _tidy(graph: Any) -> None:
         node.output[:] = [OUTPUT if name == output.name else name for name in node.output]
     output.name = OUTPUT
     output.type.tensor_type.shape.dim[0].dim_param = ANY
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the exporter, which warns on the root logger of products of more than two dimensions."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        root.setLevel(level)
 
 
 def check_onnx(path: Path, latents: np.ndarray, wanted: np.ndarray) -> Optional[float]:

@@ -74,7 +74,7 @@ class _Unpickler(DataUnpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
-            return _empty
+            return lambda: OrderedDict()
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return lambda storage, offset, shape, strides, *_: _Tensor(storage, offset, shape, strides)
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
@@ -88,10 +88,6 @@ class _Unpickler(DataUnpickler):
         if word != "storage" or not isinstance(kind, str) or any(part is not None for part in pid[5:]):
             raise ValueError("no storage of a state dict")
         return _Storage(key, kind, count)
-
-
-def _empty() -> OrderedDict[Any, Any]:
-    return OrderedDict()
 
 
 def read_state_dict(path: Path) -> dict[str, np.ndarray]:

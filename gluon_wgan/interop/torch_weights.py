@@ -9,7 +9,7 @@ from typing import Optional
 
 from gluon_wgan.errors import UserError, remedy
 from gluon_wgan.interop import gluon_checkpoints, torch_files
-from gluon_wgan.interop.authors_names import CRITIC, GENERATOR
+from gluon_wgan.interop.authors_names import CRITIC, GENERATOR, LETTERS
 from gluon_wgan.interop.generator_config import FILE, generator_config, read_generator_config
 from gluon_wgan.interop.network_weights import Network, network_from_state, role_of, state_of
 from gluon_wgan.interop.torch_files import read_state_dict
@@ -17,7 +17,6 @@ from gluon_wgan.runs.checkpoints import MANIFEST, check_checkpoint, newest_whole
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.new_folder import new_folder, refuse_taken
 
-LETTERS = {GENERATOR: "G", CRITIC: "D"}
 _NAME = re.compile(r"net([GD])_epoch_(\d+)\.pth")
 
 

@@ -14,8 +14,7 @@ from typing import Any
 from mxnet import Context, autograd, nd
 from mxnet.gluon import HybridBlock, Parameter, nn
 
-from gluon_wgan.models.layer_views import View
-from gluon_wgan.models.layers import NORM_EPSILON
+from gluon_wgan.models.layers import NORM_EPSILON, View
 
 # Share of the old statistics that stays at each update; PyTorch's momentum 0.1 is the share of the new.
 MOMENTUM = 0.9

@@ -34,6 +34,9 @@ class DCGANGenerator(HybridBlock):
         ``"conv-norm-act"`` or ``"conv-act-norm"``.
     """
 
+    # Of the convolutions, by how much they are wider, and whether the last has a bias; LiteGenerator has others.
+    _kernel, _widening, _bias = 4, 1, False
+
     def __init__(
         self,
         *,
@@ -48,18 +51,25 @@ class DCGANGenerator(HybridBlock):
         super().__init__()
         self.nz = nz
         style = BlockStyle(norm, 0.0, block_order == "conv-norm-act")
-        channels = (ngf // 2) * (image_size // 4)
+        channels = (self._widening * ngf // 2) * (image_size // 4)
         with self.name_scope():
             self.main = nn.HybridSequential()
-            self.main.add(LatentProjection(nz, channels, 4))
+            self.main.add(*self._projection(nz, channels))
             style.add(self.main, channels)
             for _ in range(halvings(image_size)):
-                half = channels // 2
-                self.main.add(nn.Conv2DTranspose(half, 4, 2, 1, in_channels=channels, use_bias=False))
+                half, kernel = channels // 2, self._kernel
+                # An odd kernel lacks a row and a column.
+                layer = nn.Conv2DTranspose(half, kernel, 2, 1, kernel % 2, in_channels=channels, use_bias=False)
+                self.main.add(layer)
                 style.add(self.main, half)
                 channels = half
             add_extra_layers(self.main, channels, n_extra_layers, style)
-            self.main.add(image_layer(channels, image_size, nc, 4, use_bias=False), nn.Activation("tanh"))
+            last = image_layer(channels, image_size, nc, self._kernel, use_bias=self._bias)
+            self.main.add(last, nn.Activation("tanh"))
+
+    def _projection(self, nz: int, channels: int) -> list[HybridBlock]:
+        """Return the layers from latents (N, nz, 1, 1) to (N, channels, 4, 4)."""
+        return [LatentProjection(nz, channels, 4)]
 
     def hybrid_forward(self, F: ModuleType, x):  # type: ignore[no-untyped-def]
         """Map latents (N, nz, 1, 1) to images (N, nc, image_size, image_size) in [-1, 1]."""
@@ -87,6 +97,9 @@ class DCGANCritic(HybridBlock):
         ``"float64"`` for a LeakyReLU that is exact in float64; the weights still have to be cast.
     """
 
+    # Of the convolutions, by how much they are wider, and whether they have biases; LiteCritic has others.
+    _kernel, _widening, _bias = 4, 1, False
+
     def __init__(
         self,
         *,
@@ -101,16 +114,19 @@ class DCGANCritic(HybridBlock):
         super().__init__()
         self.image_size = image_size
         style = BlockStyle(norm, LEAK, block_order == "conv-norm-act", dtype)
-        channels = ndf
+        channels = self._widening * ndf
         with self.name_scope():
             self.main = nn.HybridSequential()
-            self.main.add(nn.Conv2D(channels, 4, 2, 1, in_channels=nc, use_bias=False), style.activation())
+            self.main.add(self._halving(channels, nc), style.activation())
             add_extra_layers(self.main, channels, n_extra_layers, style)
             for _ in range(halvings(image_size)):
-                self.main.add(nn.Conv2D(channels * 2, 4, 2, 1, in_channels=channels, use_bias=False))
+                self.main.add(self._halving(channels * 2, channels))
                 channels *= 2
                 style.add(self.main, channels)
-            self.main.add(ScoreProjection(channels, 4))
+            self.main.add(ScoreProjection(channels, 4, use_bias=self._bias))
+
+    def _halving(self, channels: int, in_channels: int) -> nn.Conv2D:
+        return nn.Conv2D(channels, self._kernel, 2, 1, in_channels=in_channels, use_bias=self._bias)
 
     def hybrid_forward(self, F: ModuleType, x):  # type: ignore[no-untyped-def]
         """Map images (N, nc, image_size, image_size) to scores (N,)."""

@@ -25,15 +25,12 @@ def generator_spec(config: TrainConfig) -> dict[str, Any]:
 def read_generator_spec(path: Path) -> TrainConfig:
     """Read a ``generator.json`` of this version or an earlier one.
 
+    Raises UserError when it is missing, damaged, of another format, or asks for what cannot be built.
+
     Returns
     -------
     TrainConfig
         The options that the file names, and defaults for all others.
-
-    Raises
-    ------
-    UserError
-        When it is missing, damaged, of another format, or asks for what cannot be built.
     """
     try:
         return spec_config(read_json_object(path), str(path))
@@ -44,10 +41,7 @@ def read_generator_spec(path: Path) -> TrainConfig:
 def spec_config(values: dict[str, Any], origin: str) -> TrainConfig:
     """Return the options that the contents of a ``generator.json`` name.
 
-    Raises
-    ------
-    UserError
-        As :func:`read_generator_spec` does; ``origin`` is named.
+    Raises UserError as :func:`read_generator_spec` does; ``origin`` is named.
     """
     version = values.get("format")
     if version not in (2, FORMAT):

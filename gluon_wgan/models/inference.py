@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Optional
+from typing import Optional, Union
 
 import numpy as np
 from mxnet import Context, autograd, cpu, nd
@@ -13,6 +13,8 @@ from mxnet.gluon import HybridBlock, Parameter, nn
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.utils.params_file import read_params, write_params
 from gluon_wgan.utils.untrusted import AnyPath
+
+Devices = Union[Context, list[Context], None]
 
 
 def sample(generator: HybridBlock, latents: np.ndarray, context: Context, batch_norm: str) -> np.ndarray:
@@ -51,15 +53,12 @@ def has_batch_norm(generator: HybridBlock) -> bool:
     return any(isinstance(layer, nn.BatchNorm) for layer in generator.main._children.values())
 
 
-def load_weights(net: HybridBlock, path: str, contexts: Optional[list[Context]]) -> None:
+def load_weights(net: HybridBlock, path: str, contexts: Devices) -> None:
     """Load a ``.params`` file into a network, on the given devices or, with None, on the CPU.
 
     The file is read by :func:`gluon_wgan.utils.params_file.read_params`; values are cast to the network's type.
 
-    Raises
-    ------
-    UserError
-        When the file is missing, damaged, or holds another network. The network is then unchanged.
+    Raises UserError when the file is missing, damaged, or holds another network. The network is then unchanged.
     """
     try:
         saved = read_params(path)
@@ -68,15 +67,10 @@ def load_weights(net: HybridBlock, path: str, contexts: Optional[list[Context]])
     set_weights(net, saved, contexts, path)
 
 
-def set_weights(
-    net: HybridBlock, saved: dict[str, np.ndarray], contexts: Optional[list[Context]], origin: AnyPath
-) -> None:
+def set_weights(net: HybridBlock, saved: dict[str, np.ndarray], contexts: Devices, origin: AnyPath) -> None:
     """Put arrays by name into a network, as :func:`load_weights` does with those of a file.
 
-    Raises
-    ------
-    UserError
-        When they are another network's; ``origin`` is named.
+    Raises UserError when they are another network's; ``origin`` is named.
     """
     try:
         pairs = _matched(net, saved)
@@ -90,15 +84,12 @@ def set_weights(
 def save_weights(net: HybridBlock, path: AnyPath, statistics: Optional[Mapping[str, nd.NDArray]] = None) -> None:
     """Write a network's weights into a ``.params`` file, as ``save_parameters`` does, at any path.
 
+    Raises OSError when it cannot be written.
+
     Parameters
     ----------
     statistics
         Running statistics by name, in place of the network's own.
-
-    Raises
-    ------
-    OSError
-        When it cannot be written.
     """
     parameters = net._collect_params_with_prefix()
     # All devices hold the same weights, and the mean of three equal numbers need not be that number.

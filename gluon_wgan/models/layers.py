@@ -1,4 +1,4 @@
-"""Layers that Gluon does not have, or not as fast.
+"""Layers that Gluon does not have, or not as fast, and other graphs over a network's layers than its output.
 
 Two convolutions of a DCGAN are matrix products in disguise. The generator's first transposed convolution
 sees 1x1 pixels and the critic's last convolution leaves 1x1 pixels. oneDNN has no fast kernel for either
@@ -9,7 +9,9 @@ faster, and the weights keep the shape, and so the meaning, of the convolution's
 
 from __future__ import annotations
 
+import warnings
 from types import ModuleType
+from typing import Any
 
 from mxnet.gluon import HybridBlock
 
@@ -129,13 +131,7 @@ class GrayDeconvolution(HybridBlock):
 
 
 class Reshape(HybridBlock):
-    """Give its input another shape.
-
-    Parameters
-    ----------
-    shape
-        As ``mxnet.nd.reshape`` takes it; -1 stands for the rest.
-    """
+    """Give its input another shape, as ``mxnet.nd.reshape`` takes it; -1 stands for the rest."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -191,3 +187,21 @@ class ExactLeakyReLU(HybridBlock):
     def hybrid_forward(self, F: ModuleType, x):  # type: ignore[no-untyped-def]
         """Return x where it is positive and leak * x elsewhere."""
         return F.broadcast_maximum(x, x * self.leak)
+
+
+class View(HybridBlock):
+    """Another graph over the layers of a network of this package, whose parameters it shares and need not all use."""
+
+    def __init__(self, net: HybridBlock) -> None:
+        super().__init__()
+        self.net = net
+
+    def layers(self) -> list[HybridBlock]:
+        """Return the network's layers in the order in which data passes them."""
+        return list(self.net.main._children.values())
+
+    def _build_cache(self, *args: Any) -> None:
+        with warnings.catch_warnings():
+            # Gluon supposes that a parameter left out is left out by mistake.
+            warnings.filterwarnings("ignore", message="Parameter .* is not used by any computation")
+            super()._build_cache(*args)

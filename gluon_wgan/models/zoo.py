@@ -52,6 +52,6 @@ def get_model(name: str, pretrained: bool = False, ctx: Optional[Context] = None
     folder = PRETRAINED / name.lower()
     generator = build_generator(read_generator_spec(folder / "generator.json"))
     if pretrained:
-        load_weights(generator, str(folder / "generator.params"), None if ctx is None else [ctx])
+        load_weights(generator, str(folder / "generator.params"), ctx)
         generator.hybridize()
     return generator

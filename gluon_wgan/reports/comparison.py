@@ -9,8 +9,7 @@ from typing import Any, Optional
 
 import numpy as np
 
-from gluon_wgan.config.checks import flag_of
-from gluon_wgan.config.effects import without_effect
+from gluon_wgan.config.checks import flag_of, without_effect
 from gluon_wgan.config.train_config import MACHINE, TrainConfig
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs.curves import ELAPSED, RAW, RunCurves

@@ -72,6 +72,8 @@ def write_checkpoint(
 
     A whole one of that name already there is kept: the same iteration of the same run has the same content.
 
+    Raises UserError when it cannot be written, on a full disk above all; what was there before is untouched.
+
     Parameters
     ----------
     form
@@ -79,11 +81,6 @@ def write_checkpoint(
     write
         Writes the files of the weights into the folder given and returns what ``state.json`` shall hold beside the
         progress. It raises OSError, RuntimeError or ValueError when they cannot be written.
-
-    Raises
-    ------
-    UserError
-        When it cannot be written, on a full disk above all; what was there before is untouched.
     """
     final, temporary = parent / name, parent / f".{name}.{os.getpid()}.tmp"
     if final.exists():
@@ -120,17 +117,8 @@ def write_checkpoint(
 def read_checkpoint(path: Path, form: object, restore: Callable[[dict[str, Any]], None]) -> Progress:
     """Read a checkpoint that :func:`write_checkpoint` wrote.
 
-    Parameters
-    ----------
-    form
-        As it was written.
-    restore
-        Reads the weights' files; it gets ``state.json``, and takes out of it what ``write`` had put in.
-
-    Raises
-    ------
-    UserError
-        When a file is damaged or of another format.
+    ``restore`` reads the weights' files; it gets ``state.json``, and takes out of it what ``write`` had put in. Raises
+    UserError when a file is damaged or of another format than ``form``.
     """
     try:
         # A checkpoint of a diverged run holds losses that are no numbers.

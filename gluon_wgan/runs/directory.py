@@ -23,7 +23,7 @@ _HALF_WRITTEN = re.compile(r"\.config\.json\.\d+\.tmp")
 
 
 class RunDirectory:
-    """Paths inside one run directory."""
+    """Paths inside one run directory, which exists."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -151,15 +151,14 @@ def _claim(path: Path) -> Path:
     return path
 
 
-def _claim_next_number(parent: Optional[Path] = None) -> Path:
+def _claim_next_number() -> Path:
     """Make the next free numbered directory, also when several runs start at once."""
-    parent = RUNS if parent is None else parent
-    parent.mkdir(parents=True, exist_ok=True)
-    numbers = [int(entry.name) for entry in parent.iterdir() if entry.name.isdigit()]
+    RUNS.mkdir(parents=True, exist_ok=True)
+    numbers = [int(entry.name) for entry in RUNS.iterdir() if entry.name.isdigit()]
     number = max(numbers, default=0)
     while True:
         number += 1
-        path = parent / f"{number:04d}"
+        path = RUNS / f"{number:04d}"
         with contextlib.suppress(FileExistsError):
             path.mkdir()
             return path

@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -39,16 +40,18 @@ def describe_environment(devices: Sequence[str]) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS"),
         "devices": list(devices),
-        "libraries": {name: _version(name) for name in LIBRARIES if _version(name)},
+        "libraries": library_versions(),
         "git_commit": _git_commit(),
     }
 
 
-def _version(distribution: str) -> Optional[str]:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that can change a pixel or a weight, as far as they are installed."""
+    found = {}
+    for name in LIBRARIES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def _git_commit() -> Optional[str]:

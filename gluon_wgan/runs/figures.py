@@ -46,11 +46,16 @@ def make_grid(images: np.ndarray, columns: int) -> np.ndarray:
     return grid
 
 
+def grid_image(images: np.ndarray, columns: int) -> Image.Image:
+    """Return :func:`make_grid` as an image, gray for one channel."""
+    grid = make_grid(images, columns)
+    return Image.fromarray(grid[:, :, 0] if grid.shape[2] == 1 else grid)
+
+
 def save_grid(path: Path, images: np.ndarray, columns: int = 8) -> None:
     """Write a grid of uint8 images (n, C, H, W) as PNG, in one step."""
-    grid = make_grid(images, columns)
     content = io.BytesIO()
-    Image.fromarray(grid[:, :, 0] if grid.shape[2] == 1 else grid).save(content, "png")
+    grid_image(images, columns).save(content, "png")
     atomic_files.write_bytes(path, content.getvalue())
 
 

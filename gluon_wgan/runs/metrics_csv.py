@@ -69,6 +69,7 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
+_HEADER = (",".join(COLUMNS) + "\n").encode()
 COUNTS = ("gen_iter", "epoch", "critic_steps")
 WALL_CLOCK_COLUMNS = ("seconds", "images_per_second")
 
@@ -113,29 +114,25 @@ def make_row(
 class MetricsFile:
     """``metrics.csv``, open for appending.
 
+    Raises UserError when the file lacks rows before ``gen_iter``, or is damaged.
+
     Parameters
     ----------
     path
         The file; it is made when it does not exist, with a warning if rows should be there.
     gen_iter
         Rows after this generator iteration are cut off, since they are about to be made again.
-
-    Raises
-    ------
-    UserError
-        When the file lacks rows before ``gen_iter``, or is damaged.
     """
 
     def __init__(self, path: Path, gen_iter: int) -> None:
-        header = (",".join(COLUMNS) + "\n").encode()
         if path.exists() and path.stat().st_size:
-            end = _end_of_iteration(path, gen_iter, header)
+            end = _end_of_iteration(path, gen_iter)
             if end < path.stat().st_size:
                 os.truncate(path, end)
         else:
             if gen_iter:
                 log.warning("%s is missing: a new one begins after iteration %d.", path, gen_iter)
-            atomic_files.write_bytes(path, header)
+            atomic_files.write_bytes(path, _HEADER)
         self._file: TextIO = path.open("a", encoding="utf-8", newline="")
         self._writer = csv.DictWriter(self._file, COLUMNS, lineterminator="\n")
 
@@ -158,7 +155,7 @@ def copy_rows(source: Path, target: Path, gen_iter: int) -> None:
     if not gen_iter:
         return
     try:
-        end = _end_of_iteration(source, gen_iter, (",".join(COLUMNS) + "\n").encode())
+        end = _end_of_iteration(source, gen_iter)
         with source.open("rb") as old, target.open("wb") as new:
             for start in range(0, end, BLOCK):
                 new.write(old.read(min(BLOCK, end - start)))
@@ -166,14 +163,14 @@ def copy_rows(source: Path, target: Path, gen_iter: int) -> None:
         log.warning("%s begins without the rows of the run before it: %s", target, error)
 
 
-def _end_of_iteration(path: Path, gen_iter: int, header: bytes) -> int:
+def _end_of_iteration(path: Path, gen_iter: int) -> int:
     """Return where in the file the row of an iteration ends, having checked every row up to it."""
     with path.open("rb") as file:
-        if file.readline(BLOCK) != header:
+        if file.readline(BLOCK) != _HEADER:
             raise UserError(f"{path} has another first line than this version of gluon_wgan writes: {_PUT_BACK}.")
     reader = BlockReader(path)
     last: Optional[float] = None
-    end = len(header)
+    end = len(_HEADER)
     for rows, text in reader.blocks():
         iterations = rows[:, COLUMNS.index("gen_iter")]
         kept = int((iterations <= gen_iter).sum())

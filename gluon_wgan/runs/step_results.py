@@ -60,7 +60,41 @@ class CriticScores(NamedTuple):
     penalty: float
 
 
-class CriticResult:
+class _Result:
+    """Sums over arrays (n,), still on the devices; those of one device are read at once.
+
+    Parameters
+    ----------
+    parts
+        Column of :data:`SUMS`, array, and the count by which its sum is divided. An array that occurs twice, as the
+        scores of the reals do, which are also their losses, is summed once.
+    """
+
+    def __init__(self, parts: Sequence[tuple[int, nd.NDArray, int]]) -> None:
+        self._parts = parts
+        by_device: dict[Any, list[nd.NDArray]] = {}
+        for array in {id(array): array for _, array, _ in parts}.values():
+            by_device.setdefault(array.context, []).append(array)
+        self._places = {id(array): place for place, array in enumerate(chain.from_iterable(by_device.values()))}
+        self._sums = [_sums(of) for of in by_device.values()]
+
+    def sums(self, contexts: Sequence[Context]) -> np.ndarray:
+        """Return the sums of these devices, (devices, SUMS)."""
+        sums = np.zeros((len(contexts), SUMS), np.float32)
+        for column, array, _ in self._parts:
+            sums[contexts.index(array.context), column] = array.detach().sum().asscalar()
+        return sums
+
+    def _columns(self) -> list[list[float]]:
+        """Wait for the sums and return each column's, divided."""
+        sums = np.concatenate([vector.asnumpy() for vector in self._sums])
+        columns: list[list[float]] = [[] for _ in range(SUMS)]
+        for column, array, count in self._parts:
+            columns[column].append(_divided(sums[self._places[id(array)]], count))
+        return columns
+
+
+class CriticResult(_Result):
     """What a critic step leaves, still on the devices.
 
     Parameters
@@ -74,110 +108,63 @@ class CriticResult:
     """
 
     def __init__(self, batches: Sequence[BatchScores], penalties: Sequence[nd.NDArray], images: int) -> None:
-        self._is_real = [batch.is_real for batch in batches]
-        self._arrays = [(2 * (not b.is_real) + n, a) for b in batches for n, a in enumerate((b.scores, b.losses))]
-        self._arrays += [(SUMS - 1, penalty) for penalty in penalties]
-        arrays, counts = list(penalties), [images] * len(penalties)
-        for batch in batches:
-            arrays += [batch.scores, batch.losses]
-            counts += [batch.images] * 2
-        self._penalties = len(penalties)
-        self._shares = _Shares(arrays, counts)
-
-    def sums(self, contexts: Sequence[Context]) -> np.ndarray:
-        """Return the sums of these devices, (devices, SUMS)."""
-        return _sums_by_device(self._arrays, contexts)
+        parts = [(2 * (not b.is_real) + n, a, b.images) for b in batches for n, a in enumerate((b.scores, b.losses))]
+        super().__init__([*parts, *((SUMS - 1, penalty, images) for penalty in penalties)])
 
     def read(self) -> CriticScores:
         """Wait for the forward pass and return the numbers."""
-        values = self._shares.read()
-        scores, losses = values[self._penalties :: 2], values[self._penalties + 1 :: 2]
-        return CriticScores(
-            _total(score for score, is_real in zip(scores, self._is_real) if is_real),
-            _total(score for score, is_real in zip(scores, self._is_real) if not is_real),
-            _total(losses),
-            _total(values[: self._penalties]),
-        )
+        return _scores(*self._columns())
 
 
-class GeneratorResult:
+class GeneratorResult(_Result):
     """What a generator step leaves, still on the devices: each device's losses (n,)."""
 
     def __init__(self, losses: Sequence[nd.NDArray], images: int) -> None:
-        self._losses = losses
-        self._shares = _Shares(losses, [images] * len(losses))
-
-    def sums(self, contexts: Sequence[Context]) -> np.ndarray:
-        """Return the sums of these devices, (devices, SUMS), of which the first is used."""
-        return _sums_by_device([(0, losses) for losses in self._losses], contexts)
+        super().__init__([(0, of_device, images) for of_device in losses])
 
     def read(self) -> float:
         """Wait for the forward pass and return the generator's loss."""
-        return _total(self._shares.read())
+        return _total(self._columns()[0])
 
 
 class SharedScores:
     """A critic step's numbers from the sums (devices, SUMS) of all workers' devices."""
 
     def __init__(self, sums: np.ndarray, reals: int, fakes: int) -> None:
-        self._shares = _divided(sums, [reals, reals, fakes, fakes, reals])
+        counts = [reals, reals, fakes, fakes, reals]
+        self._shares = [[_divided(value, count) for value in column] for column, count in zip(sums.T, counts)]
 
     def read(self) -> CriticScores:
         """Return the numbers, summed in the order in which one process sums them."""
-        d_real, real_losses, d_fake, fake_losses, penalties = self._shares
-        return CriticScores(_total(d_real), _total(d_fake), _total([*real_losses, *fake_losses]), _total(penalties))
+        return _scores(*self._shares)
 
 
 class SharedLoss:
     """A generator step's loss from the sums (devices,) of all workers' devices."""
 
     def __init__(self, sums: np.ndarray, images: int) -> None:
-        self._shares = _divided(sums[:, None], [images])
+        self._shares = [_divided(value, images) for value in sums]
 
     def read(self) -> float:
         """Return the loss."""
-        return _total(self._shares[0])
+        return _total(self._shares)
 
 
-def _divided(sums: np.ndarray, counts: Sequence[int]) -> list[list[float]]:
-    """Return each column of sums as shares of its count, divided in the sums' own precision."""
-    return [[float(value / sums.dtype.type(count)) for value in column] for column, count in zip(sums.T, counts)]
-
-
-def _sums_by_device(arrays: Iterable[tuple[int, nd.NDArray]], contexts: Sequence[Context]) -> np.ndarray:
-    sums = np.zeros((len(contexts), SUMS), np.float32)
-    for column, array in arrays:
-        sums[contexts.index(array.context), column] = array.detach().sum().asscalar()
-    return sums
-
-
-class _Shares:
-    """Sums of arrays (n,), each divided by a count; those of one device are read at once.
-
-    An array that occurs twice, as the scores of the reals do, which are also their losses, is summed once.
-    """
-
-    def __init__(self, arrays: Sequence[nd.NDArray], counts: Sequence[int]) -> None:
-        self._counts = counts
-        unique = list({id(array): array for array in arrays}.values())
-        by_device: dict[Any, list[nd.NDArray]] = {}
-        for array in unique:
-            by_device.setdefault(array.context, []).append(array)
-        places = {id(array): place for place, array in enumerate(chain.from_iterable(by_device.values()))}
-        self._places = [places[id(array)] for array in arrays]
-        self._sums = [_sums(of) for of in by_device.values()]
-
-    def read(self) -> list[float]:
-        """Wait for the sums and return the shares."""
-        sums = np.concatenate([vector.asnumpy() for vector in self._sums])
-        # Divided in the arrays' own precision, as an operator would.
-        return [float(sums[place] / sums.dtype.type(count)) for place, count in zip(self._places, self._counts)]
+def _scores(
+    d_real: list[float], real_losses: list[float], d_fake: list[float], fake_losses: list[float], penalties: list[float]
+) -> CriticScores:
+    return CriticScores(_total(d_real), _total(d_fake), _total([*real_losses, *fake_losses]), _total(penalties))
 
 
 def _sums(arrays: Sequence[nd.NDArray]) -> nd.NDArray:
     from mxnet import nd
 
     return nd.concat(*(array.detach().sum() for array in arrays), dim=0)
+
+
+def _divided(value: Any, count: int) -> float:
+    """Divide a NumPy number in its own precision, as an operator would."""
+    return float(value / type(value)(count))
 
 
 def _total(shares: Iterable[float]) -> float:

@@ -27,15 +27,8 @@ def check_tensorboard() -> None:
 class TensorBoard:
     """Writes every metrics row as scalars, and the grids of samples as images.
 
-    Parameters
-    ----------
-    gen_iter
-        The iteration that training continues from: TensorBoard hides older events after it.
-
-    Raises
-    ------
-    UserError
-        When tensorboardX is not installed.
+    TensorBoard hides older events after ``gen_iter``, the iteration that training continues from. Raises UserError when
+    tensorboardX is not installed.
     """
 
     def __init__(self, directory: Path, gen_iter: int) -> None:

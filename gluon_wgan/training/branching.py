@@ -57,10 +57,7 @@ class BranchStart:
 def find_branch_point(path: Path) -> BranchPoint:
     """Return the checkpoint that a run directory, whose newest whole one it is, or a checkpoint itself stands for.
 
-    Raises
-    ------
-    UserError
-        When there is none, or it is damaged.
+    Raises UserError when there is none, or it is damaged.
     """
     if (path / "config.json").is_file():
         newest = newest_whole_checkpoint(path / "checkpoints")
@@ -88,17 +85,8 @@ def find_branch_point(path: Path) -> BranchPoint:
 def branch_config(options: dict[str, Any]) -> TrainConfig:
     """Return the options of a branch: those of the run that it starts from, but for the given ones.
 
-    A preset among them replaces what that run's own preset says of the algorithm; networks and data stay.
-
-    Parameters
-    ----------
-    options
-        The options that the user gave, by name, ``branch`` among them.
-
-    Raises
-    ------
-    UserError
-        When there is no such checkpoint, or the options cannot be.
+    A preset among them replaces what that run's own preset says of the algorithm; networks and data stay. ``branch`` is
+    one of the given options. Raises UserError when there is no such checkpoint, or the options cannot be.
     """
     for name in ("net_g", "net_d"):
         if options.get(name) is not None:
@@ -120,10 +108,7 @@ def branch_config(options: dict[str, Any]) -> TrainConfig:
 def refuse_finished(point: BranchPoint, config: TrainConfig) -> None:
     """Refuse a branch that would end where it begins.
 
-    Raises
-    ------
-    UserError
-        Saying how long to train.
+    Raises UserError saying how long to train.
     """
     if config.gen_iters is not None and config.gen_iters <= point.gen_iter:
         raise UserError(

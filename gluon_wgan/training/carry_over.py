@@ -32,15 +32,12 @@ def carry_over(path: Path, wgan: WGAN, parent: TrainConfig) -> tuple[Progress, C
     checkpoint's; its norm layers too where those are the same. An optimizer's state goes with the weights that it
     belongs to, if the optimizer is the same kind. Random numbers go on where they stood unless the seed is another.
 
+    Raises UserError when the checkpoint is damaged, or nothing in it fits.
+
     Parameters
     ----------
     parent
         The options of the run that wrote the checkpoint.
-
-    Raises
-    ------
-    UserError
-        When the checkpoint is damaged, or nothing in it fits.
     """
     kept: list[str] = []
     new: list[str] = []

@@ -45,7 +45,8 @@ def describe_run(config: TrainConfig) -> Iterator[str]:
     whole = steps * critic + iterations * generator
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # it is in KiB
     yield f"memory               {peak / 2**20:,.0f} MiB in this process so far"
-    saved = sum(parameter_count(net) for net in (wgan.generator, wgan.critic)) * _numbers_a_weight(config)
+    # Each weight, and its optimizer's averages.
+    saved = sum(map(parameter_count, (wgan.generator, wgan.critic))) * (3 if config.optimizer == "adam" else 2)
     kept = iterations // config.checkpoint_every + 1
     kept = min(kept, config.keep_checkpoints or kept)
     prepared = images * config.nc * config.image_size**2
@@ -60,11 +61,6 @@ def parameter_count(net: HybridBlock) -> int:
     """Return how many numbers a network learns (running statistics are not learned)."""
     parameters = net.collect_params().values()
     return sum(int(np.prod(p.shape)) for p in parameters if p.grad_req != "null")
-
-
-def _numbers_a_weight(config: TrainConfig) -> int:
-    """Return how many numbers a checkpoint has for each weight: itself, and its optimizer's averages."""
-    return 3 if config.optimizer == "adam" else 2
 
 
 def seconds_per_call(step: Callable[[], object]) -> float:

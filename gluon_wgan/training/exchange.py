@@ -50,15 +50,12 @@ class Exchange:
     ) -> tuple[list[Row], Optional[np.ndarray]]:
         """Return rows to be added in order, whose sum is that over all devices, and the reports of all devices.
 
+        Raises PartnerLost when another process no longer answers. Nothing has been changed then.
+
         Parameters
         ----------
         report
             Returns a float32 (own devices, n) that travels with them.
-
-        Raises
-        ------
-        PartnerLost
-            When another process no longer answers. Nothing has been changed then.
         """
         return own, None
 

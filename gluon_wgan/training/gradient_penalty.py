@@ -17,12 +17,12 @@ from mxnet import autograd, nd
 from mxnet.gluon import HybridBlock, Parameter, nn
 
 from gluon_wgan.errors import UserError
-from gluon_wgan.models.layer_views import View
 from gluon_wgan.models.layers import (
     ExactLeakyReLU,
     LayerNorm,
     Reshape,
     ScoreProjection,
+    View,
     deconvolve_to_one_channel,
 )
 

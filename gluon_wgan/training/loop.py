@@ -21,7 +21,6 @@ from gluon_wgan.runs import checkpoints, figures
 from gluon_wgan.runs.curves import RunCurves
 from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.runs.environment import describe_environment
-from gluon_wgan.runs.machine import latest_environment, machine_changes
 from gluon_wgan.runs.metrics_csv import MetricsFile, copy_rows, make_row
 from gluon_wgan.runs.step_results import CriticScores, Pending
 from gluon_wgan.runs.tensorboard import TensorBoard
@@ -29,6 +28,7 @@ from gluon_wgan.training import schedule
 from gluon_wgan.training.branching import BranchStart
 from gluon_wgan.training.engine import Engine
 from gluon_wgan.training.exchange import PartnerLost
+from gluon_wgan.training.resuming import latest_environment, machine_changes
 from gluon_wgan.training.signals import Interrupted, InterruptWatch
 from gluon_wgan.training.time_estimate import TimeEstimate
 from gluon_wgan.utils import atomic_files, seeding

@@ -69,8 +69,6 @@ def step(optimizer: Trainer, exchange: Exchange, name: str, report: Callable[[],
 
     Parameters
     ----------
-    exchange
-        Brings the gradients of other workers' devices.
     report
         Returns what travels with the gradients, float32 (own devices, n).
 
@@ -123,10 +121,7 @@ def optimizer_counts(trainer: Trainer) -> dict[str, Any]:
 def restore_optimizer(trainer: Trainer, arrays: Mapping[str, np.ndarray], counts: dict[str, Any]) -> None:
     """Put a fresh trainer into the state that the two functions above described.
 
-    Raises
-    ------
-    ValueError
-        When the arrays or counts are not those of this trainer's parameters.
+    Raises ValueError when the arrays or counts are not those of this trainer's parameters.
     """
     shapes = state_shapes(trainer)
     _refuse_other_state(shapes, arrays, counts)

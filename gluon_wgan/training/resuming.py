@@ -1,9 +1,9 @@
-"""What may have changed when a run is resumed, and the refusals of what may not."""
+"""What may have changed when a run is resumed, the machine included, and the refusals of what may not."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -13,13 +13,25 @@ from gluon_wgan.data.preprocessing_spec import preprocessing_differences
 from gluon_wgan.errors import UserError, shell_word
 from gluon_wgan.runs.checkpoints import STATE, newest_whole_checkpoint, saved_iteration
 from gluon_wgan.runs.directory import RunDirectory
-from gluon_wgan.utils.untrusted import read_json_object
+from gluon_wgan.utils.untrusted import object_or_empty, read_json_object
 
 # Options of the mathematics that say on which device, and may change with --accept-other-device.
 DEVICE_OPTIONS = ("gpus", "tf32")
 
 # In environment.json: the script that started a run, where it is not the usual one.
 PROGRAM, DEFAULT_PROGRAM = "program", "train_wgan.py"
+
+# What environment.json says of the arithmetic that decides the bits of a result.
+_COMPARED = {
+    "gpu_model": "GPU model",
+    "cudnn": "cuDNN",
+    "float32_products": "arithmetic of float32 products",
+    "deterministic": "choice of algorithms",
+    "precision": "precision",
+    "memory_format": "memory format",
+    "compiled": "torch.compile",
+}
+_VARIABLES = "variables"
 
 
 def nothing_left(run: RunDirectory, config: TrainConfig) -> Optional[str]:
@@ -67,10 +79,7 @@ def moved_data(config: TrainConfig, run: Optional[RunDirectory]) -> str:
 def refuse_other_program(run: RunDirectory, program: str) -> None:
     """Refuse to continue a run that another script started: its weights are in files of another kind.
 
-    Raises
-    ------
-    UserError
-        Naming the script that can.
+    Raises UserError naming the script that can.
     """
     try:
         started_by = read_json_object(run.environment_file).get(PROGRAM, DEFAULT_PROGRAM)
@@ -83,10 +92,7 @@ def refuse_other_program(run: RunDirectory, program: str) -> None:
 def refuse_other_preprocessing(run: RunDirectory, preprocessing: dict[str, Any]) -> None:
     """Refuse to resume a run on pixels of another backend or library version, before hours are spent on them.
 
-    Raises
-    ------
-    UserError
-        With what has changed.
+    Raises UserError with what has changed.
     """
     try:
         known = read_json_object(run.data_file)["made_from"]
@@ -107,15 +113,7 @@ def refuse_other_maths(old: TrainConfig, new: TrainConfig, accepted: Collection[
 
     Options of the data are left to the hash of the pixels, so that a folder may move.
 
-    Parameters
-    ----------
-    accepted
-        Names of options that may have changed.
-
-    Raises
-    ------
-    UserError
-        With the names of the changed options.
+    Raises UserError with the names of the changed options, but for the accepted ones.
     """
     changed = [name for name in changed_fields(old, new, [MATHS]) if name not in accepted]
     if changed and set(changed) <= set(DEVICE_OPTIONS):
@@ -128,3 +126,58 @@ def refuse_other_maths(old: TrainConfig, new: TrainConfig, accepted: Collection[
             f"This run cannot be resumed with another {', '.join(map(flag_of, changed))}, which changes its "
             f"mathematics: leave that out, or start a new run from it with --branch in place of --resume."
         )
+
+
+def latest_environment(run: RunDirectory) -> dict[str, Any]:
+    """Return what the run's last session wrote of its machine; empty where nothing can be read."""
+    # Sorted, so that of two sessions in one second the later counts.
+    found = map(object_or_empty, sorted(run.path.glob("environment_*.json"), reverse=True))
+    known = [environment for environment in (*found, object_or_empty(run.environment_file)) if environment]
+    return max(known, key=lambda environment: str(environment.get("started")), default={})
+
+
+def device_class(environment: Mapping[str, Any]) -> str:
+    """Return ``CPU``, ``GPU`` or, where the environment does not say, an empty string."""
+    devices = environment.get("devices")
+    if not isinstance(devices, list) or not devices:
+        return ""
+    return "CPU" if str(devices[0]).startswith("cpu") else "GPU"
+
+
+def machine_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return in words how two environments differ in what decides the bits of a result on a GPU."""
+    classes = device_class(old), device_class(new)
+    if "" in classes:
+        return []
+    if classes[0] != classes[1]:
+        return [f"device {classes[0]} -> {classes[1]}"]
+    changes = [
+        f"{words} {_text(old[name])} -> {_text(new.get(name))}"
+        for name, words in _COMPARED.items()
+        if old.get(name) is not None and old[name] != new.get(name)
+    ]
+    before, after = old.get(_VARIABLES), new.get(_VARIABLES)
+    if isinstance(before, dict) and isinstance(after, dict):
+        differ = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+        changes += [f"{name} {_text(before.get(name))} -> {_text(after.get(name))}" for name in differ]
+    return changes
+
+
+def refuse_other_machine(run: RunDirectory, new: Mapping[str, Any], program: str) -> None:
+    """Refuse to continue a run on a device that would give it other bits.
+
+    Raises UserError with what has changed, and the command that accepts it.
+    """
+    changes = machine_changes(latest_environment(run), new)
+    if changes:
+        raise UserError(
+            f"{run.path} was trained on another device ({'; '.join(changes)}), so its results would differ in their "
+            "last bits from there on: go back to that device, or accept the difference with "
+            f"python {program} --resume {shell_word(run.path)} --accept-other-device."
+        )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(str, value))
+    return "unset" if value is None else str(value)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -13,13 +14,12 @@ from gluon_wgan.config.train_config import CADENCE, LENGTH, MATHS, TrainConfig
 from gluon_wgan.data.aliasing import aliasing_warning
 from gluon_wgan.data.prepared_data import find_source, prepare_data, preprocessing_of, recognisable_roots
 from gluon_wgan.data.store import Store
-from gluon_wgan.errors import UserError, last_line, remedy, shell_word
+from gluon_wgan.errors import DeviceError, UserError, last_line, remedy, shell_word
+from gluon_wgan.gpu_errors import explain
 from gluon_wgan.runs.checkpoints import list_checkpoints
 from gluon_wgan.runs.directory import RunDirectory, refuse_taken
 from gluon_wgan.runs.environment import describe_environment
-from gluon_wgan.runs.failures import gpu_failures_explained
 from gluon_wgan.runs.log import log_to_file
-from gluon_wgan.runs.machine import refuse_other_machine
 from gluon_wgan.runs.tensorboard import check_tensorboard
 from gluon_wgan.training.branching import find_branch_point, refuse_finished, start_branch
 from gluon_wgan.training.engine import Engine
@@ -29,6 +29,7 @@ from gluon_wgan.training.resuming import (
     DEVICE_OPTIONS,
     moved_data,
     nothing_left,
+    refuse_other_machine,
     refuse_other_maths,
     refuse_other_preprocessing,
     refuse_other_program,
@@ -43,15 +44,8 @@ log = logging.getLogger("gluon_wgan")
 def open_run(config: TrainConfig, resume: Optional[Path], program: str) -> Optional[RunDirectory]:
     """Return the run to continue, or None for a new one, before any work is done for it.
 
-    Parameters
-    ----------
-    program
-        The script that asks, which must be the one that started the run.
-
-    Raises
-    ------
-    UserError
-        When the run cannot be continued so, or the new one's directory is taken.
+    Raises UserError when the run cannot be continued so, as it cannot by another script (``program``) than the one that
+    started it, or when the new one's directory is taken.
     """
     if resume is None:
         refuse_taken(config.out)
@@ -140,6 +134,25 @@ def _run(session: Session) -> None:
         session.close()
 
 
+@contextmanager
+def gpu_failures_explained(run: Optional[RunDirectory]) -> Iterator[None]:
+    """Turn what MXNet or PyTorch raises for a failing GPU into a DeviceError that says how to go on.
+
+    The run is None before its directory exists.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # MXNetError and PyTorch's errors are of this type
+        checkpoints = [] if run is None else list_checkpoints(run.checkpoints)
+        how = "start again"
+        if run is not None and checkpoints:
+            how = f"continue from checkpoint {checkpoints[-1].name} with --resume {shell_word(run.path)}"
+        sentence = explain(str(error), how)
+        if sentence is None:
+            raise
+        raise DeviceError(sentence) from None
+
+
 def follower_directory(scratch: Path, run: Optional[RunDirectory], config: TrainConfig) -> RunDirectory:
     """Return where a worker other than 0 keeps its log and metrics: a temporary folder, with the run's checkpoints."""
     own = RunDirectory.create(config.replace(out=str(scratch / "run")), {})
@@ -151,10 +164,7 @@ def follower_directory(scratch: Path, run: Optional[RunDirectory], config: Train
 def find_pixels(config: TrainConfig, run: Optional[RunDirectory], progress: bool) -> tuple[Store, Optional[str]]:
     """Return the prepared images of a configuration, for a new run or one to be resumed, and what was warned of.
 
-    Raises
-    ------
-    UserError
-        When there are none, or a resumed run's were prepared differently.
+    Raises UserError when there are none, or a resumed run's were prepared differently.
     """
     if run is not None:
         refuse_other_preprocessing(run, preprocessing_of(config))
@@ -195,15 +205,10 @@ def describe_store(store: Store) -> dict[str, Any]:
 def facts(config: TrainConfig, store: Store) -> dict[str, Any]:
     """Return what must be the same for all workers of a run, by the words that name it."""
     environment = describe_environment([])
-    found = {
+    options = [field.name for field in dataclasses.fields(config) if field.metadata["kind"] in (MATHS, LENGTH, CADENCE)]
+    return {
         "the commit of gluon-wgan": environment["git_commit"],
         "the versions of libraries": environment["libraries"],
+        "the pixels of the store": store.content_sha256,
+        **{flag_of(name): getattr(config, name) for name in options},
     }
-    found["the pixels of the store"] = store.content_sha256
-    compared = (MATHS, LENGTH, CADENCE)
-    found |= {
-        flag_of(field.name): getattr(config, field.name)
-        for field in dataclasses.fields(config)
-        if field.metadata["kind"] in compared
-    }
-    return found

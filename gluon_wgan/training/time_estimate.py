@@ -17,13 +17,7 @@ _WORTH_SAYING, _LONG = 60, 15 * 60
 
 
 class TimeEstimate:
-    """Says how long a run will take, and what to type for a result in minutes.
-
-    Parameters
-    ----------
-    program
-        The script that trains.
-    """
+    """Says how long a run will take, and what to type for a result in minutes, with the script that trains."""
 
     def __init__(self, program: str) -> None:
         self._program = program

@@ -18,7 +18,6 @@ from gluon_wgan.driver import describe_gpus
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs.checkpoints import Progress, list_checkpoints
 from gluon_wgan.runs.directory import RunDirectory
-from gluon_wgan.runs.machine import device_class, latest_environment
 from gluon_wgan.runs.step_results import CriticScores, Pending
 from gluon_wgan.training.branching import CarriedOver, find_branch_point
 from gluon_wgan.training.carry_over import carry_over
@@ -26,7 +25,7 @@ from gluon_wgan.training.checkpoint import restore_checkpoint, save_checkpoint
 from gluon_wgan.training.distributed.kvstore import KVStoreExchange
 from gluon_wgan.training.exchange import Exchange, PartnerLost
 from gluon_wgan.training.loop import PageFactory
-from gluon_wgan.training.resuming import DEFAULT_PROGRAM
+from gluon_wgan.training.resuming import DEFAULT_PROGRAM, device_class, latest_environment
 from gluon_wgan.training.run_training import open_run, train_in
 from gluon_wgan.training.wgan import WGAN
 from gluon_wgan.utils import seeding
@@ -41,7 +40,10 @@ def train(
     progress: bool = True,
     page: Optional[PageFactory] = None,
 ) -> Path:
-    """Train as :func:`gluon_wgan.train` explains, from a whole configuration; `page` makes the page of the run."""
+    """Train a WGAN and return its run directory: see :func:`gluon_wgan.train`.
+
+    ``page`` makes the page of the run; None writes none.
+    """
     if branch is not None:
         if resume is not None:
             raise UserError("branch starts a new run and resume continues one: give one of them.")
@@ -68,64 +70,50 @@ def _choose(config: TrainConfig, run: Optional[RunDirectory]) -> list[Context]:
     return choose_contexts(config.gpus, required, tf32=config.tf32, fast=config.fast)
 
 
-class GluonEngine:
-    """A WGAN of MXNet's on its devices, as :class:`gluon_wgan.training.engine.Engine` describes it."""
+class GluonEngine(WGAN):
+    """A WGAN on its devices with its checkpoints, as :class:`gluon_wgan.training.engine.Engine` describes it."""
 
     program, can_branch = DEFAULT_PROGRAM, True
 
     def __init__(self, config: TrainConfig, contexts: list[Context]) -> None:
-        if config.kvstore is None:
-            self.exchange = Exchange(len(contexts))
-        else:
-            self.exchange = KVStoreExchange(contexts, config.kvstore, config.worker_timeout, config.start_timeout)
-        self._wgan = WGAN(config, contexts, self.exchange)
+        exchange = Exchange(len(contexts))
+        if config.kvstore is not None:
+            exchange = KVStoreExchange(contexts, config.kvstore, config.worker_timeout, config.start_timeout)
+        super().__init__(config, contexts, exchange)
         self.devices = list(map(str, contexts))
         gpus = [context.device_id for context in contexts if context.device_type == "gpu"]
-        self.about: dict[str, Any] = {**(describe_gpus(gpus) if gpus else {}), **self.exchange.about}
+        self.about: dict[str, Any] = {**(describe_gpus(gpus) if gpus else {}), **exchange.about}
 
-    def critic_step(self, real: np.ndarray, count: int) -> Pending[CriticScores]:
+    def critic_step(self, real: np.ndarray, count: Optional[int] = None) -> Pending[CriticScores]:
         """Let the critic take one step."""
         with self._undone_if_lost():
-            return self._wgan.critic_step(real, count)
+            return super().critic_step(real, count)
 
     def generator_step(self) -> Pending[float]:
         """Let the generator take one step."""
         with self._undone_if_lost():
-            return self._wgan.generator_step()
+            return super().generator_step()
 
     @contextlib.contextmanager
     def _undone_if_lost(self) -> Iterator[None]:
         """Go back to the beginning of a step when another process is lost in it; the weights are still as they were."""
-        wgan = self._wgan
-        before = [(rng, seeding.state_of(rng)) for rng in (wgan.noise, wgan.alphas)]
+        before = [(rng, seeding.state_of(rng)) for rng in (self.noise, self.alphas)]
         try:
             yield
         except PartnerLost:
             for rng, state in before:
                 seeding.restore_state(rng, state)
-            wgan.running.rewind()
+            self.running.rewind()
             raise
-
-    def sample(self, latents: np.ndarray) -> np.ndarray:
-        """Draw images for given latents."""
-        return self._wgan.sample(latents)
-
-    def sample_average(self, latents: np.ndarray) -> Optional[np.ndarray]:
-        """Draw the same from the averaged generator; None without one."""
-        return self._wgan.sample_average(latents)
-
-    def non_finite(self) -> list[str]:
-        """Return the names of the weights and running statistics that are not all finite."""
-        return self._wgan.non_finite()
 
     def save(self, parent: Path, name: str, progress: Progress) -> Path:
         """Write a checkpoint."""
-        return save_checkpoint(parent, name, self._wgan, progress)
+        return save_checkpoint(parent, name, self, progress)
 
     def restore(self, path: Path) -> Progress:
         """Go on from a checkpoint."""
-        return restore_checkpoint(path, self._wgan)
+        return restore_checkpoint(path, self)
 
     def carry_over(self, path: Path, parent: TrainConfig) -> tuple[Progress, CarriedOver]:
         """Start from a checkpoint of another run."""
-        return carry_over(path, self._wgan, parent)
+        return carry_over(path, self, parent)

@@ -12,6 +12,8 @@ _BLOCK = 1 << 20
 class GrowingFile:
     """A file that is only appended to, and the SHA-256 of what it holds.
 
+    Raises ValueError if the file does not begin as `size` and `sha256` say.
+
     Parameters
     ----------
     path
@@ -25,11 +27,6 @@ class GrowingFile:
     ----------
     digest
         SHA-256 of the content.
-
-    Raises
-    ------
-    ValueError
-        If the file does not begin like that.
     """
 
     def __init__(self, path: Path, size: int = 0, sha256: Optional[str] = None, also: Any = None) -> None:

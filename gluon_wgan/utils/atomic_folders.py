@@ -47,10 +47,8 @@ def completing(final: Path) -> Iterator[Path]:
 
     What an earlier process left in it is still there. The caller holds the lock of `final`.
 
-    Raises
-    ------
-    UserError
-        When something has appeared at `final` meanwhile, which is never replaced, or the partial folder is a link.
+    Raises UserError when something has appeared at `final` meanwhile, which is never replaced, or the partial folder is
+    a link.
     """
     partial = partial_of(final)
     partial.mkdir(exist_ok=True)

@@ -41,14 +41,18 @@ def rename_new(source: Path, target: Path) -> None:
     os.rename(source, target)
 
 
-def set_aside(path: Path) -> Path:
-    """Rename what is damaged to ``NAME.damaged-1`` or the next free number, and return that."""
-    for number in itertools.count(1):
-        target = path.with_name(f"{path.name}.damaged-{number}")
+def rename_to_free(source: Path, targets: Iterable[Path]) -> Path:
+    """Rename to the first of these, without end, at which there is nothing, and return that."""
+    for target in targets:
         with suppress(FileExistsError):
-            rename_new(path, target)
+            rename_new(source, target)
             return target
     raise AssertionError
+
+
+def set_aside(path: Path) -> Path:
+    """Rename what is damaged to ``NAME.damaged-1`` or the next free number, and return that."""
+    return rename_to_free(path, (path.with_name(f"{path.name}.damaged-{number}") for number in itertools.count(1)))
 
 
 def strangers(folder: Path, is_ours: Callable[[str], bool]) -> list[Path]:

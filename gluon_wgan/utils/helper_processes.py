@@ -33,6 +33,8 @@ def in_order(
 ) -> Iterator[tuple[Item, Result]]:
     """Yield items with what `work` makes of each, in the order of the items.
 
+    Raises UserError if a helper dies.
+
     Parameters
     ----------
     work
@@ -45,11 +47,6 @@ def in_order(
         How many items may be taken before the first of them has been yielded, 1 or more.
     descriptors
         Open files that helpers inherit, under the same numbers.
-
-    Raises
-    ------
-    UserError
-        If a helper dies.
     """
     waiting: deque[tuple[Item, Future[Result]]] = deque()
     idle: SimpleQueue[_Helper] = SimpleQueue()

@@ -12,18 +12,11 @@ _warned: set[Optional[int]] = set()
 
 
 def take_lock(file: IO[Any], *, wait: bool = False) -> bool:
-    """Take the exclusive lock of an open file until it is closed.
+    """Take the exclusive lock of an open file until it is closed, and return whether that could be done.
 
-    Returns
-    -------
-    bool
-        False where the file system has no such locks, as Lustre and some NFS mounts; that is warned of once for each
-        error number.
-
-    Raises
-    ------
-    BlockingIOError
-        When another process, or another open file of this one, holds it and `wait` is not set.
+    It cannot where the file system has no such locks, as Lustre and some NFS mounts; that is warned of once for each
+    error number. Raises BlockingIOError when another process, or another open file of this one, holds it and `wait` is
+    not set.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

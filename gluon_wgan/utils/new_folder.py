@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gluon_wgan.errors import UserError, last_line, remedy
 from gluon_wgan.utils.atomic_folders import flush_to_disk
-from gluon_wgan.utils.folders import is_stale, rename_new
+from gluon_wgan.utils.folders import is_stale, rename_to_free
 
 
 def refuse_taken(out: Path) -> None:
@@ -29,8 +29,12 @@ def refuse_taken(out: Path) -> None:
 
 def free_name(out: Path) -> Path:
     """Return NAME, NAME-2, NAME-3 and so on: the first of these at which there is nothing."""
-    numbered = (out.with_name(f"{out.name}-{number}") for number in itertools.count(2))
-    return next(path for path in itertools.chain([out], numbered) if not os.path.lexists(path))
+    return next(path for path in _numbered(out) if not os.path.lexists(path))
+
+
+def _numbered(out: Path) -> Iterator[Path]:
+    yield out
+    yield from (out.with_name(f"{out.name}-{number}") for number in itertools.count(2))
 
 
 @contextmanager
@@ -65,16 +69,9 @@ def _give_name(temporary: Path, final: Path) -> None:
     if final.is_dir() and not final.is_symlink():
         with suppress(OSError):
             final.rmdir()  # the empty folder that was there before; one that has got content meanwhile stays
-    with suppress(FileExistsError):
-        rename_new(temporary, final)
-        return
-    for number in itertools.count(2):
-        other = final.with_name(f"{final.name}-{number}")
-        with suppress(FileExistsError):
-            rename_new(temporary, other)
-            raise UserError(
-                f"{final} appeared while it was being made and is left as it is: what was made is in {other}."
-            )
+    given = rename_to_free(temporary, _numbered(final))
+    if given != final:
+        raise UserError(f"{final} appeared while it was being made and is left as it is: what was made is in {given}.")
 
 
 @contextmanager

@@ -16,17 +16,14 @@ from gluon_wgan.utils.untrusted import open_regular
 def read_arrays(path: Path, names: Optional[Iterable[str]] = None) -> dict[str, np.ndarray]:
     """Read the arrays in a file, without unpickling anything.
 
+    Raises ValueError saying on one line why the file cannot be read, or which array it lacks.
+
     Parameters
     ----------
     path
         The .npz file, or a .npy file, whose array is called ``""``.
     names
         Which arrays of an .npz file; None takes all.
-
-    Raises
-    ------
-    ValueError
-        Saying on one line why the file cannot be read, or which array it lacks.
     """
     try:
         with open_regular(path) as file:

@@ -38,20 +38,11 @@ MAX_DIMENSIONS, MAX_ARRAYS, MAX_NAME = 32, 100_000, 4096
 def read_params(path: AnyPath) -> dict[str, np.ndarray]:
     """Read a ``.params`` file, as ``nd.save`` and ``save_parameters`` write it.
 
-    No more memory is taken than the file is long, besides a few hundred bytes for each array.
+    No more memory is taken than the file is long, besides a few hundred bytes for each array. The arrays are writable
+    and in the file's order; a file without arrays gives an empty dict.
 
-    Returns
-    -------
-    dict
-        Names to arrays of their own, writable, in the file's order: empty for a file without arrays.
-
-    Raises
-    ------
-    OSError
-        When it cannot be read.
-    ValueError
-        When it is damaged, no such file, or holds what no network here has: sparse arrays, bfloat16, arrays without
-        names or without a shape. The message says which, without the path.
+    Raises OSError when it cannot be read, and ValueError when it is damaged, no such file, or holds what no network
+    here has: sparse arrays, bfloat16, arrays without names or without a shape. The message says which, not where.
     """
     with open_regular(path) as file:
         reader = _Reader(file, os.fstat(file.fileno()).st_size)

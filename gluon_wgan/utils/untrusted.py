@@ -88,18 +88,11 @@ def parse_json(content: bytes, *, non_finite: bool = False) -> Any:
     """Parse JSON in UTF-8.
 
     Strings may hold the bytes of a file's name that are no UTF-8, as U+DC80 to U+DCFF, and no other half of a
-    surrogate pair and no NUL.
+    surrogate pair and no NUL. With ``non_finite`` NaN and Infinity are accepted, which Python writes and JSON does not
+    have.
 
-    Parameters
-    ----------
-    non_finite
-        Whether NaN and Infinity are accepted, which Python writes and JSON does not have.
-
-    Raises
-    ------
-    ValueError
-        When it is not JSON, is nested deeper than `MAX_JSON_DEPTH`, has more than `MAX_JSON_VALUES` values or a number
-        with more than `MAX_DIGITS` digits, or one too large for a float.
+    Raises ValueError when it is not JSON, is nested deeper than `MAX_JSON_DEPTH`, has more than `MAX_JSON_VALUES`
+    values or a number with more than `MAX_DIGITS` digits, or one too large for a float.
     """
     if content.count(b",") + content.count(b"[") + content.count(b"{") > MAX_JSON_VALUES:
         raise ValueError(f"it holds more than {MAX_JSON_VALUES:,} values")
@@ -169,18 +162,15 @@ def _object(value: Any) -> dict[str, Any]:
 def read_csv(path: AnyPath, *, errors: str = "strict", cut: bool = False) -> Iterator[tuple[int, list[str]]]:
     """Yield line number and cells of each row of a CSV file in UTF-8 that is not empty.
 
+    Raises ValueError when it is not CSV, not UTF-8, holds a NUL, or is longer than `MAX_CSV_BYTES`; when a cell has
+    more than `MAX_CELL` characters or a row more than `MAX_CELLS` cells.
+
     Parameters
     ----------
     errors
         How bytes that are no UTF-8 are taken, as `str.decode` has it.
     cut
         Leave out a last line without its end, and the NULs that a file system puts there after a power failure.
-
-    Raises
-    ------
-    ValueError
-        When it is not CSV, not UTF-8, holds a NUL, or is longer than `MAX_CSV_BYTES`; when a cell has more than
-        `MAX_CELL` characters or a row more than `MAX_CELLS` cells.
     """
     with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size > MAX_CSV_BYTES:

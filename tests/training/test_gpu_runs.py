@@ -13,9 +13,9 @@ from mxnet import MXNetError, nd
 from gluon_wgan.cli import train as cli
 from gluon_wgan.errors import DeviceError, UserError
 from gluon_wgan.runs.directory import RunDirectory
-from gluon_wgan.runs.machine import machine_changes
 from gluon_wgan.training import trainer
 from gluon_wgan.training.loop import Diverged
+from gluon_wgan.training.resuming import machine_changes
 from tests.training.test_training import cache, run, tiny  # noqa: F401  (fixtures)
 
 
@@ -44,7 +44,7 @@ def test_weights_that_are_not_finite_stop_the_run_at_a_checkpoint(tiny, monkeypa
     def poison(self: Any) -> Any:
         result = step(self)
         nd.waitall()
-        parameter = next(p for p in self._wgan.generator.collect_params().values() if "gamma" in p.name)
+        parameter = next(p for p in self.generator.collect_params().values() if "gamma" in p.name)
         parameter.data()[0] = np.inf
         return result
 

@@ -37,6 +37,8 @@ class KVStoreExchange(Exchange):
     The server sums for two devices, which is exact in any order. For more, each device pushes its row of a
     row-sparse array, and every worker pulls all rows, to be added in the order of the devices.
 
+    Raises UserError when not all processes have started in time, or the workers' ranks are wrong.
+
     Parameters
     ----------
     contexts
@@ -45,11 +47,6 @@ class KVStoreExchange(Exchange):
         Seconds without a heartbeat after which a process counts as lost.
     start_timeout
         Seconds in which all processes of the run must have started.
-
-    Raises
-    ------
-    UserError
-        When they have not, or the workers' ranks are wrong.
     """
 
     def __init__(self, contexts: list[Context], kind: str, timeout: int, start_timeout: int) -> None:
@@ -105,10 +102,7 @@ class KVStoreExchange(Exchange):
     def agree(self, facts: Mapping[str, Any]) -> None:
         """Refuse to train unless these facts are the same for all workers.
 
-        Raises
-        ------
-        UserError
-            Naming the worker and the fact.
+        Raises UserError naming the worker and the fact.
         """
         digests = [hashlib.sha256(json.dumps(fact).encode()).digest()[:_FACT] for fact in facts.values()]
         rows = self._bytes(f"facts {len(facts)}", b"".join(digests)).reshape(self.workers, len(facts), _FACT)

@@ -22,10 +22,7 @@ _ESTABLISHED = "01"
 def check_role(config: TrainConfig) -> Optional[str]:
     """Return the role that a launcher gave this process, None where no launcher did.
 
-    Raises
-    ------
-    UserError
-        When role and ``--kvstore`` do not go together, or variables are missing.
+    Raises UserError when role and ``--kvstore`` do not go together, or variables are missing.
     """
     role = os.environ.get(ROLE)
     if config.kvstore is None:

@@ -15,7 +15,7 @@ from gluon_wgan.cli.train import DIVERGED, resolve
 from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.interop.torch_files import import_torch
 from gluon_wgan.runs.log import log_to_terminal
-from gluon_wgan.runs.machine import latest_environment
+from gluon_wgan.training.resuming import latest_environment
 from tools.reference.runner.options import (
     FOREIGN,
     follow_pytorch,

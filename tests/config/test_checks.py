@@ -8,7 +8,7 @@ import hashlib
 import pytest
 
 import gluon_wgan
-from gluon_wgan.config.effects import without_effect
+from gluon_wgan.config.checks import without_effect
 from gluon_wgan.config.train_config import TrainConfig, preset_config
 
 TINY = {"image_size": 16, "ngf": 4, "ndf": 4, "batch_size": 8, "n_critic": 2, "gen_iters": 2}
