@@ -127,6 +127,12 @@ def set_threads(count: int) -> None:
     os.environ["OMP_NUM_THREADS"] = str(count)
 
 
+def child_environment(**more: str) -> dict[str, str]:
+    """Return the variables for a child process that imports what this one can, also from the working directory."""
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    return {**os.environ, **more, "PYTHONPATH": path}
+
+
 def usable_cores() -> int:
     """Return how many cores this process may use: those of its affinity mask or its CPU quota, whichever is less."""
     # macOS, for which MXNet has a wheel too, knows no affinity.

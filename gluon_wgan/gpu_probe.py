@@ -5,11 +5,11 @@ cuDNN ends the process when it cannot load a part of itself, which no program ca
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
 
+from gluon_wgan.compat import child_environment
 from gluon_wgan.errors import DeviceError, last_line
 from gluon_wgan.gpu_errors import explain
 
@@ -37,11 +37,10 @@ def probe(gpus: Sequence[int], *, tf32: bool = False, fast: bool = False, second
     """
     code = PROBE.format(gpus=list(gpus), tf32=tf32, fast=fast)
     names = "GPU " + ", ".join(map(str, gpus))
-    path = os.pathsep.join(word for word in sys.path if word) or os.getcwd()
     try:
         child = subprocess.run(
             [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONPATH": path},
+            env=child_environment(),
             capture_output=True,
             text=True,
             errors="replace",

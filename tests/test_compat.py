@@ -180,6 +180,18 @@ def test_the_threads_follow_the_affinity_mask(run_python: Runner) -> None:
     assert run_python(narrow + "import gluon_wgan; print(os.environ['OMP_NUM_THREADS'])").stdout == "1\n"
 
 
+def test_a_child_process_finds_modules_of_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_here.py").write_text("print('found')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])  # as python -c has it
+    environment = compat.child_environment(OTHER="1")
+    monkeypatch.chdir("/")
+    child = subprocess.run([sys.executable, "-c", "import only_here"], env=environment, capture_output=True, text=True)
+    assert child.stdout == "found\n" and environment["OTHER"] == "1"
+
+
 @pytest.mark.parametrize(("quota", "cores"), [(math.inf, 4), (8.0, 4), (2.0, 2), (1.5, 2), (0.25, 1)], ids=str)
 def test_usable_cores_is_the_tighter_of_affinity_and_quota(
     monkeypatch: pytest.MonkeyPatch, quota: float, cores: int

@@ -98,12 +98,11 @@ def _rows(letter: str, gpus: str, mode: str) -> Iterable[Any]:
 
 def _run(letter: str, gpus: Sequence[int], mode: str, seconds: float) -> tuple[list[dict[str, Any]], Any]:
     """Return the rows of a child process, and in one line what went wrong with it, or None."""
-    path = os.pathsep.join(word for word in sys.path if word) or os.getcwd()
     command = [sys.executable, "-c", CHILD, letter, ",".join(map(str, gpus)), mode]
     # A session of its own, so that the time limit also ends the training runs that the part has started.
     with subprocess.Popen(
         command,
-        env={**os.environ, "PYTHONPATH": path},
+        env=compat.child_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
+from gluon_wgan.compat import child_environment
 from gluon_wgan.gpu_check.rows import Row
 
 ITERATIONS = 20
@@ -64,12 +64,14 @@ def _words(root: Path, name: str, gpus: str, *more: str) -> list[str]:
 
 
 def _train(root: Path, name: str, gpus: str, *more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(_command(*_words(root, name, gpus, *more)), capture_output=True, text=True, env=_variables())
+    return subprocess.run(
+        _command(*_words(root, name, gpus, *more)), capture_output=True, text=True, env=child_environment()
+    )
 
 
 def _resume(root: Path, name: str) -> subprocess.CompletedProcess[str]:
     words = ("--resume", str(root / name), "--gen-iters", str(ITERATIONS))
-    return subprocess.run(_command(*words), capture_output=True, text=True, env=_variables())
+    return subprocess.run(_command(*words), capture_output=True, text=True, env=child_environment())
 
 
 def _kill(root: Path, gpus: str) -> Row:
@@ -78,18 +80,13 @@ def _kill(root: Path, gpus: str) -> Row:
         _command(*_words(root, "killed", gpus)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=_variables(),
+        env=child_environment(),
     )
     while child.poll() is None and not (root / "killed" / "checkpoints" / "iter_000005").is_dir():
         time.sleep(0.01)
     child.kill()
     status = child.wait()
     return Row("the run to be killed", f"exit status {status}", ok=status in (0, -signal.SIGKILL))
-
-
-def _variables() -> dict[str, str]:
-    """Return the environment in which the command finds this package."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(word for word in sys.path if word)}
 
 
 def _ended(run: subprocess.CompletedProcess[str]) -> Row:

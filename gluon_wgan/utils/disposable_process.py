@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import subprocess
@@ -10,6 +9,8 @@ import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, Optional
+
+from gluon_wgan.compat import child_environment
 
 
 class Died(Exception):
@@ -66,10 +67,9 @@ class ExpendableProcess:
             # Not multiprocessing's spawn, which would first run the caller's script in the new process.
             self._pipe, theirs = Pipe()
             code = f"from {__name__} import serve; serve({theirs.fileno()})"
-            path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
             self._process = subprocess.Popen(
                 [sys.executable, "-c", code],
-                env={**os.environ, "PYTHONPATH": path},
+                env=child_environment(),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 # Libraries complain there of every file, and a crash would print MXNet's stack trace.

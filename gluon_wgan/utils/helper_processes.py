@@ -20,6 +20,7 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Callable, TypeVar
 
+from gluon_wgan.compat import child_environment
 from gluon_wgan.errors import UserError
 
 Item = TypeVar("Item")
@@ -96,12 +97,11 @@ class _Helper:
 
     def __init__(self, descriptors: Sequence[int]) -> None:
         self._sending, self._receiving = Lock(), Lock()
-        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         self.process = subprocess.Popen(
             [sys.executable, "-c", f"from {__name__} import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
+            env=child_environment(**_ONE_THREAD),
             pass_fds=descriptors,
             start_new_session=True,  # Ctrl-C is for the caller, which then ends its helpers
         )
