@@ -19,8 +19,7 @@ import numpy as np
 
 from gluon_wgan.data.preprocessing_spec import differences, spec_key, store_spec
 from gluon_wgan.data.sources import Source
-from gluon_wgan.data.sources.base import set_bit_depth
-from gluon_wgan.data.sources.left_out import left_out_rows
+from gluon_wgan.data.sources.base import left_out_rows, set_bit_depth
 from gluon_wgan.data.sources.subset import Part
 from gluon_wgan.data.store import META, PART, RESIZE_WARNING, SKIPPED, Store, open_store
 from gluon_wgan.data.store_writer import StoreWriter, is_store_file, read_journal, was_begun

@@ -12,9 +12,8 @@ from gluon_wgan.config.train_config import DRAWN_FACES, TrainConfig
 from gluon_wgan.data.geometry import CROP
 from gluon_wgan.data.preparation import Preparation, prepare
 from gluon_wgan.data.preprocessing_spec import preprocessing_spec
-from gluon_wgan.data.sources import BuiltInSource, Source, named_source
-from gluon_wgan.data.sources.base import all_parts, set_bit_depth
-from gluon_wgan.data.sources.left_out import left_out_rows
+from gluon_wgan.data.sources import BuiltInSource, FolderSource, Source, named_source
+from gluon_wgan.data.sources.base import all_parts, left_out_rows, set_bit_depth
 from gluon_wgan.data.sources.subset import sample
 from gluon_wgan.data.store import Store, open_store
 from gluon_wgan.errors import UserError
@@ -57,7 +56,8 @@ def find_source(config: TrainConfig) -> Source:
 
 def _report_left_out(source: Source, strict: bool) -> None:
     for part in all_parts(source):
-        for name, reason in part.left_out.unreadable if strict and hasattr(part, "left_out") else ():
+        if strict and isinstance(part, FolderSource) and part.left_out.unreadable:
+            name, reason = part.left_out.unreadable[0]
             raise UserError(
                 f"{part.root}/{name} cannot be read ({reason}): change its permissions, add --exclude '{name}', or "
                 "leave --strict out."

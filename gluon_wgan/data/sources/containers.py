@@ -13,7 +13,7 @@ from PIL import Image
 
 from gluon_wgan.data.decode import BadImage, to_channels
 from gluon_wgan.data.image_formats import is_meant_as_image
-from gluon_wgan.data.sources.base import AnyPath, EncodedSource, ImageSource
+from gluon_wgan.data.sources.base import AnyPath, EncodedSource, Source
 from gluon_wgan.data.sources.left_out import LeftOut, is_system_folder
 from gluon_wgan.data.sources.member_index import DATA, Fill, index_of
 from gluon_wgan.errors import UserError
@@ -114,8 +114,6 @@ class IndexedSource(EncodedSource):
         How many numbers the index holds for each image; `encoded` takes them for offset, size and reason.
     rules
         What the index depends on besides the container.
-    left_out
-        What the container holds besides images.
 
     Parameters
     ----------
@@ -154,9 +152,9 @@ class IndexedSource(EncodedSource):
         self.index = index_of(Path(cache_dir), path, kind, {**self.facts, **self.rules}, self.columns, fill, **options)
         if not self.index.count:
             raise UserError(f"{path} holds {nothing}.")
-        self.left_out = self.index.left_out
         self.reader = SpanReader(self.index.folder / DATA if unpacked else path.resolve())
         super().__init__(self.index.names, label, max_pixels)
+        self.left_out = self.index.left_out
 
     def identity(self) -> dict[str, Any]:
         """Return the container's size and time, the number of its images, and a digest of their list."""
@@ -170,12 +168,12 @@ class IndexedSource(EncodedSource):
         return self.reader.read(offset, size)
 
 
-class PixelSource(ImageSource):
+class PixelSource(Source):
     """Bare pixels, image behind image in one file.
 
     Parameters
     ----------
-    names, label
+    names, label, max_pixels
         See `Source`.
     path
         The file.
@@ -183,8 +181,6 @@ class PixelSource(ImageSource):
         Where the first image begins, in bytes.
     shape
         Channels, height and width; channel by channel.
-    max_pixels
-        Refuse images of more pixels.
     """
 
     def __init__(
@@ -196,12 +192,8 @@ class PixelSource(ImageSource):
         shape: tuple[int, int, int],
         max_pixels: Optional[int],
     ) -> None:
-        super().__init__(names, label)
-        self.reader, self.offset, self.shape, self.max_pixels = SpanReader(path), offset, shape, max_pixels
-
-    def limits(self) -> dict[str, int]:
-        """See `EncodedSource`."""
-        return {} if self.max_pixels is None else {"max_pixels": self.max_pixels}
+        super().__init__(names, label, max_pixels)
+        self.reader, self.offset, self.shape = SpanReader(path), offset, shape
 
     def open(self, index: int, nc: int) -> Image.Image:
         """See `Source`."""

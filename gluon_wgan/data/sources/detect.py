@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.data.decode import is_image_file
+from gluon_wgan.data.image_formats import IMAGE_SUFFIXES
 from gluon_wgan.data.sources import cifar, idx, lsun
-from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, AnyPath, Source, existing, first_bytes
+from gluon_wgan.data.sources.base import AnyPath, Source, existing, first_bytes
 from gluon_wgan.data.sources.cifar import CifarSource
 from gluon_wgan.data.sources.folder import FolderSource, holds_image
 from gluon_wgan.data.sources.idx import IdxSource

@@ -67,11 +67,6 @@ class FolderSource(FileSource):
     exclude
         Leave out what these shell patterns match; see `gluon_wgan.data.sources.left_out.matching`.
 
-    Attributes
-    ----------
-    left_out
-        What was left out.
-
     Raises
     ------
     UserError
@@ -82,20 +77,21 @@ class FolderSource(FileSource):
         folder = existing(root)
         if not folder.is_dir():
             raise UserError(f"{folder} is a file, not a folder: give the folder that holds the images.")
-        self.left_out = LeftOut()
-        names = pack_names(_image_names(folder, self.left_out, exclude))
+        left_out = LeftOut()
+        names = pack_names(_image_names(folder, left_out, exclude))
         if not names:
             if (folder / "store.json").exists():
                 raise UserError(
                     f"{folder} is a store of prepared images: give it to training with --data, or name the images that "
                     "it was made from."
                 )
-            others = "; ".join(f"{name}: {why}" for name, why in self.left_out.rows()[:3])
+            others = "; ".join(f"{name}: {why}" for name, why in left_out.rows()[:3])
             raise UserError(
                 f"{folder} holds no image{f' ({others})' if others else ''}: give a folder with JPEG, PNG or other "
                 "image files."
             )
         super().__init__("folder", folder, names, folder.resolve().name, max_pixels)
+        self.left_out = left_out
 
 
 def holds_image(folder: Path) -> bool:

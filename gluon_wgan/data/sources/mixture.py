@@ -10,12 +10,12 @@ from typing import Any, Optional
 
 from PIL import Image
 
-from gluon_wgan.data.sources.base import ImageSource, Source
+from gluon_wgan.data.sources.base import Source
 from gluon_wgan.data.sources.packed_names import LazyNames
 from gluon_wgan.errors import UserError
 
 
-class MixedSource(ImageSource):
+class MixedSource(Source):
     """The images of several sources, one source behind the other.
 
     Each name begins with its source's prefix and a slash.

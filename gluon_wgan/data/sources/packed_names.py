@@ -14,10 +14,8 @@ class LazyNames(Sequence[str]):
 
     Parameters
     ----------
-    count
-        How many there are.
     name
-        Returns the name of image number i, from 0 up.
+        Returns the name of image number i, from 0 up; `count` images have one.
     """
 
     def __init__(self, count: int, name: Callable[[int], str]) -> None:
@@ -33,13 +31,6 @@ class LazyNames(Sequence[str]):
     def __getitem__(self, index: Union[int, slice]) -> Union[str, list[str]]:
         places = range(self._count)[index]
         return self._name(places) if isinstance(places, int) else [self._name(place) for place in places]
-
-
-class NumberedNames(LazyNames):
-    """Names that are their number put into a pattern, as in ``image-{:06d}``."""
-
-    def __init__(self, pattern: str, count: int) -> None:
-        super().__init__(count, pattern.format)
 
 
 def unpacked_names(text: Union[bytes, memoryview], ends: Union[array[int], memoryview]) -> LazyNames:

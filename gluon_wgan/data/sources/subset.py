@@ -11,26 +11,19 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gluon_wgan.data.sources.base import ImageSource, Source
+from gluon_wgan.data.sources.base import Source
 from gluon_wgan.data.sources.left_out import LeftOut, matching
 from gluon_wgan.data.sources.packed_names import LazyNames
 from gluon_wgan.errors import UserError
 
 
-class SubsetSource(ImageSource):
+class SubsetSource(Source):
     """Some of the images of another source, in the order given; nothing is read that is not asked for.
 
     Parameters
     ----------
-    source
-        The source.
     numbers
         int (images,), the numbers of the images in it.
-
-    Attributes
-    ----------
-    left_out
-        What was left out of the source on purpose.
 
     Raises
     ------
@@ -43,7 +36,7 @@ class SubsetSource(ImageSource):
         if not len(self.numbers) or self.numbers.min() < 0 or self.numbers.max() >= len(source):
             raise UserError(f"Cannot take these images of {len(source)}: give at least one number below that.")
         super().__init__(LazyNames(len(self.numbers), self._name), source.label)
-        self.left_out = LeftOut()
+        self.parts = [source]
 
     def identity(self) -> dict[str, Any]:
         """Return the identity of the source, or where it can tell of these images alone, and their numbers."""
@@ -98,8 +91,6 @@ def sample(source: Source, count: int, seed: int) -> Source:
 
     Parameters
     ----------
-    source
-        The source.
     count
         How many images, 1 or more.
     seed
