@@ -171,8 +171,7 @@ def _kind_of_folder(folder: Path) -> str:
         return "cifar10"
     if idx.train_image_files(folder):
         return "mnist"
-    inside = [folder / CELEBA, folder / f"{CELEBA}.zip"]
-    if any(path.exists() for path in inside):
+    if (folder / CELEBA).exists() or (folder / f"{CELEBA}.zip").exists():
         return "celeba"
     return "folder" if holds_image(folder) or not any(_shards_below(folder)) else SHARDS
 
@@ -232,23 +231,19 @@ def celeba(root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = Non
     UserError
         As `FolderSource` and `ZipSource` do.
     """
-    path = existing(root)
-    for inside in (path / CELEBA, path / f"{CELEBA}.zip"):
-        if inside.exists():
-            path = inside
-    return _folder_or_archive(path, cache_dir, max_pixels)
+    return _folder_or_archive(root, (f"{CELEBA}.zip", CELEBA), cache_dir, max_pixels)
 
 
 def lfw(root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> Source:
     """Return the source of LFW's images: its folder, ``lfw.tgz``, or a folder that holds one of these."""
+    names = [f"{name}{suffix}" for name in LFW for suffix in ("", ".tgz")]
+    return _folder_or_archive(root, names, cache_dir, max_pixels)
+
+
+def _folder_or_archive(root: AnyPath, names: Sequence[str], cache_dir: AnyPath, max_pixels: Optional[int]) -> Source:
+    """Return the source of the first of some names that a folder holds, or else of the folder or archive itself."""
     path = existing(root)
-    inside = [path / f"{name}{suffix}" for name in LFW for suffix in ("", ".tgz")] if path.is_dir() else []
-    path = next((place for place in inside if place.exists()), path)
-    return _folder_or_archive(path, cache_dir, max_pixels)
-
-
-def _folder_or_archive(path: Path, cache_dir: AnyPath, max_pixels: Optional[int]) -> Source:
-    """Return the source of a folder, a ZIP archive or a tar archive."""
+    path = next((path / name for name in names if (path / name).exists()), path)
     if path.is_dir():
         return FolderSource(path, max_pixels=max_pixels)
     kind = ZipSource if first_bytes(path, 2) == b"PK" else TarSource
