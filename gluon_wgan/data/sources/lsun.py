@@ -65,7 +65,6 @@ class LsunSource(IndexedSource):
             _list_keys(pages, writer)
 
         super().__init__(path, cache_dir, fill, label, max_pixels, nothing, total=pages.entries, resumable=True)
-        self.path = self.reader.path
         sized = _SIZED_KEY.match(self.index.key(0))
         if sized and self.index.count < pages.entries - 1:
             log.info("%s holds each image at several sizes: those of %d pixels are used.", path, int(sized[1]))
