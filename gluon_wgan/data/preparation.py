@@ -23,7 +23,7 @@ from gluon_wgan.data.sources.base import left_out_rows, set_bit_depth
 from gluon_wgan.data.sources.subset import Part
 from gluon_wgan.data.store import META, PART, RESIZE_WARNING, SKIPPED, Store, open_store
 from gluon_wgan.data.store_writer import StoreWriter, is_store_file, read_journal, was_begun
-from gluon_wgan.data.workers import Findings, Preparation, Task, run_task
+from gluon_wgan.data.workers import Findings, Preparation, prepare_images
 from gluon_wgan.errors import UserError, remedy
 from gluon_wgan.utils.atomic_folders import completing, locked, partial_of, refuse_strangers, remove_stale_partials
 from gluon_wgan.utils.folders import named_as, remove_ours
@@ -61,7 +61,7 @@ def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str
                 store = _usable_store(final)  # the process that had the lock may have made it
                 if store is None:
                     _remove_unusable(final)
-                    store = work.build(final, images_per_shard(len(source), work.row))
+                    store = work.build(final, images_per_shard(len(source), how.row))
     except OSError as error:
         raise UserError(
             f"Cannot keep prepared images in {cache_dir} ({error.strerror or error}): "
@@ -107,7 +107,7 @@ def prepare_at(
         `resume` is not set, or what it left was begun otherwise.
     """
     work = _Work(source, how, warning, part)
-    per_shard = images_per_shard(len(work.task.source), work.row, shards)
+    per_shard = images_per_shard(len(work.source), how.row, shards)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         with locked(final):
@@ -135,13 +135,12 @@ class _Work:
             raise UserError(f"{how.jobs} processes cannot prepare images: use 1 or more.")
         self.how, self.notes = how, {} if warning is None else {RESIZE_WARNING: warning}
         set_bit_depth(source, how.bit_depth)
-        self.made_from = store_spec(source, **how.options())
+        self.made_from = store_spec(source, how)
         self.part = part
         if part is not None:
             self.made_from[PART], source = str(part), part.take(source)
         self.key = spec_key(self.made_from)
-        self.task = Task(source, how)
-        self.row = self.task.row
+        self.source = source
 
     def check_same(self, final: Path) -> Store:
         """Return the store at `final`, or refuse anything else there."""
@@ -194,7 +193,7 @@ class _Work:
         return store.made_from == self.made_from
 
     def _write(self, partial: Path, per_shard: int) -> None:
-        writer = StoreWriter(partial, self.key, self.made_from, self.row, per_shard, self.notes)
+        writer = StoreWriter(partial, self.key, self.made_from, self.how.row, per_shard, self.notes)
         try:
             self._fill(writer)
         except BaseException:
@@ -205,8 +204,8 @@ class _Work:
             raise
 
     def _fill(self, writer: StoreWriter) -> None:
-        source, names = self.task.source, self.task.source.names
-        refuse_small_disk(writer.folder, (len(source) - writer.consumed) * prod(self.row))
+        source, names = self.source, self.source.names
+        refuse_small_disk(writer.folder, (len(source) - writer.consumed) * prod(self.how.row))
         if writer.consumed:
             log.info("Going on after %d of %d images.", writer.consumed, len(source))
         first: list[tuple[str, str]] = []
@@ -227,7 +226,7 @@ class _Work:
         what = f"Preparing {source.label} at {self.how.size} px with {self.made_from['resize']}"
         shown = self.how.progress
         with progress_bar(what, len(source), shown=shown, initial=writer.consumed, dynamic_ncols=True) as bar:
-            run_task(self.task, writer.consumed, self.how.jobs, deliver)
+            prepare_images(source, self.how, writer.consumed, deliver)
         if not writer.kept and self.part is None:
             writer.discard()
             name, reason = first[0]

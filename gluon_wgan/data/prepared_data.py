@@ -9,9 +9,8 @@ from typing import Any, Optional
 
 from gluon_wgan import compat
 from gluon_wgan.config.train_config import DRAWN_FACES, TrainConfig
-from gluon_wgan.data.geometry import CROP
 from gluon_wgan.data.preparation import Preparation, prepare
-from gluon_wgan.data.preprocessing_spec import preprocessing_spec
+from gluon_wgan.data.preprocessing_spec import preprocessing_spec, recorded
 from gluon_wgan.data.sources import BuiltInSource, FolderSource, Source, named_source
 from gluon_wgan.data.sources.base import all_parts, left_out_rows, set_bit_depth
 from gluon_wgan.data.sources.subset import sample
@@ -132,7 +131,7 @@ def preprocessing_of(config: TrainConfig) -> dict[str, Any]:
     """Return the preprocessing spec of a configuration."""
     if config.data is not None:
         return open_given(config).made_from
-    return preprocessing_spec(**preparation_of(config, progress=False).options())
+    return preprocessing_spec(preparation_of(config, progress=False))
 
 
 def cache_directory(config: TrainConfig) -> Path:
@@ -164,9 +163,8 @@ def adopt_store(options: dict[str, Any]) -> dict[str, Any]:
 
 def _said_of(store: Store) -> dict[str, Any]:
     """Return the options that made the pixels of a store, by name."""
-    usual = {"center_crop": TrainConfig.center_crop, "fit": CROP, "bit_depth": None}
     names = ("resize", "crop", "center_crop", "fit", "bit_depth")
-    return {name: store.made_from.get(name, usual.get(name)) for name in names}
+    return {name: recorded(store.made_from, name) for name in names}
 
 
 def open_given(config: TrainConfig) -> Store:
