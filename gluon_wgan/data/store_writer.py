@@ -91,6 +91,15 @@ class StoreWriter:
                 self._clear()
         self._begin()
 
+    def _clear(self) -> None:
+        self.kept = self.skipped = 0
+        self._dark: dict[str, Any] = {}
+        self._full: list[dict[str, Any]] = []  # size and hash of the shards that are closed
+        self._shard: Optional[GrowingFile] = None
+        self._lists: dict[str, GrowingFile] = {}
+        self._whole = hashlib.sha256()
+        self._unflushed: list[Path] = []
+
     @property
     def consumed(self) -> int:
         """How many of the source's images are dealt with, kept or skipped."""
@@ -120,12 +129,18 @@ class StoreWriter:
             self._dark.setdefault("first", printable(name))
             self._dark["images"] = self._dark.get("images", 0) + 1
             self._dark["peak"] = max(self._dark.get("peak", 0), peak)
-        for start, stop in self._pieces(len(rows)):
-            shard = self._open_shard()
-            shard.append(rows[start:stop])
+        start = 0
+        while start < len(rows):
+            if self._shard is None:
+                self._shard = GrowingFile(self.folder / shard_name(len(self._full)))
+                self._unflushed.append(self._shard.path)
+            room = self.per_shard - self.kept % self.per_shard
+            piece = rows[start : start + room]
+            self._shard.append(piece)
             if self._full:
-                self._whole.update(rows[start:stop].data)
-            self.kept += stop - start
+                self._whole.update(piece.data)
+            self.kept += len(piece)
+            start += len(piece)
             if self.kept % self.per_shard == 0:
                 self._close_shard()
         encoded, lists = [os.fsencode(name) for name in names], self._lists
@@ -137,13 +152,10 @@ class StoreWriter:
         self._since_flush += rows.nbytes
         self._flush_now_and_then()
 
-    def finish(self, left_out: Sequence[tuple[str, str]] = ()) -> None:
+    def finish(self, left_out: Sequence[tuple[str, str]]) -> None:
         """Write ``store.json``: the folder then holds a whole store.
 
-        Parameters
-        ----------
-        left_out
-            What was left out of the source without being looked at, and why, to be listed behind the skipped images.
+        What was left out of the source without being looked at, and why, is listed behind the skipped images.
         """
         self._lists[SKIPPED].append(_as_csv(left_out))
         if self._shard is not None:
@@ -175,15 +187,6 @@ class StoreWriter:
         self.close()
         remove_ours(self.folder, is_store_file)
 
-    def _clear(self) -> None:
-        self.kept = self.skipped = 0
-        self._dark: dict[str, Any] = {}
-        self._full: list[dict[str, Any]] = []  # size and hash of the shards that are closed
-        self._shard: Optional[GrowingFile] = None
-        self._lists: dict[str, GrowingFile] = {}
-        self._whole = hashlib.sha256()
-        self._unflushed: list[Path] = []
-
     def _begin(self) -> None:
         remove_ours(self.folder, is_store_file)
         self.folder.mkdir(exist_ok=True)
@@ -205,20 +208,6 @@ class StoreWriter:
         self._lists = {name: GrowingFile(self.folder / name, **journal["files"][name]) for name in _LISTS}
         self.kept, self.skipped = int(journal["kept"]), int(journal["skipped"])
         self._dark = dict(journal.get(DARK, {}))
-
-    def _pieces(self, count: int) -> Iterable[tuple[int, int]]:
-        """Yield where `count` more images are to be cut so that each piece belongs to one shard."""
-        start = 0
-        while start < count:
-            stop = min(count, start + self.per_shard - self.kept % self.per_shard)
-            yield start, stop
-            start = stop
-
-    def _open_shard(self) -> GrowingFile:
-        if self._shard is None:
-            self._shard = GrowingFile(self.folder / shard_name(len(self._full)))
-            self._unflushed.append(self._shard.path)
-        return self._shard
 
     def _close_shard(self) -> None:
         assert self._shard is not None
