@@ -26,8 +26,6 @@ def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
 
     Parameters
     ----------
-    count
-        How many images.
     seed, epoch
         Whole numbers from 0 up.
 
@@ -116,15 +114,12 @@ class BatchStream(Iterator[np.ndarray]):
 
     Parameters
     ----------
-    store
-        The images.
     batch_size
         Images in a batch, 1 or more.
     seed
         Seed of the order, 0 or more.
     keep_last
-        Whether the images left over at the end of an epoch make a short batch of their own,
-        instead of being left out of that epoch.
+        As for `BatchPlan`.
     state
         Where to go on: what `state()` of such a stream returned, or
         ``{"epoch": 0, "position": 0}``.

@@ -31,16 +31,8 @@ _COLOUR = {bytes((1, factors, 2, 0x11, 3, 0x11)) for factors in _SAMPLINGS.value
 def open_jpeg(content: bytes, max_pixels: Optional[int]) -> Optional[Image.Image]:
     """Return a JPEG's image as Pillow would load it, in mode RGB or L, or None if it is left to Pillow.
 
-    Parameters
-    ----------
-    content
-        The whole file.
-    max_pixels
-        An image of more pixels than this, or than Pillow would warn of, is left to Pillow; None for no own limit.
-
-    Returns
-    -------
-    The image, without what the file says besides its pixels, or None.
+    It is without what the file says besides its pixels. An image of more than `max_pixels`, if that is a number, or
+    than Pillow would warn of, is left to Pillow.
     """
     frame = _ordinary_frame(content)
     if frame is None:

@@ -32,8 +32,6 @@ def join_parts(parts: Sequence[Path], out: Path, *, shards: Optional[int] = None
         The store's folder, which must not exist yet.
     shards
         Into how many files to cut the pixels, 1 to 256; None for files of 1 GiB.
-    progress
-        Whether to show a progress bar on stderr.
 
     Raises
     ------

@@ -89,8 +89,6 @@ def prepare_at(
     final
         The store's folder. A store that is there already is returned if it was made from the same
         images in the same way.
-    source, how
-        The images, and how to prepare them.
     shards
         Into how many files to cut the pixels, 1 to 256; None for files of 1 GiB.
     resume
@@ -235,13 +233,7 @@ class _Work:
 
 
 def images_per_shard(count: int, row: tuple[int, int, int], shards: Optional[int] = None) -> int:
-    """Return how many images of a shape go into each of so many files, or into one of the usual size.
-
-    Raises
-    ------
-    UserError
-        If the number of files is out of range.
-    """
+    """Return how many images of a shape go into each of so many files (1 to 256, or UserError), or into a usual one."""
     if shards is None:
         return max(1, SHARD_BYTES // prod(row), -(-count // MAX_SHARDS))
     if not 1 <= shards <= MAX_SHARDS:

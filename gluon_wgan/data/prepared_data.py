@@ -80,10 +80,6 @@ def prepare_data(config: TrainConfig, *, progress: bool, source: Optional[Source
 
     Parameters
     ----------
-    config
-        What to prepare, and how.
-    progress
-        Whether to show a progress bar on stderr.
     source
         What `find_source` found for this configuration; None to look, if it names no store.
 
@@ -144,15 +140,8 @@ def cache_directory(config: TrainConfig) -> Path:
 def adopt_store(options: dict[str, Any]) -> dict[str, Any]:
     """Return options with what the store in ``data`` says of its images, where they do not say otherwise.
 
-    Parameters
-    ----------
-    options
-        The options that the user gave, by name, ``data`` among them.
-
-    Raises
-    ------
-    UserError
-        If there is no usable store.
+    `options` are those that the user gave, by name, ``data`` among them. UserError is raised if there is no usable
+    store.
     """
     store = open_store(options["data"])
     _, channels, size, _ = store.images.shape
@@ -168,13 +157,7 @@ def _said_of(store: Store) -> dict[str, Any]:
 
 
 def open_given(config: TrainConfig) -> Store:
-    """Open the store that a configuration names, if it is what the other options say.
-
-    Raises
-    ------
-    UserError
-        If there is no usable store, or its images do not fit.
-    """
+    """Open the store that a configuration names; raise UserError if it is not usable, or not what other options say."""
     assert config.data is not None
     store = open_store(config.data)
     _, channels, size, _ = store.images.shape

@@ -34,18 +34,12 @@ _OPTIONAL = ("center_crop", "fit", "bit_depth")
 
 
 def store_spec(source: Source, how: Preparation) -> dict[str, Any]:
-    """Return everything that decides the pixels of a store, JSON-able.
-
-    Raises
-    ------
-    UserError
-        If an option is out of range.
-    """
+    """Return everything that decides the pixels of a store, JSON-able, or raise UserError if any is out of range."""
     return {**preprocessing_spec(how), "source": source.identity()}
 
 
 def preprocessing_spec(how: Preparation) -> dict[str, Any]:
-    """Return how images are prepared, whatever they are: a store's spec without its source."""
+    """Return a store's spec without its source: how images are prepared, whatever they are."""
     if how.size < 1:
         raise UserError(f"Images cannot be {how.size} pixels wide: use a size of 1 or more.")
     if how.nc not in (1, 3):

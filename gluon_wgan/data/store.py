@@ -49,8 +49,6 @@ class ShardedImages:
 
     Parameters
     ----------
-    paths
-        The files.
     count
         How many images there are in all, 1 or more.
     each
@@ -207,8 +205,6 @@ def open_store(path: Union[str, PathLike[str]], *, part: bool = False) -> Store:
 
     Parameters
     ----------
-    path
-        Its folder.
     part
         Whether it may be a part, which has no images if all of them are broken.
 

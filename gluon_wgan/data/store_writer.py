@@ -114,16 +114,8 @@ class StoreWriter:
     ) -> None:
         """Take in some consecutive images of the source: rows and names of the good; names of the bad, and why.
 
-        Parameters
-        ----------
-        rows
-            uint8 (images, channels, size, size), contiguous.
-        names
-            One for each of them.
-        skipped
-            Name and reason of the others.
-        dark
-            Name and largest value of 16-bit images that leave the upper bits unused.
+        The rows are uint8 (images, channels, size, size), contiguous. For `dark` images, of 16 bits of which the upper
+        ones are unused, there is the name and the largest value.
         """
         for name, peak in dark:
             self._dark.setdefault("first", printable(name))

@@ -12,6 +12,7 @@ _UNPACK = "unpack it and give the folder"
 _EXPORT = "save its images as PNG files in a folder"
 _FETCH = "fetch the file again"
 _CONVERT = "convert it to JPEG or PNG"
+_PICKLE = "a Python pickle, which is not read because it may run programs"
 _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer, not the file itself", "run git lfs pull there"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
@@ -27,10 +28,7 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"\xff\x0a", "a JPEG XL image", _CONVERT),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image", _CONVERT),
     (b"%!PS", "a PostScript file", _EXPORT),
-    (b"\x80\x02", "a Python pickle, which is not read because it may run programs", _EXPORT),
-    (b"\x80\x03", "a Python pickle, which is not read because it may run programs", _EXPORT),
-    (b"\x80\x04", "a Python pickle, which is not read because it may run programs", _EXPORT),
-    (b"\x80\x05", "a Python pickle, which is not read because it may run programs", _EXPORT),
+    *((b"\x80" + protocol, _PICKLE, _EXPORT) for protocol in (b"\2", b"\3", b"\4", b"\5")),
 )
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 _VIDEO_BRANDS = (b"isom", b"iso2", b"mp41", b"mp42", b"avc1", b"qt  ", b"M4V ")
@@ -45,12 +43,7 @@ _STORED_NAME = slice(30, 30 + 255)
 def describe_foreign(name: str, head: bytes) -> Optional[tuple[str, str]]:
     """Return what a file is and what to do with it, or None if it may be an image or a readable container.
 
-    Parameters
-    ----------
-    name
-        The file's name.
-    head
-        Its first `HEAD_BYTES` bytes, or all of a shorter file.
+    `head` is its first `HEAD_BYTES` bytes, or all of a shorter file.
     """
     if not head:
         return "empty", _FETCH

@@ -25,18 +25,12 @@ from gluon_wgan.utils.helper_processes import in_order
 
 
 class Findings(NamedTuple):
-    """What is to be said of some images.
-
-    Attributes
-    ----------
-    failures
-        Number of each image that cannot be used, and why.
-    dark
-        Number and largest value of each 16-bit image that leaves the upper bits unused.
-    """
+    """What is to be said of some images, each after its number."""
 
     failures: list[tuple[int, str]]
+    """Why images cannot be used."""
     dark: list[tuple[int, int]]
+    """The largest value of 16-bit images that leave the upper bits unused."""
 
 
 _LONGEST_CHUNK = 64
@@ -94,19 +88,11 @@ class Preparation:
 def prepare_images(
     source: Source, how: Preparation, start: int, deliver: Callable[[range, np.ndarray, Findings], None]
 ) -> None:
-    """Prepare the images of a source from number `start` on; few images get fewer helpers than there may be.
+    """Prepare the images of a source from number `start` on, or raise UserError if a helper process dies.
 
-    Parameters
-    ----------
-    deliver
-        Called for successive ranges of images with their numbers, their rows (uint8, of shape
-        (images, channels, size, size)), and what was found; the rows of those that failed mean nothing. The rows are
-        valid until it returns. Never called twice at the same time. What it raises stops the work.
-
-    Raises
-    ------
-    UserError
-        If a helper process dies.
+    `deliver` is called for successive ranges of images with their numbers, their rows (uint8, of shape
+    (images, channels, size, size)), and what was found; the rows of those that failed mean nothing. The rows are valid
+    until it returns. It is never called twice at the same time. What it raises stops the work.
     """
     count = len(source) - start
     # The main script is not imported by helpers, so a source that it defines can only be read here.

@@ -38,10 +38,8 @@ class CifarSource(PixelSource):
     root
         ``cifar-10-python.tar.gz`` or ``cifar-10-binary.tar.gz``; or the folder with the ``data_batch_*`` files;
         or a folder that holds one of these.
-    cache_dir
-        Where the pixels are kept.
-    max_pixels
-        Refuse images of more pixels.
+    cache_dir, max_pixels
+        As for `source_of`.
 
     Raises
     ------

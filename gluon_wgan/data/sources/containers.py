@@ -169,10 +169,8 @@ class PixelSource(Source):
     ----------
     names, label, max_pixels
         See `Source`.
-    path
-        The file.
     offset
-        Where the first image begins, in bytes.
+        Where the first image begins in the file, in bytes.
     shape
         Channels, height and width; channel by channel.
     """

@@ -77,8 +77,6 @@ def source_of(
     ----------
     kind
         One of `KINDS`, or ``auto`` to recognise it.
-    root
-        The path.
     cache_dir
         Where lists and unpacked images are kept.
     max_pixels
@@ -122,17 +120,8 @@ def recognise(root: AnyPath) -> str:
 def shard_files(folder: Path, kind: Optional[str] = None) -> list[str]:
     """Return the containers in a folder, sorted by path: those for training only, if names say which these are.
 
-    Parameters
-    ----------
-    folder
-        Where to look, at most three levels deep.
-    kind
-        ``tar``, ``parquet``, ``rec`` or ``zip``; None for whichever there is.
-
-    Raises
-    ------
-    UserError
-        If there are several kinds, or none of the kind wanted.
+    They are looked for at most three levels deep. `kind` is ``tar``, ``parquet``, ``rec`` or ``zip``, or None for
+    whichever there is. UserError is raised if there are several kinds, or none of the kind wanted.
     """
     found: dict[str, list[str]] = {}
     for known, path in _shards_below(folder):

@@ -60,12 +60,8 @@ class FolderSource(FileSource):
 
     Parameters
     ----------
-    root
-        The folder.
-    max_pixels
-        Skip images of more pixels; None leaves Pillow's own limit.
-    exclude
-        Leave out what these shell patterns match; see `gluon_wgan.data.sources.left_out.matching`.
+    max_pixels, exclude
+        As for `source_of`.
 
     Raises
     ------

@@ -30,10 +30,8 @@ class IdxSource(PixelSource):
     ----------
     root
         The file, plain or .gz; or the folder that holds one ``train-images`` file, as MNIST's does.
-    cache_dir
-        Where a compressed file is unpacked.
-    max_pixels
-        Refuse images of more pixels.
+    cache_dir, max_pixels
+        As for `source_of`.
 
     Raises
     ------

@@ -60,7 +60,7 @@ class ListSource(FileSource):
         folder below it that does, as CelebA's ``img_align_celeba`` beside ``list_attr_celeba.csv``. Absolute paths
         may lead into these.
     max_pixels
-        Skip images of more pixels; None leaves Pillow's own limit.
+        As for `source_of`.
 
     Raises
     ------
@@ -169,12 +169,7 @@ def _layout(path: Path) -> tuple[Optional[str], int]:
 def _split(path: Path, separator: Optional[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield the line number and the cells of each row that is not blank.
 
-    Raises
-    ------
-    ValueError
-        With the line, if a table is damaged.
-    UserError
-        If the file is not UTF-8 or cannot be read.
+    ValueError, with the line, is raised if a table is damaged, and UserError as by `_text`.
     """
     with _text(path) as lines:
         if separator in (None, " "):

@@ -37,22 +37,9 @@ _LONGEST_KEY = 511
 
 
 class LmdbPages:
-    """The tree of an LMDB file.
+    """The tree of an LMDB file (``data.mdb``), and how many `entries` it has.
 
-    Parameters
-    ----------
-    path
-        ``data.mdb``.
-
-    Attributes
-    ----------
-    entries
-        How many keys there are.
-
-    Raises
-    ------
-    UserError
-        If its first pages are not those of an LMDB file that the library can open.
+    UserError is raised if its first pages are not those of an LMDB file that the library can open.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,10 +63,7 @@ class LmdbPages:
     def keys(self) -> Iterator[bytes]:
         """Check every page of the tree and where each value lies, and yield the keys in their order.
 
-        Raises
-        ------
-        UserError
-            At the first page that is damaged or missing.
+        UserError is raised at the first page that is damaged or missing.
         """
         entries = 0
         with self._path.open("rb", buffering=0) as file:

@@ -39,10 +39,8 @@ class LsunSource(IndexedSource):
     root
         The ``..._lmdb`` folder, its ``data.mdb``, an LMDB that is one file under another name, or a folder that
         holds ``bedroom_train_lmdb`` or one other.
-    cache_dir
-        Where the list of keys is kept.
-    max_pixels
-        Skip images of more pixels; None leaves Pillow's own limit.
+    cache_dir, max_pixels
+        As for `source_of`.
 
     Raises
     ------

@@ -48,18 +48,9 @@ _is_index_file = named_as(*map(re.escape, (NAMES, ROWS, DATA, META, f".{META}"))
 
 
 class Index:
-    """An index on the disk, opened when it is first used; pickles are small.
+    """An index on the disk of `count` images, opened when it is first used; pickles are small.
 
-    Attributes
-    ----------
-    folder
-        Where it lies.
-    count
-        How many images it lists.
-    sha256
-        Digest of all names and numbers.
-    left_out
-        What the container holds besides.
+    `sha256` is the digest of all names and numbers, `left_out` what the container holds besides.
     """
 
     def __init__(self, folder: Path, count: int, columns: int, sha256: str, others: dict[str, int]) -> None:
@@ -109,14 +100,9 @@ def _mapped(path: Path, dtype: Any) -> np.ndarray:
 
 
 class IndexWriter:
-    """Appends images to an index, after those that are in its folder.
+    """Appends images to an index, after those that are in its folder: `count` of them so far.
 
-    Attributes
-    ----------
-    count
-        How many images there are so far.
-    left_out
-        What the container holds besides, to be counted by who lists it.
+    What the container holds besides is to be counted in `left_out` by who lists it.
     """
 
     def __init__(self, folder: Path, columns: int, progress: tqdm) -> None:
@@ -137,13 +123,7 @@ class IndexWriter:
             self._flush()
 
     def unpack(self, content: bytes) -> int:
-        """Append unpacked bytes, and return where they begin.
-
-        Raises
-        ------
-        UserError
-            If the disk would be full.
-        """
+        """Append unpacked bytes, and return where they begin, or raise UserError if the disk would be full."""
         start = self._data.tell()
         free = shutil.disk_usage(self._folder).free
         if free < len(content) + _SPARE:
@@ -200,12 +180,8 @@ def index_of(
 
     Parameters
     ----------
-    cache_dir
-        The cache folder.
-    path
-        The container.
     kind
-        What it is; indices of different kinds lie side by side.
+        What the container is; indices of different kinds lie side by side.
     facts
         JSON-able; another index is made when they differ.
     columns

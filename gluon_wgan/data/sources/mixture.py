@@ -58,10 +58,7 @@ class MixedSource(Source):
 def unambiguous_prefixes(roots: Sequence[str]) -> list[str]:
     """Return for each path its last component, or as many more as tell it from the others.
 
-    Raises
-    ------
-    UserError
-        If two paths lead to the same place.
+    UserError is raised if two paths lead to the same place.
     """
     real = [os.path.realpath(root) for root in roots]
     for place, path in enumerate(real):

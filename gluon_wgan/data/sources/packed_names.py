@@ -10,13 +10,7 @@ from typing import Callable, Union, overload
 
 
 class LazyNames(Sequence[str]):
-    """A sequence of names.
-
-    Parameters
-    ----------
-    name
-        Returns the name of image number i, from 0 up; `count` images have one.
-    """
+    """A sequence of `count` names; `name` returns that of image number i, from 0 up."""
 
     def __init__(self, count: int, name: Callable[[int], str]) -> None:
         self._count, self._name = count, name

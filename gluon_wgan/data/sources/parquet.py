@@ -29,10 +29,8 @@ class ParquetSource(IndexedSource):
     ----------
     parquet_file
         The .parquet file.
-    cache_dir
-        Where the images are kept.
-    max_pixels
-        Skip images of more pixels; None leaves Pillow's own limit.
+    cache_dir, max_pixels
+        As for `source_of`.
 
     Raises
     ------

@@ -43,10 +43,8 @@ class RecordSource(IndexedSource):
     ----------
     record_file
         The .rec file; the .idx beside it is used if it exists. The .idx may be given instead.
-    cache_dir
-        Where the list of its records is kept.
-    max_pixels
-        Skip images of more pixels; None leaves Pillow's own limit.
+    cache_dir, max_pixels
+        As for `source_of`.
 
     Raises
     ------

@@ -61,10 +61,7 @@ def take(source: Source, numbers: Any) -> SubsetSource:
 def without(source: Source, patterns: Sequence[str]) -> Source:
     """Return a source without the images whose names some shell patterns match; see `left_out.matching`.
 
-    Raises
-    ------
-    UserError
-        If none is left.
+    UserError is raised if none is left.
     """
     left_out = LeftOut()
     kept = []
@@ -111,28 +108,14 @@ def sample(source: Source, count: int, seed: int) -> Source:
 
 @dataclass(frozen=True)
 class Part:
-    """Consecutive images of a source, as many as every other part has, or one fewer.
-
-    Attributes
-    ----------
-    number
-        Which part, from 1 up.
-    of
-        How many there are.
-    """
+    """Part `number`, from 1 up, `of` so many: consecutive images, as many as every other part has, or one fewer."""
 
     number: int
     of: int
 
     @classmethod
     def parse(cls, text: str) -> Part:
-        """Return the part that ``3/8`` stands for.
-
-        Raises
-        ------
-        UserError
-            If the text is no such thing.
-        """
+        """Return the part that a text such as ``3/8`` stands for, or raise UserError if it stands for none."""
         match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
         part = cls(int(match[1]), int(match[2])) if match else None
         if part is None or not 1 <= part.number <= part.of:
@@ -143,13 +126,7 @@ class Part:
         return f"{self.number}/{self.of}"
 
     def take(self, source: Source) -> Source:
-        """Return the images of a source that belong to this part.
-
-        Raises
-        ------
-        UserError
-            If there are fewer images than parts.
-        """
+        """Return a source's images that belong to this part, or raise UserError if they are fewer than the parts."""
         if len(source) < self.of:
             raise UserError(f"--part {self}: there are {len(source)} images, so prepare at most as many parts.")
         start, stop = ((self.number - 1 + more) * len(source) // self.of for more in (0, 1))

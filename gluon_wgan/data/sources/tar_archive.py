@@ -83,10 +83,8 @@ class TarSource(IndexedSource):
     ----------
     archive
         The .tar, .tar.gz, .tar.bz2, .tar.xz or .tar.zst file.
-    cache_dir
-        Where the list of its members is kept, and the images of a compressed one.
-    max_pixels
-        Skip images of more pixels; None leaves Pillow's own limit.
+    cache_dir, max_pixels
+        As for `source_of`.
 
     Raises
     ------

@@ -41,10 +41,8 @@ class ZipSource(IndexedSource):
     ----------
     archive
         The .zip file; stored and deflated members can be read, ZIP64 too.
-    cache_dir
-        Where the list of its members is kept.
-    max_pixels
-        Skip images of more pixels; None leaves Pillow's own limit.
+    cache_dir, max_pixels
+        As for `source_of`.
 
     Raises
     ------
