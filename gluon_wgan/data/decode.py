@@ -131,7 +131,7 @@ def _open_with_pillow(
         except (BadImage, sample_depth.UnsupportedPixels, MemoryError, Image.DecompressionBombError):
             raise
         except Exception:
-            pixels_alone = _without_metadata(_content(file))
+            pixels_alone = _pixels_alone(file)
             if pixels_alone is None:
                 raise
             return _open(BytesIO(pixels_alone), ("PNG",), nc, max_pixels, bit_depth)
@@ -166,22 +166,17 @@ def _at_once(source: Encoded) -> sample_depth.File:
     return BytesIO(source) if isinstance(source, bytes) else source
 
 
-def _content(file: sample_depth.File) -> bytes:
-    """Return the whole of a file that is a PNG, or nothing."""
-    with open(file, "rb") if isinstance(file, str) else nullcontext(file) as opened:
-        opened.seek(0)
-        start = opened.read(len(_PNG))
-        return start + opened.read() if start == _PNG else b""
-
-
-def _without_metadata(content: bytes) -> Optional[bytes]:
+def _pixels_alone(file: sample_depth.File) -> Optional[bytes]:
     """Return a PNG with only those chunks that decide its pixels, or None if it is no PNG.
 
     Its EXIF block stays if its checksum is right, since it may hold an orientation.
     """
-    if not content.startswith(_PNG):
-        return None
-    kept, at = [_PNG], len(_PNG)
+    with open(file, "rb") if isinstance(file, str) else nullcontext(file) as opened:
+        opened.seek(0)
+        if opened.read(len(_PNG)) != _PNG:
+            return None
+        content = opened.read()
+    kept, at = [_PNG], 0
     while at + 3 * _PNG_WORD <= len(content):
         length = int.from_bytes(content[at : at + _PNG_WORD], "big")
         end = at + 3 * _PNG_WORD + length

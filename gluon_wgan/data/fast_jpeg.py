@@ -56,13 +56,12 @@ def decoders_agree() -> bool:
             file = BytesIO()
             image.save(file, "JPEG", quality=80, progressive=progressive)
             files.append(file.getvalue())
-    return all(_agree_on(file) for file in files)
-
-
-def _agree_on(file: bytes) -> bool:
-    with Image.open(BytesIO(file), formats=("JPEG",)) as theirs:
-        ours = _decoded(file, theirs.mode == "L")
-        return ours is not None and np.array_equal(np.asarray(ours), np.asarray(theirs))
+    for content in files:
+        with Image.open(BytesIO(content), formats=("JPEG",)) as theirs:
+            ours = _decoded(content, theirs.mode == "L")
+            if ours is None or not np.array_equal(np.asarray(ours), np.asarray(theirs)):
+                return False
+    return True
 
 
 def _decoded(content: bytes, gray: bool) -> Optional[Image.Image]:

@@ -48,8 +48,6 @@ class Preparation:
     ----------
     size
         Height and width of the prepared images, in pixels.
-    resize
-        Name of the resize backend.
     crop
         Box (left, top, right, bottom) to cut out before resizing, in pixels, or None.
     nc
@@ -58,8 +56,6 @@ class Preparation:
         Whether one unusable image is an error; otherwise it is skipped and listed in the store.
     jobs
         How many processes may work at once, this one included.
-    progress
-        Whether to show a progress bar on stderr.
     center_crop
         Where the central square starts: ``round`` or ``floor``.
     fit

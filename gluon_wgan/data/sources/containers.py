@@ -114,7 +114,7 @@ class IndexedSource(EncodedSource):
     path, cache_dir, fill, options
         As for `index_of`.
     label, max_pixels
-        As for `EncodedSource`.
+        As for `Source`.
     nothing
         What to say of the container if it lists no image.
     facts

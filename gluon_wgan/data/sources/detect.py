@@ -208,17 +208,7 @@ def _kind_of_compressed(path: Path) -> Optional[str]:
 def celeba(root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> Source:
     """Return the source of CelebA's aligned images.
 
-    Parameters
-    ----------
-    root
-        The folder ``img_align_celeba``, ``img_align_celeba.zip``, or a folder that holds one of these.
-    cache_dir, max_pixels
-        As for `ZipSource`.
-
-    Raises
-    ------
-    UserError
-        As `FolderSource` and `ZipSource` do.
+    It is the folder ``img_align_celeba``, ``img_align_celeba.zip``, or a folder that holds one of these.
     """
     return _folder_or_archive(root, (f"{CELEBA}.zip", CELEBA), cache_dir, max_pixels)
 

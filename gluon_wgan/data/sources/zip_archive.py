@@ -69,18 +69,13 @@ class ZipSource(IndexedSource):
             raise BadImage(f"no member begins at byte {place} of {self.path}")
         content = read_span(self.path, place + _LOCAL.size + local[-2] + local[-1], packed)
         if method == zipfile.ZIP_DEFLATED:
-            content = _inflated(content, unpacked)
+            try:  # never to more than one byte beyond what is expected
+                content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, unpacked + 1)
+            except zlib.error as error:
+                raise BadImage(f"damaged: {error}") from error
         if len(content) != unpacked or zlib.crc32(content) != crc:
             raise BadImage("damaged: its CRC-32 is wrong")
         return content
-
-
-def _inflated(packed: bytes, expected: int) -> bytes:
-    """Decompress, never to more than one byte beyond what is expected."""
-    try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, expected + 1)
-    except zlib.error as error:
-        raise BadImage(f"damaged: {error}") from error
 
 
 def _list(path: Path, writer: IndexWriter) -> None:
@@ -132,18 +127,12 @@ class _TolerantFile(io.FileIO):
         while content.startswith(b"PK\1\2", start) and start + _CENTRAL.size <= len(content):
             flags, *lengths = _CENTRAL.unpack_from(content, start)
             name = start + _CENTRAL.size
-            if flags & _UTF8_FLAG and not _is_utf8(content[name : name + lengths[0]]):
+            try:
+                content[name : name + lengths[0]].decode()
+            except UnicodeDecodeError:
                 struct.pack_into("<H", content, start + _FLAGS_AT, flags & ~_UTF8_FLAG)
             start = name + sum(lengths)
         return bytes(content)
-
-
-def _is_utf8(name: bytes) -> bool:
-    try:
-        name.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _head(path: str, entry: zipfile.ZipInfo) -> bytes:
