@@ -181,14 +181,11 @@ def _pixels_alone(file: sample_depth.File) -> Optional[bytes]:
         length = int.from_bytes(content[at : at + _PNG_WORD], "big")
         end = at + 3 * _PNG_WORD + length
         kind, chunk = content[at + _PNG_WORD : at + 2 * _PNG_WORD], content[at:end]
-        if kind in _PNG_PIXELS or (kind == _PNG_ORIENTATION and _is_sound(chunk)):
+        checksum = zlib.crc32(chunk[_PNG_WORD:-_PNG_WORD]).to_bytes(_PNG_WORD, "big")
+        if kind in _PNG_PIXELS or (kind == _PNG_ORIENTATION and chunk.endswith(checksum)):
             kept.append(chunk)
         at = end
     return b"".join(kept)
-
-
-def _is_sound(chunk: bytes) -> bool:
-    return zlib.crc32(chunk[_PNG_WORD:-_PNG_WORD]) == int.from_bytes(chunk[-_PNG_WORD:], "big")
 
 
 def to_channels(image: Image.Image, nc: int) -> Image.Image:

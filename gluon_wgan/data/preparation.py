@@ -21,7 +21,7 @@ from gluon_wgan.data.preprocessing_spec import differences, spec_key, store_spec
 from gluon_wgan.data.sources import Source
 from gluon_wgan.data.sources.base import left_out_rows, set_bit_depth
 from gluon_wgan.data.sources.subset import Part
-from gluon_wgan.data.store import META, PART, RESIZE_WARNING, SKIPPED, Store, open_store
+from gluon_wgan.data.store import META, PART, SKIPPED, Store, open_store
 from gluon_wgan.data.store_writer import StoreWriter, is_store_file, read_journal, was_begun
 from gluon_wgan.data.workers import Findings, Preparation, prepare_images
 from gluon_wgan.errors import UserError, remedy
@@ -51,7 +51,7 @@ def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str
     """
     work = _Work(source, how)
     label = re.sub(r"[^\w.-]+", "-", source.label).strip("-.")[:40] or "images"
-    final = Path(cache_dir) / f"{label}-{how.size}px-{work.made_from['resize']}-{work.key[:16]}"
+    final = Path(cache_dir) / f"{label}-{how.size}px-{work.made_from['resize']}-{spec_key(work.made_from)[:16]}"
     try:
         store = _usable_store(final)
         if store is None:
@@ -131,13 +131,12 @@ class _Work:
     ) -> None:
         if how.jobs < 1:
             raise UserError(f"{how.jobs} processes cannot prepare images: use 1 or more.")
-        self.how, self.notes = how, {} if warning is None else {RESIZE_WARNING: warning}
+        self.how, self.warning = how, warning
         set_bit_depth(source, how.bit_depth)
         self.made_from = store_spec(source, how)
         self.part = part
         if part is not None:
             self.made_from[PART], source = str(part), part.take(source)
-        self.key = spec_key(self.made_from)
         self.source = source
 
     def check_same(self, final: Path) -> Store:
@@ -191,7 +190,7 @@ class _Work:
         return store.made_from == self.made_from
 
     def _write(self, partial: Path, per_shard: int) -> None:
-        writer = StoreWriter(partial, self.key, self.made_from, self.how.row, per_shard, self.notes)
+        writer = StoreWriter(partial, self.made_from, self.how.row, per_shard, self.warning)
         try:
             self._fill(writer)
         except BaseException:

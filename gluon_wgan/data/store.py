@@ -33,7 +33,7 @@ from gluon_wgan.utils.untrusted import read_csv, read_json_object
 FORMAT_VERSION = 2
 """Raised when the files change, or the conversion from a decoded image to a square does."""
 NAMES, NAME_ENDS, SKIPPED, META = "names.bin", "names.i64", "skipped.csv", "store.json"
-RESIZE_WARNING = "resize_warning"
+WARNING = "resize_warning"
 LEFT_OUT = "left_out"
 """In ``store.json``: names, and why, of what was left out of the source without being looked at."""
 PART = "part"
@@ -147,7 +147,7 @@ class Store:
     @property
     def resize_warning(self) -> Optional[str]:
         """What was warned of the resize backend on these images when the store was made, if anything."""
-        warning = self.meta.get(RESIZE_WARNING)
+        warning = self.meta.get(WARNING)
         return warning if isinstance(warning, str) else None
 
     @property

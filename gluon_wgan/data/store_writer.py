@@ -22,7 +22,8 @@ from typing import Any, Optional
 
 import numpy as np
 
-from gluon_wgan.data.store import DARK, FORMAT_VERSION, LEFT_OUT, META, NAME_ENDS, NAMES, SKIPPED, shard_name
+from gluon_wgan.data.preprocessing_spec import spec_key
+from gluon_wgan.data.store import DARK, FORMAT_VERSION, LEFT_OUT, META, NAME_ENDS, NAMES, SKIPPED, WARNING, shard_name
 from gluon_wgan.utils.append_file import GrowingFile
 from gluon_wgan.utils.atomic_folders import flush_to_disk, replace_file
 from gluon_wgan.utils.folders import named_as, remove_ours
@@ -44,20 +45,20 @@ is_store_file = named_as(
 
 
 class StoreWriter:
-    """An unfinished store, which continues with what is in its folder if that was begun with the same key.
+    """An unfinished store, which continues with what is in its folder if that was begun from the same in the same way.
 
     Parameters
     ----------
     folder
         Where to write; it exists.
-    key, made_from
+    made_from
         See `gluon_wgan.data.preprocessing_spec`.
     row
         Shape of one image: (channels, size, size).
     per_shard
         How many images a shard holds.
-    notes
-        What else ``store.json`` is to hold.
+    warning
+        What is to be kept in the store for who trains on it, or None.
 
     Attributes
     ----------
@@ -66,16 +67,11 @@ class StoreWriter:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        key: str,
-        made_from: dict[str, Any],
-        row: tuple[int, int, int],
-        per_shard: int,
-        notes: Optional[dict[str, Any]] = None,
+        self, folder: Path, made_from: dict[str, Any], row: tuple[int, int, int], per_shard: int, warning: Optional[str]
     ) -> None:
         self.folder, self.row, self.per_shard = folder, row, per_shard
-        self._header = {"format_version": FORMAT_VERSION, "key": key, "made_from": made_from, **(notes or {})}
+        key, notes = spec_key(made_from), {} if warning is None else {WARNING: warning}
+        self._header = {"format_version": FORMAT_VERSION, "key": key, "made_from": made_from, **notes}
         self._flusher = ThreadPoolExecutor(1, thread_name_prefix="gluon_wgan.store")
         self._flushing: Optional[Future[None]] = None
         self._since_flush, self._journal_due = 0, time.monotonic() + JOURNAL_SECONDS

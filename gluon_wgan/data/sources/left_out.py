@@ -31,8 +31,6 @@ class LeftOut:
         How many files and folders each pattern of ``--exclude`` matched; what is in such a folder is not counted.
     unreadable
         Each folder that cannot be read, and why.
-    runs
-        Each run directory.
     """
 
     def __init__(self) -> None:
