@@ -30,8 +30,7 @@ from PIL import Image, UnidentifiedImageError
 
 from gluon_wgan.data import sample_depth
 from gluon_wgan.data.fast_jpeg import open_jpeg
-from gluon_wgan.data.image_formats import formats_of
-from gluon_wgan.data.unsupported_files import HEAD_BYTES, describe_foreign
+from gluon_wgan.data.file_formats import FOREIGN_HEAD_BYTES, describe_foreign, formats_of
 
 COLOUR_HANDLING = "exif-applied,over-white,16-bit-by-257,first-frame,luma-601,transparent-and-zero-as-declared"
 """Names the rules above in the key of a store: a change of them must change it."""
@@ -212,11 +211,11 @@ def _flattened(image: Image.Image) -> Image.Image:
 
 def _what_else(source: Union[str, PathLike[str], bytes, BinaryIO]) -> str:
     """Return in words what something is that Pillow does not know."""
-    name, head = "", source[:HEAD_BYTES] if isinstance(source, bytes) else b""
+    name, head = "", source[:FOREIGN_HEAD_BYTES] if isinstance(source, bytes) else b""
     if isinstance(source, (str, PathLike)):
         name = os.path.basename(source)
         with suppress(OSError), open(source, "rb") as file:
-            head = file.read(HEAD_BYTES)
+            head = file.read(FOREIGN_HEAD_BYTES)
     known = isinstance(source, (str, PathLike, bytes))
     foreign = describe_foreign(name, head) if known else None
     return "not an image in a known format" if foreign is None else f"not an image but {foreign[0]}: {foreign[1]}"

@@ -12,7 +12,7 @@ import numpy as np
 
 from gluon_wgan.data.preparation import images_per_shard, refuse_small_disk
 from gluon_wgan.data.preprocessing_spec import differences
-from gluon_wgan.data.sources.subset import Part
+from gluon_wgan.data.sources.composed import Part
 from gluon_wgan.data.store import DARK, PART, Store, open_store, shard_name
 from gluon_wgan.data.store_writer import StoreWriter
 from gluon_wgan.errors import UserError

@@ -20,7 +20,7 @@ import numpy as np
 from gluon_wgan.data.preprocessing_spec import differences, spec_key, store_spec
 from gluon_wgan.data.sources import Source
 from gluon_wgan.data.sources.base import left_out_rows, set_bit_depth
-from gluon_wgan.data.sources.subset import Part
+from gluon_wgan.data.sources.composed import Part
 from gluon_wgan.data.store import META, PART, SKIPPED, Store, open_store
 from gluon_wgan.data.store_writer import StoreWriter, is_store_file, read_journal, was_begun
 from gluon_wgan.data.workers import Findings, Preparation, prepare_images

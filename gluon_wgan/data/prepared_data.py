@@ -13,7 +13,7 @@ from gluon_wgan.data.preparation import Preparation, prepare
 from gluon_wgan.data.preprocessing_spec import preprocessing_spec, recorded
 from gluon_wgan.data.sources import BuiltInSource, FolderSource, Source, named_source
 from gluon_wgan.data.sources.base import all_parts, left_out_rows, set_bit_depth
-from gluon_wgan.data.sources.subset import sample
+from gluon_wgan.data.sources.composed import sample
 from gluon_wgan.data.store import Store, open_store
 from gluon_wgan.errors import UserError
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from gluon_wgan.data.decode import BadImage, to_channels
-from gluon_wgan.data.image_formats import is_meant_as_image
+from gluon_wgan.data.file_formats import is_meant_as_image
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, Source
 from gluon_wgan.data.sources.left_out import LeftOut, is_system_folder
 from gluon_wgan.data.sources.member_index import DATA, Fill, index_of

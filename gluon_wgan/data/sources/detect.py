@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.data.decode import is_image_file
-from gluon_wgan.data.image_formats import IMAGE_SUFFIXES
+from gluon_wgan.data.file_formats import FOREIGN_HEAD_BYTES, IMAGE_SUFFIXES, describe_foreign
 from gluon_wgan.data.sources import cifar, idx, lsun
 from gluon_wgan.data.sources.base import AnyPath, Source, existing, first_bytes
 from gluon_wgan.data.sources.cifar import CifarSource
+from gluon_wgan.data.sources.composed import without
 from gluon_wgan.data.sources.folder import FolderSource, holds_image
 from gluon_wgan.data.sources.idx import IdxSource
 from gluon_wgan.data.sources.list_files import LIST_SUFFIXES, ListSource
@@ -21,10 +22,8 @@ from gluon_wgan.data.sources.lsun import LsunSource
 from gluon_wgan.data.sources.parquet import MAGIC as PARQUET_MAGIC
 from gluon_wgan.data.sources.parquet import ParquetSource
 from gluon_wgan.data.sources.record import RecordSource
-from gluon_wgan.data.sources.subset import without
 from gluon_wgan.data.sources.tar_archive import COMPRESSED, TarSource, decompressed
 from gluon_wgan.data.sources.zip_archive import ZipSource
-from gluon_wgan.data.unsupported_files import HEAD_BYTES, describe_foreign
 from gluon_wgan.errors import UserError
 
 log = logging.getLogger("gluon_wgan.data")
@@ -145,7 +144,7 @@ def shard_files(folder: Path, kind: Optional[str] = None) -> list[str]:
 def _refuse_foreign(path: Path) -> None:
     if not path.is_file():
         return
-    foreign = describe_foreign(path.name, first_bytes(path, HEAD_BYTES))
+    foreign = describe_foreign(path.name, first_bytes(path, FOREIGN_HEAD_BYTES))
     if foreign is not None:
         what, remedy = foreign
         raise UserError(f"{path} is {what}: {remedy}.")

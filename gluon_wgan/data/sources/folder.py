@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.image_formats import HEAD_BYTES, is_meant_as_image
+from gluon_wgan.data.file_formats import HEAD_BYTES, is_meant_as_image
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, existing, is_folder, unreadable
 from gluon_wgan.data.sources.left_out import LeftOut, is_system_folder, matching
 from gluon_wgan.data.sources.packed_names import pack_names

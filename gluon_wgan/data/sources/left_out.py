@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from gluon_wgan.data.image_formats import CONVERTIBLE
+from gluon_wgan.data.file_formats import CONVERTIBLE
 
 # Thumbnails, waste baskets and snapshots of Synology, QNAP, Windows, macOS; whatever begins with a dot is hidden.
 _SYSTEM_FOLDERS = {

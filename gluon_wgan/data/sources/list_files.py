@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Optional, TextIO
 
-from gluon_wgan.data.image_formats import IMAGE_SUFFIXES
+from gluon_wgan.data.file_formats import IMAGE_SUFFIXES
 from gluon_wgan.data.sources.base import AnyPath, existing_file, is_folder, unreadable
 from gluon_wgan.data.sources.folder import FileSource
 from gluon_wgan.data.sources.packed_names import pack_names

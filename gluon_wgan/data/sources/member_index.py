@@ -39,7 +39,6 @@ NAMES, ROWS, DATA, META = "names.bin", "rows.i64", "data.bin", "index.json"
 INDEX_FOLDER = "indices"
 """Where indices lie in the cache folder."""
 
-_BLOCK = 1 << 20
 _READ_WHOLE = 256 << 10
 # So much is left free on the disk when something is unpacked.
 _SPARE = 256 << 20
@@ -260,9 +259,7 @@ def _make(folder: Path, made_from: dict[str, Any], path: Path, fill: Fill, resum
         raise
     digest = hashlib.sha256()
     for name in (NAMES, ROWS):
-        with (folder / name).open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+        digest.update(_mapped(folder / name, np.uint8).data)
     for name in (NAMES, ROWS, DATA):
         flush_to_disk(folder / name)
     sizes = {"text": (folder / NAMES).stat().st_size, "data": (folder / DATA).stat().st_size}

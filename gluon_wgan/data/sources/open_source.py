@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.data.sources.base import AnyPath, Source
+from gluon_wgan.data.sources.composed import MixedSource, unambiguous_prefixes
 from gluon_wgan.data.sources.detect import IMAGE, SHARD_KINDS, SHARDS, recognise, shard_files, source_of
 from gluon_wgan.data.sources.folder import FileSource
-from gluon_wgan.data.sources.mixture import MixedSource, unambiguous_prefixes
 from gluon_wgan.data.sources.packed_names import pack_names
 from gluon_wgan.errors import UserError
 

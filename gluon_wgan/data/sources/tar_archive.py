@@ -14,7 +14,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, Optional, cast
 
-from gluon_wgan.data.image_formats import HEAD_BYTES
+from gluon_wgan.data.file_formats import HEAD_BYTES
 from gluon_wgan.data.sources import containers
 from gluon_wgan.data.sources.base import AnyPath, damaged, existing_file, first_bytes, unreadable
 from gluon_wgan.data.sources.containers import IndexedSource, is_image

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.image_formats import HEAD_BYTES
+from gluon_wgan.data.file_formats import HEAD_BYTES, JOIN_PARTS
 from gluon_wgan.data.sources import containers
 from gluon_wgan.data.sources.base import AnyPath, damaged, existing_file
 from gluon_wgan.data.sources.containers import IndexedSource, is_image, read_span
 from gluon_wgan.data.sources.member_index import IndexWriter
-from gluon_wgan.data.unsupported_files import JOIN_PARTS
 from gluon_wgan.errors import UserError
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # signature, version, flags, method, time, date, CRC, sizes (2), lengths (2)
