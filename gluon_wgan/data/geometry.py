@@ -15,7 +15,6 @@ Box = tuple[int, int, int, int]
 # Far beyond any photograph, but a 1x60000 image would be blown up to gigabytes.
 _MAX_RESIZED_PIXELS = 1 << 27
 
-
 CROP, PAD, STRETCH = "crop", "pad", "stretch"
 FITS = (CROP, PAD, STRETCH)
 """How an image that is no square becomes one."""

@@ -134,7 +134,6 @@ class _Work:
         self.how, self.warning = how, warning
         set_bit_depth(source, how.bit_depth)
         self.made_from = store_spec(source, how)
-        self.part = part
         if part is not None:
             self.made_from[PART], source = str(part), part.take(source)
         self.source = source
@@ -224,7 +223,7 @@ class _Work:
         shown = self.how.progress
         with progress_bar(what, len(source), shown=shown, initial=writer.consumed, dynamic_ncols=True) as bar:
             prepare_images(source, self.how, writer.consumed, deliver)
-        if not writer.kept and self.part is None:
+        if not writer.kept and PART not in self.made_from:
             writer.discard()
             name, reason = first[0]
             raise UserError(f"No image can be used, {name} because: {reason}; check the data.")

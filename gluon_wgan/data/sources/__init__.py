@@ -13,13 +13,13 @@ from gluon_wgan.data.sources.composed import sample as sample
 from gluon_wgan.data.sources.composed import take as take
 from gluon_wgan.data.sources.detect import celeba as celeba
 from gluon_wgan.data.sources.detect import lfw as lfw
+from gluon_wgan.data.sources.detect import named_source as named_source
 from gluon_wgan.data.sources.detect import recognise as recognise
 from gluon_wgan.data.sources.detect import source_of as source_of
 from gluon_wgan.data.sources.folder import FolderSource as FolderSource
 from gluon_wgan.data.sources.idx import IdxSource as IdxSource
 from gluon_wgan.data.sources.list_files import ListSource as ListSource
 from gluon_wgan.data.sources.lsun import LsunSource as LsunSource
-from gluon_wgan.data.sources.open_source import named_source as named_source
 from gluon_wgan.data.sources.parquet import ParquetSource as ParquetSource
 from gluon_wgan.data.sources.record import RecordSource as RecordSource
 from gluon_wgan.data.sources.tar_archive import TarSource as TarSource

@@ -74,8 +74,7 @@ class EncodedSource(Source):
 
     def open(self, index: int, nc: int) -> Image.Image:
         """See `Source`."""
-        encoded, name = self.encoded(index), self.names[index]
-        return open_image(encoded, nc, self.max_pixels, bit_depth=self.bit_depth, name=name)
+        return open_image(self.encoded(index), nc, self.max_pixels, bit_depth=self.bit_depth, name=self.names[index])
 
 
 def all_parts(source: Source) -> Iterator[Source]:
