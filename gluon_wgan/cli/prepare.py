@@ -19,7 +19,7 @@ from gluon_wgan.data.aliasing import aliasing_warning
 from gluon_wgan.data.join_parts import join_parts
 from gluon_wgan.data.preparation import prepare_at
 from gluon_wgan.data.prepared_data import find_source, preparation_of, recognisable_roots
-from gluon_wgan.data.sources.subset import Part
+from gluon_wgan.data.sources.composed import Part
 from gluon_wgan.data.store import SKIPPED, Store, open_store, recorded_files
 from gluon_wgan.errors import UserError
 from gluon_wgan.runs.log import log_to_terminal

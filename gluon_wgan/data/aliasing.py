@@ -67,13 +67,7 @@ class Folded:
 
 
 def to_spectrum(image: Image.Image) -> Spectrum:
-    """Take the luma (ITU-R 601) of an image's middle square and transform it.
-
-    Parameters
-    ----------
-    image
-        In mode RGB.
-    """
+    """Take the luma (ITU-R 601) of the middle square of an image in mode RGB, and transform it."""
     side = min(*image.size, _LARGEST_SIDE)
     left, top = ((length - side) // 2 for length in image.size)
     luma = image.crop((left, top, left + side, top + side)).convert("L")
@@ -83,14 +77,8 @@ def to_spectrum(image: Image.Image) -> Spectrum:
 def fold(spectrum: Spectrum, ratio: float, backends: Sequence[str]) -> Optional[Folded]:
     """Shrink an image with every backend, with and without what lies above the target's Nyquist frequency.
 
-    Parameters
-    ----------
-    ratio
-        Source pixels by target pixels along a side.
-
-    Returns
-    -------
-    Folded, or None if the image is not shrunk, so that there is nothing to fold.
+    `ratio` is source pixels by target pixels along a side; where it does not shrink the image, there is nothing to
+    fold, and None is returned.
     """
     side = spectrum.luma.width
     size = max(1, round(side / ratio))
@@ -151,8 +139,8 @@ def aliasing_warning(
 
     Parameters
     ----------
-    size
-        Height and width they are resized to, in pixels.
+    size, resize, crop, fit
+        As for `gluon_wgan.data.workers.Preparation`.
     roots
         What the command that shows the report is to name; nothing for the built-in portraits.
     seconds

@@ -102,7 +102,7 @@ class BatchPlan:
         return slice(parts[self._own[0]].start, parts[self._own[1]].stop)
 
 
-class BatchStream:
+class BatchStream(Iterator[np.ndarray]):
     """An endless iterator over batches, uint8 (n, channels, size, size), read ahead by threads.
 
     n is the batch size, or less for an epoch's last batch and for a worker's share. Each batch is the
@@ -110,8 +110,12 @@ class BatchStream:
 
     Parameters
     ----------
+    batch_size
+        Images in a batch, 1 or more.
     seed
         Seed of the order, 0 or more.
+    keep_last
+        As for `BatchPlan`.
     state
         Where to go on: what `state()` of such a stream returned, or
         ``{"epoch": 0, "position": 0}``.
@@ -147,14 +151,16 @@ class BatchStream:
         self._plan = plan = BatchPlan(len(store), batch_size, keep_last, rank, world_size, devices)
         self.taken = 0
         self.batches_per_epoch = plan.batches_per_epoch
-        self._epoch, self._position = _checked(state, self.batches_per_epoch)
+        self._epoch, self._position = state.get("epoch", -1), state.get("position", -1)
+        if self._epoch < 0 or not 0 <= self._position < self.batches_per_epoch:
+            raise UserError(
+                f"The data cannot go on at {state}, with {self.batches_per_epoch} batches to an epoch: "
+                "resume with the same images and batch size."
+            )
         self._pixels = store.images
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="gluon_wgan.batches")
         self._numbers = _batch_numbers(self._threads, len(store), seed, plan, self._epoch, self._position, flip)
         self._ahead: deque[Future[np.ndarray]] = deque()
-
-    def __iter__(self) -> BatchStream:
-        return self
 
     def __next__(self) -> np.ndarray:
         while len(self._ahead) < _BATCHES_AHEAD:
@@ -199,13 +205,3 @@ def _batch_numbers(
             places = plan.places(number)
             yield order[places], None if flips is None else flips[places]
         epoch, position = epoch + 1, 0
-
-
-def _checked(state: dict[str, int], per_epoch: int) -> tuple[int, int]:
-    epoch, position = state.get("epoch", -1), state.get("position", -1)
-    if epoch < 0 or not 0 <= position < per_epoch:
-        raise UserError(
-            f"The data cannot go on at {state}, with {per_epoch} batches to an epoch: "
-            "resume with the same images and batch size."
-        )
-    return epoch, position

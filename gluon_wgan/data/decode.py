@@ -30,8 +30,7 @@ from PIL import Image, UnidentifiedImageError
 
 from gluon_wgan.data import sample_depth
 from gluon_wgan.data.fast_jpeg import open_jpeg
-from gluon_wgan.data.image_formats import formats_of
-from gluon_wgan.data.unsupported_files import HEAD_BYTES, describe_foreign
+from gluon_wgan.data.file_formats import FOREIGN_HEAD_BYTES, describe_foreign, formats_of
 
 COLOUR_HANDLING = "exif-applied,over-white,16-bit-by-257,first-frame,luma-601,transparent-and-zero-as-declared"
 """Names the rules above in the key of a store: a change of them must change it."""
@@ -131,7 +130,7 @@ def _open_with_pillow(
         except (BadImage, sample_depth.UnsupportedPixels, MemoryError, Image.DecompressionBombError):
             raise
         except Exception:
-            pixels_alone = _without_metadata(_content(file))
+            pixels_alone = _pixels_alone(file)
             if pixels_alone is None:
                 raise
             return _open(BytesIO(pixels_alone), ("PNG",), nc, max_pixels, bit_depth)
@@ -166,34 +165,26 @@ def _at_once(source: Encoded) -> sample_depth.File:
     return BytesIO(source) if isinstance(source, bytes) else source
 
 
-def _content(file: sample_depth.File) -> bytes:
-    """Return the whole of a file that is a PNG, or nothing."""
-    with open(file, "rb") if isinstance(file, str) else nullcontext(file) as opened:
-        opened.seek(0)
-        start = opened.read(len(_PNG))
-        return start + opened.read() if start == _PNG else b""
-
-
-def _without_metadata(content: bytes) -> Optional[bytes]:
+def _pixels_alone(file: sample_depth.File) -> Optional[bytes]:
     """Return a PNG with only those chunks that decide its pixels, or None if it is no PNG.
 
     Its EXIF block stays if its checksum is right, since it may hold an orientation.
     """
-    if not content.startswith(_PNG):
-        return None
-    kept, at = [_PNG], len(_PNG)
+    with open(file, "rb") if isinstance(file, str) else nullcontext(file) as opened:
+        opened.seek(0)
+        if opened.read(len(_PNG)) != _PNG:
+            return None
+        content = opened.read()
+    kept, at = [_PNG], 0
     while at + 3 * _PNG_WORD <= len(content):
         length = int.from_bytes(content[at : at + _PNG_WORD], "big")
         end = at + 3 * _PNG_WORD + length
         kind, chunk = content[at + _PNG_WORD : at + 2 * _PNG_WORD], content[at:end]
-        if kind in _PNG_PIXELS or (kind == _PNG_ORIENTATION and _is_sound(chunk)):
+        checksum = zlib.crc32(chunk[_PNG_WORD:-_PNG_WORD]).to_bytes(_PNG_WORD, "big")
+        if kind in _PNG_PIXELS or (kind == _PNG_ORIENTATION and chunk.endswith(checksum)):
             kept.append(chunk)
         at = end
     return b"".join(kept)
-
-
-def _is_sound(chunk: bytes) -> bool:
-    return zlib.crc32(chunk[_PNG_WORD:-_PNG_WORD]) == int.from_bytes(chunk[-_PNG_WORD:], "big")
 
 
 def to_channels(image: Image.Image, nc: int) -> Image.Image:
@@ -220,11 +211,11 @@ def _flattened(image: Image.Image) -> Image.Image:
 
 def _what_else(source: Union[str, PathLike[str], bytes, BinaryIO]) -> str:
     """Return in words what something is that Pillow does not know."""
-    name, head = "", source[:HEAD_BYTES] if isinstance(source, bytes) else b""
+    name, head = "", source[:FOREIGN_HEAD_BYTES] if isinstance(source, bytes) else b""
     if isinstance(source, (str, PathLike)):
         name = os.path.basename(source)
         with suppress(OSError), open(source, "rb") as file:
-            head = file.read(HEAD_BYTES)
+            head = file.read(FOREIGN_HEAD_BYTES)
     known = isinstance(source, (str, PathLike, bytes))
     foreign = describe_foreign(name, head) if known else None
     return "not an image in a known format" if foreign is None else f"not an image but {foreign[0]}: {foreign[1]}"

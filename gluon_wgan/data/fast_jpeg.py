@@ -31,16 +31,8 @@ _COLOUR = {bytes((1, factors, 2, 0x11, 3, 0x11)) for factors in _SAMPLINGS.value
 def open_jpeg(content: bytes, max_pixels: Optional[int]) -> Optional[Image.Image]:
     """Return a JPEG's image as Pillow would load it, in mode RGB or L, or None if it is left to Pillow.
 
-    Parameters
-    ----------
-    content
-        The whole file.
-    max_pixels
-        An image of more pixels than this, or than Pillow would warn of, is left to Pillow; None for no own limit.
-
-    Returns
-    -------
-    The image, without what the file says besides its pixels, or None.
+    It is without what the file says besides its pixels. An image of more than `max_pixels`, if that is a number, or
+    than Pillow would warn of, is left to Pillow.
     """
     frame = _ordinary_frame(content)
     if frame is None:
@@ -64,13 +56,12 @@ def decoders_agree() -> bool:
             file = BytesIO()
             image.save(file, "JPEG", quality=80, progressive=progressive)
             files.append(file.getvalue())
-    return all(_agree_on(file) for file in files)
-
-
-def _agree_on(file: bytes) -> bool:
-    with Image.open(BytesIO(file), formats=("JPEG",)) as theirs:
-        ours = _decoded(file, theirs.mode == "L")
-        return ours is not None and np.array_equal(np.asarray(ours), np.asarray(theirs))
+    for content in files:
+        with Image.open(BytesIO(content), formats=("JPEG",)) as theirs:
+            ours = _decoded(content, theirs.mode == "L")
+            if ours is None or not np.array_equal(np.asarray(ours), np.asarray(theirs)):
+                return False
+    return True
 
 
 def _decoded(content: bytes, gray: bool) -> Optional[Image.Image]:

@@ -15,7 +15,6 @@ Box = tuple[int, int, int, int]
 # Far beyond any photograph, but a 1x60000 image would be blown up to gigabytes.
 _MAX_RESIZED_PIXELS = 1 << 27
 
-
 CROP, PAD, STRETCH = "crop", "pad", "stretch"
 FITS = (CROP, PAD, STRETCH)
 """How an image that is no square becomes one."""
@@ -35,7 +34,7 @@ def fit(
     crop
         (left, top, right, bottom) in pixels, right and bottom exclusive, or None.
     center_crop
-        ``round`` or ``floor``: where the central square starts.
+        ``round`` or ``floor``: where the central square starts; see `centre_square`.
     how
         ``crop``: the short side is resized to `size` and the central square cut out, as torchvision's ``Resize``
         and ``CenterCrop`` do; ``pad``: the long side is resized to `size` and the rest is black, in equal parts on
@@ -97,11 +96,8 @@ def resized_shape(height: int, width: int, size: int) -> tuple[int, int]:
 def centre_square(image: np.ndarray, size: int, center_crop: str = "round") -> np.ndarray:
     """Return the middle `size` x `size` pixels.
 
-    Parameters
-    ----------
-    center_crop
-        ``round`` starts where torchvision's ``CenterCrop(size)`` does: Python rounds halves to even, so a margin of
-        21 starts at 10, but one of 23 at 12. ``floor`` starts where MXNet's does: 10 and 11.
+    ``round`` starts where torchvision's ``CenterCrop(size)`` does: Python rounds halves to even, so a margin of 21
+    starts at 10, but one of 23 at 12. ``floor`` starts where MXNet's does: 10 and 11.
     """
     start = round if center_crop == "round" else int
     top, left = (start((side - size) / 2.0) for side in image.shape[:2])

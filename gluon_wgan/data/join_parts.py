@@ -11,9 +11,9 @@ from typing import Any, Optional
 import numpy as np
 
 from gluon_wgan.data.preparation import images_per_shard, refuse_small_disk
-from gluon_wgan.data.preprocessing_spec import differences, spec_key
-from gluon_wgan.data.sources.subset import Part
-from gluon_wgan.data.store import DARK, PART, RESIZE_WARNING, Store, open_store, shard_name
+from gluon_wgan.data.preprocessing_spec import differences
+from gluon_wgan.data.sources.composed import Part
+from gluon_wgan.data.store import DARK, PART, Store, open_store, shard_name
 from gluon_wgan.data.store_writer import StoreWriter
 from gluon_wgan.errors import UserError
 from gluon_wgan.utils.new_folder import new_folder
@@ -47,11 +47,9 @@ def join_parts(parts: Sequence[Path], out: Path, *, shards: Optional[int] = None
     per_shard = images_per_shard(kept + len(skipped), row, shards)
     if not kept:
         raise UserError(f"No image can be used, {skipped[0][0]} because: {skipped[0][1]}; check the data.")
-    warning = stores[0].resize_warning
-    notes = {} if warning is None else {RESIZE_WARNING: warning}
     with new_folder(out) as folder:
         refuse_small_disk(folder, kept * prod(row))
-        writer = StoreWriter(folder, spec_key(whole), whole, row, per_shard, notes)
+        writer = StoreWriter(folder, whole, row, per_shard, stores[0].resize_warning)
         try:
             for store in stores:
                 store.verify(progress=progress)

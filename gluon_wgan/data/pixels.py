@@ -29,10 +29,7 @@ def to_network(batch: np.ndarray, context: Context, dtype: str = "float32") -> n
 def to_bytes(images: np.ndarray, rounding: str = "nearest") -> np.ndarray:
     """Convert float images in [-1, 1] to uint8 of the same shape, values outside clipped.
 
-    Parameters
-    ----------
-    rounding
-        ``nearest``, or ``down`` to cut off the fraction.
+    `rounding` is ``nearest``, or ``down`` to cut off the fraction.
     """
     whole = np.rint if rounding == "nearest" else np.floor
     return np.clip(whole((images + 1.0) * 127.5), 0, 255).astype(np.uint8)

@@ -19,12 +19,11 @@ import numpy as np
 
 from gluon_wgan.data.preprocessing_spec import differences, spec_key, store_spec
 from gluon_wgan.data.sources import Source
-from gluon_wgan.data.sources.base import set_bit_depth
-from gluon_wgan.data.sources.left_out import left_out_rows
-from gluon_wgan.data.sources.subset import Part
-from gluon_wgan.data.store import META, PART, RESIZE_WARNING, SKIPPED, Store, open_store
+from gluon_wgan.data.sources.base import left_out_rows, set_bit_depth
+from gluon_wgan.data.sources.composed import Part
+from gluon_wgan.data.store import META, PART, SKIPPED, Store, open_store
 from gluon_wgan.data.store_writer import StoreWriter, is_store_file, read_journal, was_begun
-from gluon_wgan.data.workers import Findings, Preparation, Task, run_task
+from gluon_wgan.data.workers import Findings, Preparation, prepare_images
 from gluon_wgan.errors import UserError, remedy
 from gluon_wgan.utils.atomic_folders import completing, locked, partial_of, refuse_strangers, remove_stale_partials
 from gluon_wgan.utils.folders import named_as, remove_ours
@@ -52,7 +51,7 @@ def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str
     """
     work = _Work(source, how)
     label = re.sub(r"[^\w.-]+", "-", source.label).strip("-.")[:40] or "images"
-    final = Path(cache_dir) / f"{label}-{how.size}px-{work.made_from['resize']}-{work.key[:16]}"
+    final = Path(cache_dir) / f"{label}-{how.size}px-{work.made_from['resize']}-{spec_key(work.made_from)[:16]}"
     try:
         store = _usable_store(final)
         if store is None:
@@ -62,7 +61,7 @@ def prepare(source: Source, how: Preparation, cache_dir: Union[str, PathLike[str
                 store = _usable_store(final)  # the process that had the lock may have made it
                 if store is None:
                     _remove_unusable(final)
-                    store = work.build(final, images_per_shard(len(source), work.row))
+                    store = work.build(final, images_per_shard(len(source), how.row))
     except OSError as error:
         raise UserError(
             f"Cannot keep prepared images in {cache_dir} ({error.strerror or error}): "
@@ -104,7 +103,7 @@ def prepare_at(
         `resume` is not set, or what it left was begun otherwise.
     """
     work = _Work(source, how, warning, part)
-    per_shard = images_per_shard(len(work.task.source), work.row, shards)
+    per_shard = images_per_shard(len(work.source), how.row, shards)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         with locked(final):
@@ -130,15 +129,12 @@ class _Work:
     ) -> None:
         if how.jobs < 1:
             raise UserError(f"{how.jobs} processes cannot prepare images: use 1 or more.")
-        self.how, self.notes = how, {} if warning is None else {RESIZE_WARNING: warning}
+        self.how, self.warning = how, warning
         set_bit_depth(source, how.bit_depth)
-        self.made_from = store_spec(source, **how.options())
-        self.part = part
+        self.made_from = store_spec(source, how)
         if part is not None:
             self.made_from[PART], source = str(part), part.take(source)
-        self.key = spec_key(self.made_from)
-        self.task = Task(source, how)
-        self.row = self.task.row
+        self.source = source
 
     def check_same(self, final: Path) -> Store:
         """Return the store at `final`, or refuse anything else there."""
@@ -191,7 +187,7 @@ class _Work:
         return store.made_from == self.made_from
 
     def _write(self, partial: Path, per_shard: int) -> None:
-        writer = StoreWriter(partial, self.key, self.made_from, self.row, per_shard, self.notes)
+        writer = StoreWriter(partial, self.made_from, self.how.row, per_shard, self.warning)
         try:
             self._fill(writer)
         except BaseException:
@@ -202,8 +198,8 @@ class _Work:
             raise
 
     def _fill(self, writer: StoreWriter) -> None:
-        source, names = self.task.source, self.task.source.names
-        refuse_small_disk(writer.folder, (len(source) - writer.consumed) * prod(self.row))
+        source, names = self.source, self.source.names
+        refuse_small_disk(writer.folder, (len(source) - writer.consumed) * prod(self.how.row))
         if writer.consumed:
             log.info("Going on after %d of %d images.", writer.consumed, len(source))
         first: list[tuple[str, str]] = []
@@ -224,8 +220,8 @@ class _Work:
         what = f"Preparing {source.label} at {self.how.size} px with {self.made_from['resize']}"
         shown = self.how.progress
         with progress_bar(what, len(source), shown=shown, initial=writer.consumed, dynamic_ncols=True) as bar:
-            run_task(self.task, writer.consumed, self.how.jobs, deliver)
-        if not writer.kept and self.part is None:
+            prepare_images(source, self.how, writer.consumed, deliver)
+        if not writer.kept and PART not in self.made_from:
             writer.discard()
             name, reason = first[0]
             raise UserError(f"No image can be used, {name} because: {reason}; check the data.")
@@ -233,13 +229,7 @@ class _Work:
 
 
 def images_per_shard(count: int, row: tuple[int, int, int], shards: Optional[int] = None) -> int:
-    """Return how many images of a shape go into each of so many files, or into one of the usual size.
-
-    Raises
-    ------
-    UserError
-        If the number of files is out of range.
-    """
+    """Return how many images of a shape go into each of so many files (1 to 256, or UserError), or into a usual one."""
     if shards is None:
         return max(1, SHARD_BYTES // prod(row), -(-count // MAX_SHARDS))
     if not 1 <= shards <= MAX_SHARDS:

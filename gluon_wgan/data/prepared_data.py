@@ -9,13 +9,11 @@ from typing import Any, Optional
 
 from gluon_wgan import compat
 from gluon_wgan.config.train_config import DRAWN_FACES, TrainConfig
-from gluon_wgan.data.geometry import CROP
 from gluon_wgan.data.preparation import Preparation, prepare
-from gluon_wgan.data.preprocessing_spec import preprocessing_spec
-from gluon_wgan.data.sources import BuiltInSource, Source, named_source
-from gluon_wgan.data.sources.base import all_parts, set_bit_depth
-from gluon_wgan.data.sources.left_out import left_out_rows
-from gluon_wgan.data.sources.subset import sample
+from gluon_wgan.data.preprocessing_spec import preprocessing_spec, recorded
+from gluon_wgan.data.sources import BuiltInSource, FolderSource, Source, named_source
+from gluon_wgan.data.sources.base import all_parts, left_out_rows, set_bit_depth
+from gluon_wgan.data.sources.composed import sample
 from gluon_wgan.data.store import Store, open_store
 from gluon_wgan.errors import UserError
 
@@ -57,7 +55,8 @@ def find_source(config: TrainConfig) -> Source:
 
 def _report_left_out(source: Source, strict: bool) -> None:
     for part in all_parts(source):
-        for name, reason in part.left_out.unreadable if strict and hasattr(part, "left_out") else ():
+        if strict and isinstance(part, FolderSource) and part.left_out.unreadable:
+            name, reason = part.left_out.unreadable[0]
             raise UserError(
                 f"{part.root}/{name} cannot be read ({reason}): change its permissions, add --exclude '{name}', or "
                 "leave --strict out."
@@ -128,7 +127,7 @@ def preprocessing_of(config: TrainConfig) -> dict[str, Any]:
     """Return the preprocessing spec of a configuration."""
     if config.data is not None:
         return open_given(config).made_from
-    return preprocessing_spec(**preparation_of(config, progress=False).options())
+    return preprocessing_spec(preparation_of(config, progress=False))
 
 
 def cache_directory(config: TrainConfig) -> Path:
@@ -141,15 +140,8 @@ def cache_directory(config: TrainConfig) -> Path:
 def adopt_store(options: dict[str, Any]) -> dict[str, Any]:
     """Return options with what the store in ``data`` says of its images, where they do not say otherwise.
 
-    Parameters
-    ----------
-    options
-        The options that the user gave, by name, ``data`` among them.
-
-    Raises
-    ------
-    UserError
-        If there is no usable store.
+    `options` are those that the user gave, by name, ``data`` among them. UserError is raised if there is no usable
+    store.
     """
     store = open_store(options["data"])
     _, channels, size, _ = store.images.shape
@@ -160,19 +152,12 @@ def adopt_store(options: dict[str, Any]) -> dict[str, Any]:
 
 def _said_of(store: Store) -> dict[str, Any]:
     """Return the options that made the pixels of a store, by name."""
-    usual = {"center_crop": TrainConfig.center_crop, "fit": CROP, "bit_depth": None}
     names = ("resize", "crop", "center_crop", "fit", "bit_depth")
-    return {name: store.made_from.get(name, usual.get(name)) for name in names}
+    return {name: recorded(store.made_from, name) for name in names}
 
 
 def open_given(config: TrainConfig) -> Store:
-    """Open the store that a configuration names, if it is what the other options say.
-
-    Raises
-    ------
-    UserError
-        If there is no usable store, or its images do not fit.
-    """
+    """Open the store that a configuration names; raise UserError if it is not usable, or not what other options say."""
     assert config.data is not None
     store = open_store(config.data)
     _, channels, size, _ = store.images.shape

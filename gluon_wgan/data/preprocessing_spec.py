@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Optional
+from typing import Any
 
 from gluon_wgan.data.decode import COLOUR_HANDLING
-from gluon_wgan.data.geometry import CROP, FITS, Box
+from gluon_wgan.data.geometry import FITS
 from gluon_wgan.data.resize import BACKENDS, canonical_name, library_versions
 from gluon_wgan.data.sources import Source
 from gluon_wgan.data.store import FORMAT_VERSION, PART
+from gluon_wgan.data.workers import Preparation
 from gluon_wgan.errors import UserError
 
 # The fields that do not depend on where the images are. The version is one: it is raised when the conversion from
@@ -29,60 +30,43 @@ _HOW = {
     "colour": "colour handling",
     PART: "--part",
 }
+_OPTIONAL = ("center_crop", "fit", "bit_depth")
 
 
-def store_spec(source: Source, **options: Any) -> dict[str, Any]:
-    """Return everything that decides the pixels of a store, JSON-able.
-
-    For the options, which `preprocessing_spec` takes, see `gluon_wgan.data.workers.Preparation`.
-
-    Raises
-    ------
-    UserError
-        If one is out of range.
-    """
-    return {**preprocessing_spec(**options), "source": source.identity()}
+def store_spec(source: Source, how: Preparation) -> dict[str, Any]:
+    """Return everything that decides the pixels of a store, JSON-able, or raise UserError if any is out of range."""
+    return {**preprocessing_spec(how), "source": source.identity()}
 
 
-def preprocessing_spec(
-    *,
-    size: int,
-    resize: str,
-    crop: Optional[Box],
-    nc: int,
-    center_crop: str = "round",
-    fit: str = CROP,
-    bit_depth: Optional[int] = None,
-) -> dict[str, Any]:
-    """Return how images are prepared, whatever they are: a store's spec without its source."""
-    if size < 1:
-        raise UserError(f"Images cannot be {size} pixels wide: use a size of 1 or more.")
-    if nc not in (1, 3):
-        raise UserError(f"Images cannot have {nc} channels: use 1 (gray) or 3 (colour).")
+def preprocessing_spec(how: Preparation) -> dict[str, Any]:
+    """Return a store's spec without its source: how images are prepared, whatever they are."""
+    if how.size < 1:
+        raise UserError(f"Images cannot be {how.size} pixels wide: use a size of 1 or more.")
+    if how.nc not in (1, 3):
+        raise UserError(f"Images cannot have {how.nc} channels: use 1 (gray) or 3 (colour).")
+    crop = how.crop
     if crop is not None and not (0 <= crop[0] < crop[2] and 0 <= crop[1] < crop[3]):
         raise UserError(f"The crop box {crop} is empty or negative: give left, top, right, bottom in pixels.")
-    if fit not in FITS:
-        raise UserError(f"Images cannot be brought to a square by {fit!r}: use {', '.join(FITS)}.")
-    backend = BACKENDS[canonical_name(resize)]
+    if how.fit not in FITS:
+        raise UserError(f"Images cannot be brought to a square by {how.fit!r}: use {', '.join(FITS)}.")
+    backend = BACKENDS[canonical_name(how.resize)]
     return {
         "format_version": FORMAT_VERSION,
         "resize": backend.name,
         "filter": backend.filter,
         "libraries": library_versions(backend.name),
-        "size": size,
+        "size": how.size,
         "crop": None if crop is None else list(crop),
-        "nc": nc,
+        "nc": how.nc,
         "colour": COLOUR_HANDLING,
         # Left out where it is the usual one, so that stores made before there was a choice keep their names.
-        **({} if center_crop == "round" else {"center_crop": center_crop}),
-        **({} if fit == CROP else {"fit": fit}),
-        **({} if bit_depth is None else {"bit_depth": bit_depth}),
+        **{name: getattr(how, name) for name in _OPTIONAL if getattr(how, name) != getattr(Preparation, name)},
     }
 
 
 def fit_of(made_from: dict[str, Any]) -> str:
     """Return how the images of a store were brought to a square."""
-    return made_from.get("fit", CROP)
+    return recorded(made_from, "fit")
 
 
 def spec_key(made_from: dict[str, Any]) -> str:
@@ -91,12 +75,17 @@ def spec_key(made_from: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def recorded(made_from: dict[str, Any], option: str) -> Any:
+    """Return the value of an option with which a store was made."""
+    return made_from.get(option, getattr(Preparation, option, None))
+
+
 def preprocessing_differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return in words where two specs differ in how images are prepared, whatever the images are."""
-    return [
-        f"{_HOW[field]} {_shown(_value(old, field))}, not {_shown(_value(new, field))}"
-        for field in _differing(old, new)
-    ]
+    fields = [field for field in _HOW if old.get(field) != new.get(field)]
+    if "resize" in fields:  # another backend has another filter and other libraries, which would only say the same
+        fields = [field for field in fields if field not in ("filter", "libraries")]
+    return [f"{_HOW[field]} {_shown(old, field)}, not {_shown(new, field)}" for field in fields]
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -114,17 +103,8 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return [*preprocessing_differences(old, new), files]
 
 
-def _differing(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    fields = [field for field in _HOW if old.get(field) != new.get(field)]
-    # Another backend has another filter and other libraries, which would only say the same again.
-    return [field for field in fields if "resize" not in fields or field not in ("filter", "libraries")]
-
-
-def _value(made_from: dict[str, Any], field: str) -> Any:
-    return made_from.get(field, {"center_crop": "round", "fit": CROP}.get(field))
-
-
-def _shown(value: Any) -> str:
+def _shown(made_from: dict[str, Any], field: str) -> str:
+    value = recorded(made_from, field)
     if isinstance(value, dict):
         return " and ".join(f"{name} {version}" for name, version in value.items())
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -8,6 +8,8 @@ a few pixels otherwise. `Backend.antialiases` says which.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from typing import Callable
 
 import numpy as np
@@ -80,62 +82,45 @@ def resize(image: np.ndarray, size: tuple[int, int], backend: str) -> np.ndarray
 
 def library_versions(backend: str) -> dict[str, str]:
     """Return the version of each library that touches pixels: Pillow, which decodes, and the backend's."""
-    versions = {"pillow": PIL.__version__}
     library = BACKENDS[canonical_name(backend)].library
-    if library == "cv2":
-        import cv2
-
-        versions["cv2"] = cv2.__version__
-    if library == "mxnet":
-        import mxnet
-
-        versions["mxnet"] = mxnet.__version__
-    return versions
+    own = {} if library == "pillow" else {library: import_module(library).__version__}
+    return {"pillow": PIL.__version__, **own}
 
 
-def _pillow(code: Image.Resampling) -> Callable[[Image.Image, tuple[int, int]], np.ndarray]:
-    def function(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-        return pixels_of(image.resize((size[1], size[0]), code))
-
-    return function
+def _pillow(code: Image.Resampling, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+    return pixels_of(image.resize((size[1], size[0]), code))
 
 
-def _cv2(code: str) -> Callable[[Image.Image, tuple[int, int]], np.ndarray]:
-    def function(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-        import cv2
+def _cv2(code: str, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+    import cv2
 
-        return cv2.resize(pixels_of(image), (size[1], size[0]), interpolation=getattr(cv2, code))
-
-    return function
+    return cv2.resize(pixels_of(image), (size[1], size[0]), interpolation=getattr(cv2, code))
 
 
-def _mxnet(code: int) -> Callable[[Image.Image, tuple[int, int]], np.ndarray]:
-    def function(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-        import mxnet
+def _mxnet(code: int, image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+    import mxnet
 
-        source = mxnet.nd.array(pixels_of(image), ctx=mxnet.cpu(), dtype=np.uint8)
-        return mxnet.image.imresize(source, size[1], size[0], interp=code).asnumpy()
-
-    return function
+    source = mxnet.nd.array(pixels_of(image), ctx=mxnet.cpu(), dtype=np.uint8)
+    return mxnet.image.imresize(source, size[1], size[0], interp=code).asnumpy()
 
 
 _TABLE = (
-    Backend("pil-nearest", "pillow", "NEAREST", False, _pillow(Image.Resampling.NEAREST)),
-    Backend("pil-box", "pillow", "BOX", True, _pillow(Image.Resampling.BOX)),
-    Backend("pil-bilinear", "pillow", "BILINEAR", True, _pillow(Image.Resampling.BILINEAR)),
-    Backend("pil-hamming", "pillow", "HAMMING", True, _pillow(Image.Resampling.HAMMING)),
-    Backend("pil-bicubic", "pillow", "BICUBIC", True, _pillow(Image.Resampling.BICUBIC)),
-    Backend("pil-lanczos", "pillow", "LANCZOS", True, _pillow(Image.Resampling.LANCZOS)),
-    Backend("cv2-nearest", "cv2", "INTER_NEAREST", False, _cv2("INTER_NEAREST")),
-    Backend("cv2-bilinear", "cv2", "INTER_LINEAR", False, _cv2("INTER_LINEAR")),
-    Backend("cv2-bicubic", "cv2", "INTER_CUBIC", False, _cv2("INTER_CUBIC")),
-    Backend("cv2-area", "cv2", "INTER_AREA", True, _cv2("INTER_AREA")),
-    Backend("cv2-lanczos4", "cv2", "INTER_LANCZOS4", False, _cv2("INTER_LANCZOS4")),
+    Backend("pil-nearest", "pillow", "NEAREST", False, partial(_pillow, Image.Resampling.NEAREST)),
+    Backend("pil-box", "pillow", "BOX", True, partial(_pillow, Image.Resampling.BOX)),
+    Backend("pil-bilinear", "pillow", "BILINEAR", True, partial(_pillow, Image.Resampling.BILINEAR)),
+    Backend("pil-hamming", "pillow", "HAMMING", True, partial(_pillow, Image.Resampling.HAMMING)),
+    Backend("pil-bicubic", "pillow", "BICUBIC", True, partial(_pillow, Image.Resampling.BICUBIC)),
+    Backend("pil-lanczos", "pillow", "LANCZOS", True, partial(_pillow, Image.Resampling.LANCZOS)),
+    Backend("cv2-nearest", "cv2", "INTER_NEAREST", False, partial(_cv2, "INTER_NEAREST")),
+    Backend("cv2-bilinear", "cv2", "INTER_LINEAR", False, partial(_cv2, "INTER_LINEAR")),
+    Backend("cv2-bicubic", "cv2", "INTER_CUBIC", False, partial(_cv2, "INTER_CUBIC")),
+    Backend("cv2-area", "cv2", "INTER_AREA", True, partial(_cv2, "INTER_AREA")),
+    Backend("cv2-lanczos4", "cv2", "INTER_LANCZOS4", False, partial(_cv2, "INTER_LANCZOS4")),
     # MXNet passes its number on to OpenCV: 2 is cubic and 3 is area, whatever its old documentation says.
-    Backend("mxnet-nearest", "mxnet", "interp 0", False, _mxnet(0)),
-    Backend("mxnet-bilinear", "mxnet", "interp 1", False, _mxnet(1)),
-    Backend("mxnet-bicubic", "mxnet", "interp 2", False, _mxnet(2)),
-    Backend("mxnet-area", "mxnet", "interp 3", True, _mxnet(3)),
-    Backend("mxnet-lanczos", "mxnet", "interp 4", False, _mxnet(4)),
+    Backend("mxnet-nearest", "mxnet", "interp 0", False, partial(_mxnet, 0)),
+    Backend("mxnet-bilinear", "mxnet", "interp 1", False, partial(_mxnet, 1)),
+    Backend("mxnet-bicubic", "mxnet", "interp 2", False, partial(_mxnet, 2)),
+    Backend("mxnet-area", "mxnet", "interp 3", True, partial(_mxnet, 3)),
+    Backend("mxnet-lanczos", "mxnet", "interp 4", False, partial(_mxnet, 4)),
 )
 BACKENDS = {backend.name: backend for backend in _TABLE}

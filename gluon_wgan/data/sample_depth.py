@@ -71,14 +71,8 @@ def read_image(file: File, formats: tuple[str, ...], bit_depth: Optional[int]) -
 def eight_bit(image: Image.Image, low: Optional[Image.Image], bit_depth: Optional[int]) -> Image.Image:
     """Return an image of 8 bits a channel from a loaded one of any mode.
 
-    Parameters
-    ----------
-    image
-        The image; its `info` may name a transparent colour in the file's own values.
-    low
-        The lower bytes of 16-bit colour, from `lower_bytes`; None if they are not needed.
-    bit_depth
-        How many bits of a wide image's values are used: 2^bit_depth - 1 becomes 255. None for what its file says.
+    Its `info` may name a transparent colour in the file's own values. The lower bytes of 16-bit colour come from
+    `lower_bytes`. Of a wide image, 2^bit_depth - 1 becomes 255; without a `bit_depth`, what its file says.
     """
     if image.mode in WIDE_GRAY_MODES:
         return _narrow_gray(image, bit_depth)

@@ -22,7 +22,8 @@ from typing import Any, Optional
 
 import numpy as np
 
-from gluon_wgan.data.store import DARK, FORMAT_VERSION, LEFT_OUT, META, NAME_ENDS, NAMES, SKIPPED, shard_name
+from gluon_wgan.data.preprocessing_spec import spec_key
+from gluon_wgan.data.store import DARK, FORMAT_VERSION, LEFT_OUT, META, NAME_ENDS, NAMES, SKIPPED, WARNING, shard_name
 from gluon_wgan.utils.append_file import GrowingFile
 from gluon_wgan.utils.atomic_folders import flush_to_disk, replace_file
 from gluon_wgan.utils.folders import named_as, remove_ours
@@ -44,14 +45,20 @@ is_store_file = named_as(
 
 
 class StoreWriter:
-    """An unfinished store, which continues with what is in its folder if that was begun with the same key.
+    """An unfinished store, which continues with what is in its folder if that was begun from the same in the same way.
 
     Parameters
     ----------
-    key, made_from
+    folder
+        Where to write; it exists.
+    made_from
         See `gluon_wgan.data.preprocessing_spec`.
     row
         Shape of one image: (channels, size, size).
+    per_shard
+        How many images a shard holds.
+    warning
+        What is to be kept in the store for who trains on it, or None.
 
     Attributes
     ----------
@@ -60,16 +67,11 @@ class StoreWriter:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        key: str,
-        made_from: dict[str, Any],
-        row: tuple[int, int, int],
-        per_shard: int,
-        notes: Optional[dict[str, Any]] = None,
+        self, folder: Path, made_from: dict[str, Any], row: tuple[int, int, int], per_shard: int, warning: Optional[str]
     ) -> None:
         self.folder, self.row, self.per_shard = folder, row, per_shard
-        self._header = {"format_version": FORMAT_VERSION, "key": key, "made_from": made_from, **(notes or {})}
+        key, notes = spec_key(made_from), {} if warning is None else {WARNING: warning}
+        self._header = {"format_version": FORMAT_VERSION, "key": key, "made_from": made_from, **notes}
         self._flusher = ThreadPoolExecutor(1, thread_name_prefix="gluon_wgan.store")
         self._flushing: Optional[Future[None]] = None
         self._since_flush, self._journal_due = 0, time.monotonic() + JOURNAL_SECONDS
@@ -85,6 +87,15 @@ class StoreWriter:
                 self._clear()
         self._begin()
 
+    def _clear(self) -> None:
+        self.kept = self.skipped = 0
+        self._dark: dict[str, Any] = {}
+        self._full: list[dict[str, Any]] = []  # size and hash of the shards that are closed
+        self._shard: Optional[GrowingFile] = None
+        self._lists: dict[str, GrowingFile] = {}
+        self._whole = hashlib.sha256()
+        self._unflushed: list[Path] = []
+
     @property
     def consumed(self) -> int:
         """How many of the source's images are dealt with, kept or skipped."""
@@ -99,25 +110,25 @@ class StoreWriter:
     ) -> None:
         """Take in some consecutive images of the source: rows and names of the good; names of the bad, and why.
 
-        Parameters
-        ----------
-        rows
-            uint8 (images, channels, size, size), contiguous.
-        skipped
-            Name and reason of the others.
-        dark
-            Name and largest value of 16-bit images that leave the upper bits unused.
+        The rows are uint8 (images, channels, size, size), contiguous. For `dark` images, of 16 bits of which the upper
+        ones are unused, there is the name and the largest value.
         """
         for name, peak in dark:
             self._dark.setdefault("first", printable(name))
             self._dark["images"] = self._dark.get("images", 0) + 1
             self._dark["peak"] = max(self._dark.get("peak", 0), peak)
-        for start, stop in self._pieces(len(rows)):
-            shard = self._open_shard()
-            shard.append(rows[start:stop])
+        start = 0
+        while start < len(rows):
+            if self._shard is None:
+                self._shard = GrowingFile(self.folder / shard_name(len(self._full)))
+                self._unflushed.append(self._shard.path)
+            room = self.per_shard - self.kept % self.per_shard
+            piece = rows[start : start + room]
+            self._shard.append(piece)
             if self._full:
-                self._whole.update(rows[start:stop].data)
-            self.kept += stop - start
+                self._whole.update(piece.data)
+            self.kept += len(piece)
+            start += len(piece)
             if self.kept % self.per_shard == 0:
                 self._close_shard()
         encoded, lists = [os.fsencode(name) for name in names], self._lists
@@ -129,13 +140,10 @@ class StoreWriter:
         self._since_flush += rows.nbytes
         self._flush_now_and_then()
 
-    def finish(self, left_out: Sequence[tuple[str, str]] = ()) -> None:
+    def finish(self, left_out: Sequence[tuple[str, str]]) -> None:
         """Write ``store.json``: the folder then holds a whole store.
 
-        Parameters
-        ----------
-        left_out
-            What was left out of the source without being looked at, and why, to be listed behind the skipped images.
+        What was left out of the source without being looked at, and why, is listed behind the skipped images.
         """
         self._lists[SKIPPED].append(_as_csv(left_out))
         if self._shard is not None:
@@ -167,15 +175,6 @@ class StoreWriter:
         self.close()
         remove_ours(self.folder, is_store_file)
 
-    def _clear(self) -> None:
-        self.kept = self.skipped = 0
-        self._dark: dict[str, Any] = {}
-        self._full: list[dict[str, Any]] = []  # size and hash of the shards that are closed
-        self._shard: Optional[GrowingFile] = None
-        self._lists: dict[str, GrowingFile] = {}
-        self._whole = hashlib.sha256()
-        self._unflushed: list[Path] = []
-
     def _begin(self) -> None:
         remove_ours(self.folder, is_store_file)
         self.folder.mkdir(exist_ok=True)
@@ -197,20 +196,6 @@ class StoreWriter:
         self._lists = {name: GrowingFile(self.folder / name, **journal["files"][name]) for name in _LISTS}
         self.kept, self.skipped = int(journal["kept"]), int(journal["skipped"])
         self._dark = dict(journal.get(DARK, {}))
-
-    def _pieces(self, count: int) -> Iterable[tuple[int, int]]:
-        """Yield where `count` more images are to be cut so that each piece belongs to one shard."""
-        start = 0
-        while start < count:
-            stop = min(count, start + self.per_shard - self.kept % self.per_shard)
-            yield start, stop
-            start = stop
-
-    def _open_shard(self) -> GrowingFile:
-        if self._shard is None:
-            self._shard = GrowingFile(self.folder / shard_name(len(self._full)))
-            self._unflushed.append(self._shard.path)
-        return self._shard
 
     def _close_shard(self) -> None:
         assert self._shard is not None

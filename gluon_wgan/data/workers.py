@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Any, BinaryIO, Callable, NamedTuple, Optional
+from typing import BinaryIO, Callable, NamedTuple, Optional
 
 import numpy as np
 
@@ -25,18 +25,12 @@ from gluon_wgan.utils.helper_processes import in_order
 
 
 class Findings(NamedTuple):
-    """What is to be said of some images.
-
-    Attributes
-    ----------
-    failures
-        Number of each image that cannot be used, and why.
-    dark
-        Number and largest value of each 16-bit image that leaves the upper bits unused.
-    """
+    """What is to be said of some images, each after its number."""
 
     failures: list[tuple[int, str]]
+    """Why images cannot be used."""
     dark: list[tuple[int, int]]
+    """The largest value of 16-bit images that leave the upper bits unused."""
 
 
 _LONGEST_CHUNK = 64
@@ -81,94 +75,65 @@ class Preparation:
     fit: str = CROP
     bit_depth: Optional[int] = None
 
-    def options(self) -> dict[str, Any]:
-        """Return what decides the pixels, by name."""
-        names = ("size", "resize", "crop", "nc", "center_crop", "fit", "bit_depth")
-        return {name: getattr(self, name) for name in names}
-
-
-@dataclass(frozen=True)
-class Task:
-    """What to do with every image of a source."""
-
-    source: Source
-    how: Preparation
-
     @property
     def row(self) -> tuple[int, int, int]:
         """Shape of a prepared image: (channels, size, size)."""
-        return self.how.nc, self.how.size, self.how.size
-
-    def run(self, chunk: range, rows: np.ndarray) -> Findings:
-        """Fill uint8 rows with the images in `chunk`; the rows of those that failed are left alone."""
-        findings = Findings([], [])
-        for index, row in zip(chunk, rows):
-            try:
-                peak = self._fill(index, row)
-                if peak is not None:
-                    findings.dark.append((index, peak))
-            except BadImage as error:
-                findings.failures.append((index, str(error)))
-        return findings
-
-    def _fill(self, index: int, row: np.ndarray) -> Optional[int]:
-        """Fill one row, and return the peak of a dark image; a function, so that the image is gone before the next."""
-        how, image = self.how, self.source.open(index, self.how.nc)
-        square = fit(image, how.size, how.crop, BACKENDS[canonical_name(how.resize)], how.center_crop, how.fit)
-        row[...] = square.transpose(2, 0, 1)
-        return image.info.get(PEAK)
+        return self.nc, self.size, self.size
 
 
-@dataclass(frozen=True)
-class Slots:
-    """Memory for prepared images that processes share: a file without a name, known by its descriptor."""
+def prepare_images(
+    source: Source, how: Preparation, start: int, deliver: Callable[[range, np.ndarray, Findings], None]
+) -> None:
+    """Prepare the images of a source from number `start` on, or raise UserError if a helper process dies.
 
-    descriptor: int
-    shape: tuple[int, ...]
-
-    def mapped(self) -> np.ndarray:
-        """Return the memory: uint8 (slots, images, channels, size, size)."""
-        return np.frombuffer(mmap.mmap(self.descriptor, prod(self.shape)), np.uint8).reshape(self.shape)
-
-
-def run_task(task: Task, start: int, jobs: int, deliver: Callable[[range, np.ndarray, Findings], None]) -> None:
-    """Prepare the images of a task's source from number `start` on.
-
-    Parameters
-    ----------
-    jobs
-        How many processes may work, this one included; few images get fewer.
-    deliver
-        Called for successive ranges of images with their numbers, their rows (uint8, of shape
-        (images, channels, size, size)), and what was found; the rows of those that failed mean nothing. The rows are
-        valid until it returns. Never called twice at the same time. What it raises stops the work.
-
-    Raises
-    ------
-    UserError
-        If a helper process dies.
+    `deliver` is called for successive ranges of images with their numbers, their rows (uint8, of shape
+    (images, channels, size, size)), and what was found; the rows of those that failed mean nothing. The rows are valid
+    until it returns. It is never called twice at the same time. What it raises stops the work.
     """
-    count = len(task.source) - start
+    count = len(source) - start
     # The main script is not imported by helpers, so a source that it defines can only be read here.
-    alone = type(task.source).__module__ == "__main__"
-    helpers = 0 if alone else min(jobs - 1, count // _WORTH_A_HELPER)
-    longest = max(1, min(_LONGEST_CHUNK, _CHUNK_BYTES // prod(task.row)))
+    alone = type(source).__module__ == "__main__"
+    helpers = 0 if alone else min(how.jobs - 1, count // _WORTH_A_HELPER)
+    longest = max(1, min(_LONGEST_CHUNK, _CHUNK_BYTES // prod(how.row)))
     ahead = _SLOTS_EACH * (helpers + 1)
+    shape = (ahead, longest, *how.row)
     with _shared_file() as file:
-        slots = Slots(file.fileno(), (ahead, longest, *task.row))
-        file.truncate(prod(slots.shape))
-        rows, chunks = slots.mapped(), _chunks(start, len(task.source), helpers + 1, longest)
+        file.truncate(prod(shape))
+        rows, chunks = _mapped(file.fileno(), shape), _chunks(start, len(source), helpers + 1, longest)
         # A chunk is delivered before the next that has its slot is handed out.
         items = ((number % ahead, chunk) for number, chunk in enumerate(chunks))
-        for (slot, chunk), findings in in_order(
-            partial(_fill_slot, task, slots), items, helpers, ahead, [file.fileno()]
-        ):
+        work = partial(_fill_slot, source, how, file.fileno(), shape)
+        for (slot, chunk), findings in in_order(work, items, helpers, ahead, [file.fileno()]):
             deliver(chunk, rows[slot, : len(chunk)], findings)
 
 
-def _fill_slot(task: Task, slots: Slots, item: tuple[int, range]) -> Findings:
+def _mapped(descriptor: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the memory that processes share: uint8 (slots, images, channels, size, size)."""
+    return np.frombuffer(mmap.mmap(descriptor, prod(shape)), np.uint8).reshape(shape)
+
+
+def _fill_slot(
+    source: Source, how: Preparation, descriptor: int, shape: tuple[int, ...], item: tuple[int, range]
+) -> Findings:
+    """Fill a slot with the images of a chunk; the rows of those that failed are left alone."""
     slot, chunk = item
-    return task.run(chunk, slots.mapped()[slot])
+    findings = Findings([], [])
+    for index, row in zip(chunk, _mapped(descriptor, shape)[slot]):
+        try:
+            peak = _fill(source, how, index, row)
+            if peak is not None:
+                findings.dark.append((index, peak))
+        except BadImage as error:
+            findings.failures.append((index, str(error)))
+    return findings
+
+
+def _fill(source: Source, how: Preparation, index: int, row: np.ndarray) -> Optional[int]:
+    """Fill one row, and return the peak of a dark image; a function, so that the image is gone before the next."""
+    image = source.open(index, how.nc)
+    square = fit(image, how.size, how.crop, BACKENDS[canonical_name(how.resize)], how.center_crop, how.fit)
+    row[...] = square.transpose(2, 0, 1)
+    return image.info.get(PEAK)
 
 
 def _chunks(start: int, count: int, workers: int, longest: int) -> Iterator[range]:
@@ -180,7 +145,7 @@ def _chunks(start: int, count: int, workers: int, longest: int) -> Iterator[rang
 
 
 def _shared_file() -> BinaryIO:
-    """Return a file in memory, or on the disk where the system has none in memory."""
+    """Return a file without a name, in memory, or on the disk where the system has none in memory."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("gluon_wgan-slots"), "w+b")
     return tempfile.TemporaryFile()

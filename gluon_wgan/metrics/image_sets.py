@@ -16,10 +16,9 @@ import numpy as np
 
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.resize import library_versions
-from gluon_wgan.data.shards import ShardedImages
 from gluon_wgan.data.sources import Source
-from gluon_wgan.data.sources.subset import sample
-from gluon_wgan.data.store import Store
+from gluon_wgan.data.sources.composed import sample
+from gluon_wgan.data.store import ShardedImages, Store
 from gluon_wgan.errors import UserError, last_line
 from gluon_wgan.generators.latents import draw_groups
 from gluon_wgan.generators.sampler import Sampler

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from gluon_wgan.data.decode import decode
-from gluon_wgan.data.image_formats import formats_of
+from gluon_wgan.data.file_formats import formats_of
 from gluon_wgan.utils.disposable_process import Died, ExpendableProcess
 
 log = logging.getLogger("gluon_wgan")

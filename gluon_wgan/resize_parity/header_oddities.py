@@ -10,7 +10,7 @@ from typing import Union
 
 from PIL import Image
 
-from gluon_wgan.data.image_formats import formats_of
+from gluon_wgan.data.file_formats import formats_of
 
 _GRAY, _WIDE = ("1", "L", "LA", "La"), ("I", "I;16", "I;16L", "I;16B", "I;16N")
 _WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")

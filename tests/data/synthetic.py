@@ -8,20 +8,19 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gluon_wgan.data.decode import pixels_of, to_channels
-from gluon_wgan.data.sources.packed_names import NumberedNames
+from gluon_wgan.data.decode import to_channels
+from gluon_wgan.data.sources import Source
+from gluon_wgan.data.sources.packed_names import LazyNames
 
 
-class SyntheticSource:
+class SyntheticSource(Source):
     """Smooth coloured images of 178x218 pixels, each of which depends on seed and number alone, and takes its time."""
 
     label = "synthetic"
 
     def __init__(self, count: int, seed: int = 0, seconds: float = 0) -> None:
-        self.names, self.seed, self.seconds = NumberedNames("image-{:06d}", count), seed, seconds
-
-    def __len__(self) -> int:
-        return len(self.names)
+        super().__init__(LazyNames(count, "image-{:06d}".format), self.label)
+        self.seed, self.seconds = seed, seconds
 
     def identity(self) -> dict[str, Any]:
         return {"kind": self.label, "count": len(self), "seed": self.seed}
@@ -30,6 +29,3 @@ class SyntheticSource:
         time.sleep(self.seconds)
         few = np.random.default_rng([self.seed, index]).integers(256, size=(11, 9, 3), dtype=np.uint8)
         return to_channels(Image.fromarray(few).resize((178, 218), Image.Resampling.BICUBIC), nc)
-
-    def read(self, index: int, nc: int) -> np.ndarray:
-        return pixels_of(self.open(index, nc))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gluon_wgan.cli.prepare import main
-from gluon_wgan.data.sources.subset import Part
+from gluon_wgan.data.sources.composed import Part
 from gluon_wgan.data.store import open_store
 from gluon_wgan.errors import UserError
 from tests.data.synthetic import SyntheticSource

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from PIL import Image
 
 from gluon_wgan.data import preparation as prepare_module
 from gluon_wgan.data.decode import BadImage
+from gluon_wgan.data.preparation import Preparation
 from gluon_wgan.data.preprocessing_spec import spec_key, store_spec
 from gluon_wgan.data.sources import FolderSource, ListSource
 from gluon_wgan.data.store import Store
@@ -143,7 +145,7 @@ def test_a_store_is_reused(
 ) -> None:
     folder = write_images(tmp_path / "in", "a.png", "b.png")
     first = prepare_small(FolderSource(folder))
-    monkeypatch.setattr(prepare_module, "run_task", None)  # decoding again would fail
+    monkeypatch.setattr(prepare_module, "prepare_images", None)  # decoding again would fail
     again = prepare_small(FolderSource(folder), resize="pil", jobs=5)
     assert again.path == first.path
     cache = tmp_path / "cache"
@@ -158,15 +160,15 @@ def test_a_store_is_reused(
 
 def test_the_key_changes_with_everything_that_matters(tmp_path: Path, write_images: WriteImages) -> None:
     source = FolderSource(write_images(tmp_path, "a.png"))
-    options: dict[str, Any] = {"size": 64, "resize": "pil-bilinear", "crop": None, "nc": 3}
-    base = store_spec(source, **options)
-    assert spec_key(base) == spec_key(store_spec(source, **{**options, "resize": "pil"}))
+    how = Preparation(64, "pil-bilinear", crop=None, nc=3, strict=False, jobs=1, progress=False)
+    base = store_spec(source, how)
+    assert spec_key(base) == spec_key(store_spec(source, replace(how, resize="pil")))
     keys = [spec_key(base)]
     for change in (
         *({"size": 63}, {"resize": "pil-box"}, {"resize": "cv2"}),
         *({"crop": (0, 0, 9, 9)}, {"nc": 1}, {"center_crop": "floor"}),
     ):
-        keys.append(spec_key(store_spec(source, **{**options, **change})))
+        keys.append(spec_key(store_spec(source, replace(how, **change))))
     for field, value in base.items():
         changed: Any = {**value, "more": 1} if isinstance(value, dict) else f"{value}!"
         keys.append(spec_key({**base, field: changed}))
@@ -174,14 +176,14 @@ def test_the_key_changes_with_everything_that_matters(tmp_path: Path, write_imag
         for field, value in base[group].items():
             keys.append(spec_key({**base, group: {**base[group], field: f"{value}!"}}))
     os.utime(tmp_path / "a.png", ns=(7, 7))
-    keys.append(spec_key(store_spec(source, **options)))
+    keys.append(spec_key(store_spec(source, how)))
     assert len(set(keys)) == len(keys)
     assert set(base) == {
         "format_version", "source", "resize", "filter", "libraries", "size", "crop", "nc", "colour"
     }  # fmt: skip
     json.dumps(base)
     assert base["libraries"] == {"pillow": PIL.__version__}
-    assert store_spec(source, **{**options, "resize": "cv2"})["libraries"]["cv2"] == cv2.__version__
+    assert store_spec(source, replace(how, resize="cv2"))["libraries"]["cv2"] == cv2.__version__
 
 
 def test_stores_of_different_options_live_side_by_side(prepare_small: Prepare) -> None:
@@ -438,7 +440,7 @@ def test_the_one_that_waited_uses_what_the_other_made(
     tmp_path: Path, prepare_small: Prepare, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = prepare_small(SyntheticSource(3), cache_dir=tmp_path / "other")
-    monkeypatch.setattr(prepare_module, "run_task", None)  # preparing again would fail
+    monkeypatch.setattr(prepare_module, "prepare_images", None)  # preparing again would fail
     cache = tmp_path / "cache"
     cache.mkdir()
     with ThreadPoolExecutor(1) as thread, caplog.at_level(logging.INFO, logger="gluon_wgan.data"):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gluon_wgan.data.shards import ShardedImages
+from gluon_wgan.data.store import ShardedImages
 
 
 def sharded(folder: Path, whole: np.ndarray, each: int) -> ShardedImages:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.sources import FolderSource, recognise, source_of
-from gluon_wgan.data.sources.left_out import left_out_rows
+from gluon_wgan.data.sources.base import left_out_rows
 from gluon_wgan.errors import UserError
 from tests.data import containers as made
 

@@ -12,7 +12,7 @@ import pytest
 from gluon_wgan.cli.prepare import main
 from gluon_wgan.data import preparation as prepare_module
 from gluon_wgan.data.store import open_store
-from gluon_wgan.data.workers import run_task
+from gluon_wgan.data.workers import prepare_images
 from tests.data.synthetic import SyntheticSource
 
 FACES = ["--dataset", "built-in", "--limit", "8", "--image-size", "16", "--jobs", "1"]
@@ -24,10 +24,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def appear_at_the_end(monkeypatch: pytest.MonkeyPatch, appear: Callable[[], None]) -> None:
     def run(*words: object) -> None:
-        run_task(*words)  # type: ignore[arg-type]
+        prepare_images(*words)  # type: ignore[arg-type]
         appear()
 
-    monkeypatch.setattr(prepare_module, "run_task", run)
+    monkeypatch.setattr(prepare_module, "prepare_images", run)
 
 
 def folder_with_a_file(path: Path) -> None:
@@ -52,7 +52,7 @@ def test_what_appears_at_out_meanwhile_stays(appear, tmp_path, monkeypatch, caps
     assert os.path.islink(kept) == os.path.islink(tmp_path / "same") and kept.is_dir() == (tmp_path / "same").is_dir()
     assert kept.is_dir() is False or contents(kept) == contents(tmp_path / "same")
     # The work is not lost: only the renaming is left to do.
-    monkeypatch.setattr(prepare_module, "run_task", None)
+    monkeypatch.setattr(prepare_module, "prepare_images", None)
     assert main([*FACES, "--out", str(out), "--resume"]) == 0
     assert len(open_store(out)) == 8 and not (tmp_path / "store.partial").exists()
 

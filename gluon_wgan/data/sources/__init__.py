@@ -4,43 +4,23 @@ A source names its images and reads them one at a time, in any order and in any 
 identity changes whenever any of its images may have changed.
 """
 
-from gluon_wgan.data.image_formats import IMAGE_SUFFIXES
-from gluon_wgan.data.sources.base import Source
-from gluon_wgan.data.sources.built_in import BuiltInSource
-from gluon_wgan.data.sources.cifar import CifarSource
-from gluon_wgan.data.sources.detect import celeba, lfw, recognise, source_of
-from gluon_wgan.data.sources.folder import FolderSource
-from gluon_wgan.data.sources.idx import IdxSource
-from gluon_wgan.data.sources.list_files import ListSource
-from gluon_wgan.data.sources.lsun import LsunSource
-from gluon_wgan.data.sources.mixture import MixedSource
-from gluon_wgan.data.sources.open_source import named_source
-from gluon_wgan.data.sources.parquet import ParquetSource
-from gluon_wgan.data.sources.record import RecordSource
-from gluon_wgan.data.sources.subset import SubsetSource, sample, take
-from gluon_wgan.data.sources.tar_archive import TarSource
-from gluon_wgan.data.sources.zip_archive import ZipSource
-
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "BuiltInSource",
-    "CifarSource",
-    "FolderSource",
-    "IdxSource",
-    "ListSource",
-    "LsunSource",
-    "MixedSource",
-    "ParquetSource",
-    "RecordSource",
-    "Source",
-    "SubsetSource",
-    "TarSource",
-    "ZipSource",
-    "celeba",
-    "lfw",
-    "named_source",
-    "recognise",
-    "sample",
-    "source_of",
-    "take",
-]
+from gluon_wgan.data.sources.base import Source as Source
+from gluon_wgan.data.sources.built_in import BuiltInSource as BuiltInSource
+from gluon_wgan.data.sources.cifar import CifarSource as CifarSource
+from gluon_wgan.data.sources.composed import MixedSource as MixedSource
+from gluon_wgan.data.sources.composed import SubsetSource as SubsetSource
+from gluon_wgan.data.sources.composed import sample as sample
+from gluon_wgan.data.sources.composed import take as take
+from gluon_wgan.data.sources.detect import celeba as celeba
+from gluon_wgan.data.sources.detect import lfw as lfw
+from gluon_wgan.data.sources.detect import named_source as named_source
+from gluon_wgan.data.sources.detect import recognise as recognise
+from gluon_wgan.data.sources.detect import source_of as source_of
+from gluon_wgan.data.sources.folder import FolderSource as FolderSource
+from gluon_wgan.data.sources.idx import IdxSource as IdxSource
+from gluon_wgan.data.sources.list_files import ListSource as ListSource
+from gluon_wgan.data.sources.lsun import LsunSource as LsunSource
+from gluon_wgan.data.sources.parquet import ParquetSource as ParquetSource
+from gluon_wgan.data.sources.record import RecordSource as RecordSource
+from gluon_wgan.data.sources.tar_archive import TarSource as TarSource
+from gluon_wgan.data.sources.zip_archive import ZipSource as ZipSource

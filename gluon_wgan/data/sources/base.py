@@ -7,80 +7,66 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Optional, Protocol, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 from PIL import Image
 
 from gluon_wgan.data.decode import open_image, pixels_of
-from gluon_wgan.data.image_formats import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from gluon_wgan.data.sources.left_out import LeftOut
 from gluon_wgan.errors import UserError, remedy
 
 AnyPath = Union[str, PathLike[str]]
 
 
-class Source(Protocol):
-    """Named images that can be read by number. Sources are pickled to worker processes."""
+class Source(ABC):
+    """Named images that can be read by number. Sources are pickled to worker processes.
 
-    @property
-    def label(self) -> str:
-        """A short name for people; it is no part of the identity."""
+    Attributes
+    ----------
+    names
+        What each image is called, for people to find it.
+    label
+        A short name for people; it is no part of the identity.
+    max_pixels
+        Images of more pixels are bad, before they are decoded; None leaves Pillow's own limit.
+    bit_depth
+        How many bits the values of 16-bit images have; None for what their files declare.
+    parts
+        The sources that it is a mixture or a subset of.
+    left_out
+        What stands beside the images.
+    """
 
-    @property
-    def names(self) -> Sequence[str]:
-        """What each image is called, for people to find it."""
+    bit_depth: Optional[int] = None
+    parts: Sequence[Source] = ()
+
+    def __init__(self, names: Sequence[str], label: str, max_pixels: Optional[int] = None) -> None:
+        self.names, self.label, self.max_pixels, self.left_out = names, label, max_pixels, LeftOut()
 
     def __len__(self) -> int:
         """Return how many images there are."""
+        return len(self.names)
 
+    @abstractmethod
     def identity(self) -> dict[str, Any]:
         """Return JSON-able facts that differ whenever any pixel might."""
 
+    @abstractmethod
     def open(self, index: int, nc: int) -> Image.Image:
         """Return image number `index` in mode RGB (`nc` 3) or L (`nc` 1), or raise BadImage."""
 
     def read(self, index: int, nc: int) -> np.ndarray:
         """Return image number `index` as uint8 (height, width, nc), or raise BadImage."""
-
-
-class ImageSource(ABC):
-    """A `Source` that only has to say how it opens an image, and what its identity is."""
-
-    def __init__(self, names: Sequence[str], label: str) -> None:
-        self.names, self.label = names, label
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @abstractmethod
-    def identity(self) -> dict[str, Any]:
-        """See `Source`."""
-
-    @abstractmethod
-    def open(self, index: int, nc: int) -> Image.Image:
-        """See `Source`."""
-
-    def read(self, index: int, nc: int) -> np.ndarray:
-        """See `Source`."""
         return pixels_of(self.open(index, nc))
 
+    def limits(self) -> dict[str, int]:
+        """Return what of the identity comes from limits that the user has set."""
+        return {} if self.max_pixels is None else {"max_pixels": self.max_pixels}
 
-class EncodedSource(ImageSource):
-    """Images that are stored encoded, as JPEG or the like.
 
-    Attributes
-    ----------
-    max_pixels
-        Images of more pixels are bad, before they are decoded; None leaves Pillow's own limit.
-    bit_depth
-        How many bits the values of 16-bit images have; None for what their files declare.
-    """
-
-    bit_depth: Optional[int] = None
-
-    def __init__(self, names: Sequence[str], label: str, max_pixels: Optional[int]) -> None:
-        super().__init__(names, label)
-        self.max_pixels = max_pixels
+class EncodedSource(Source):
+    """Images that are stored encoded, as JPEG or the like."""
 
     @abstractmethod
     def encoded(self, index: int) -> Union[str, bytes]:
@@ -88,27 +74,25 @@ class EncodedSource(ImageSource):
 
     def open(self, index: int, nc: int) -> Image.Image:
         """See `Source`."""
-        encoded, name = self.encoded(index), self.names[index]
-        return open_image(encoded, nc, self.max_pixels, bit_depth=self.bit_depth, name=name)
-
-    def limits(self) -> dict[str, int]:
-        """Return what of the identity comes from limits that the user has set."""
-        return {} if self.max_pixels is None else {"max_pixels": self.max_pixels}
+        return open_image(self.encoded(index), nc, self.max_pixels, bit_depth=self.bit_depth, name=self.names[index])
 
 
-def all_parts(source: Source) -> Iterator[Any]:
+def all_parts(source: Source) -> Iterator[Source]:
     """Yield a source and, one within the other, the sources that it is a mixture or a subset of."""
     yield source
-    for part in getattr(source, "parts", None) or [getattr(source, "source", None)]:
-        if part is not None:
-            yield from all_parts(part)
+    for part in source.parts:
+        yield from all_parts(part)
 
 
 def set_bit_depth(source: Source, bits: Optional[int]) -> None:
     """Say how many bits the values of a source's 16-bit images have; None for what their files declare."""
     for part in all_parts(source):
-        if isinstance(part, EncodedSource):
-            part.bit_depth = bits
+        part.bit_depth = bits
+
+
+def left_out_rows(source: Source) -> list[tuple[str, str]]:
+    """Return what was left out of a source, and why; see `LeftOut.rows`."""
+    return [row for part in all_parts(source) for row in part.left_out.rows()]
 
 
 def existing(path: AnyPath) -> Path:

@@ -25,10 +25,7 @@ ATTRIBUTION = (
 class BuiltInSource(EncodedSource):
     """512 painted portraits of 144x144 pixels, which need no download; `ATTRIBUTION` says whose they are.
 
-    Raises
-    ------
-    UserError
-        If the installation is damaged.
+    UserError is raised if the installation is damaged.
     """
 
     kind = "built-in"

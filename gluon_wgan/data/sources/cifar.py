@@ -38,6 +38,8 @@ class CifarSource(PixelSource):
     root
         ``cifar-10-python.tar.gz`` or ``cifar-10-binary.tar.gz``; or the folder with the ``data_batch_*`` files;
         or a folder that holds one of these.
+    cache_dir, max_pixels
+        As for `source_of`.
 
     Raises
     ------
@@ -48,7 +50,8 @@ class CifarSource(PixelSource):
 
     def __init__(self, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> None:
         path = find_cifar(existing(root))
-        self.facts: dict[str, Any] = {"archive": file_facts(path)} if path.is_file() else _folder_facts(path)
+        files = {"archive": path} if path.is_file() else {file.name: file for file in _batch_files(path)}
+        self.facts = {name: file_facts(file) for name, file in files.items()}
         self.index = index_of(Path(cache_dir), path, "cifar10", self.facts, 0, _unpack)
         if not self.index.count:
             raise UserError(f"{path} holds no file data_batch_1 to data_batch_5: give CIFAR-10's archive or folder.")
@@ -75,10 +78,6 @@ def find_cifar(root: Path) -> Path:
 
 def _batch_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("data_batch_*") if BATCH.match(path.name) and path.is_file())
-
-
-def _folder_facts(folder: Path) -> dict[str, Any]:
-    return {path.name: file_facts(path) for path in _batch_files(folder)}
 
 
 def _unpack(path: Path, writer: IndexWriter) -> None:

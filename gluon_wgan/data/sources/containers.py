@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from gluon_wgan.data.decode import BadImage, to_channels
-from gluon_wgan.data.image_formats import is_meant_as_image
-from gluon_wgan.data.sources.base import AnyPath, EncodedSource, ImageSource
+from gluon_wgan.data.file_formats import is_meant_as_image
+from gluon_wgan.data.sources.base import AnyPath, EncodedSource, Source
 from gluon_wgan.data.sources.left_out import LeftOut, is_system_folder
 from gluon_wgan.data.sources.member_index import DATA, Fill, index_of
 from gluon_wgan.errors import UserError
@@ -79,28 +79,22 @@ def file_facts(path: AnyPath) -> dict[str, Any]:
     return {"bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
 
 
-class SpanReader:
-    """Reads bytes of one file at any place, from any thread and process.
+def read_span(path: str, offset: int, count: int) -> bytes:
+    """Return `count` bytes of a file from `offset` on, or raise BadImage if it no longer has them.
 
     The file is opened for each read, so that thousands of shards do not use up the descriptors of a process.
     """
-
-    def __init__(self, path: AnyPath) -> None:
-        self.path = os.fspath(path)
-
-    def read(self, offset: int, count: int) -> bytes:
-        """Return `count` bytes from `offset` on, or raise BadImage if the file no longer has them."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                content = os.pread(file, count, offset)
-            finally:
-                os.close(file)
-        except OSError as error:
-            raise BadImage(f"{self.path}: {(error.strerror or str(error)).lower()}") from error
-        if len(content) != count:
-            raise BadImage(f"{self.path} ends before byte {offset + count}")
-        return content
+            content = os.pread(file, count, offset)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise BadImage(f"{path}: {(error.strerror or str(error)).lower()}") from error
+    if len(content) != count:
+        raise BadImage(f"{path} ends before byte {offset + count}")
+    return content
 
 
 class IndexedSource(EncodedSource):
@@ -114,13 +108,13 @@ class IndexedSource(EncodedSource):
         How many numbers the index holds for each image; `encoded` takes them for offset, size and reason.
     rules
         What the index depends on besides the container.
-    left_out
-        What the container holds besides images.
 
     Parameters
     ----------
     path, cache_dir, fill, options
         As for `index_of`.
+    label, max_pixels
+        As for `Source`.
     nothing
         What to say of the container if it lists no image.
     facts
@@ -152,9 +146,9 @@ class IndexedSource(EncodedSource):
         self.index = index_of(Path(cache_dir), path, kind, {**self.facts, **self.rules}, self.columns, fill, **options)
         if not self.index.count:
             raise UserError(f"{path} holds {nothing}.")
-        self.left_out = self.index.left_out
-        self.reader = SpanReader(self.index.folder / DATA if unpacked else path.resolve())
+        self.path = os.fspath(self.index.folder / DATA if unpacked else path.resolve())
         super().__init__(self.index.names, label, max_pixels)
+        self.left_out = self.index.left_out
 
     def identity(self) -> dict[str, Any]:
         """Return the container's size and time, the number of its images, and a digest of their list."""
@@ -165,16 +159,18 @@ class IndexedSource(EncodedSource):
         """See `EncodedSource`."""
         offset, size, reason = self.index.numbers(index)
         refuse(reason)
-        return self.reader.read(offset, size)
+        return read_span(self.path, offset, size)
 
 
-class PixelSource(ImageSource):
+class PixelSource(Source):
     """Bare pixels, image behind image in one file.
 
     Parameters
     ----------
+    names, label, max_pixels
+        See `Source`.
     offset
-        Where the first image begins, in bytes.
+        Where the first image begins in the file, in bytes.
     shape
         Channels, height and width; channel by channel.
     """
@@ -188,12 +184,8 @@ class PixelSource(ImageSource):
         shape: tuple[int, int, int],
         max_pixels: Optional[int],
     ) -> None:
-        super().__init__(names, label)
-        self.reader, self.offset, self.shape, self.max_pixels = SpanReader(path), offset, shape, max_pixels
-
-    def limits(self) -> dict[str, int]:
-        """See `EncodedSource`."""
-        return {} if self.max_pixels is None else {"max_pixels": self.max_pixels}
+        super().__init__(names, label, max_pixels)
+        self.path, self.offset, self.shape = os.fspath(path), offset, shape
 
     def open(self, index: int, nc: int) -> Image.Image:
         """See `Source`."""
@@ -201,5 +193,5 @@ class PixelSource(ImageSource):
         if self.max_pixels is not None and height * width > self.max_pixels:
             raise BadImage(f"{width}x{height} pixels, more than the limit of {self.max_pixels}")
         size = prod(self.shape)
-        planes = np.frombuffer(self.reader.read(self.offset + index * size, size), np.uint8).reshape(self.shape)
+        planes = np.frombuffer(read_span(self.path, self.offset + index * size, size), np.uint8).reshape(self.shape)
         return to_channels(Image.fromarray(planes[0] if len(planes) == 1 else np.dstack([*planes])), nc)

@@ -1,4 +1,4 @@
-"""From a path to its source, by what is found there."""
+"""From what a user names (paths, patterns, folders of shards, single image files) to its source, by what is there."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ import glob
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.data.decode import is_image_file
+from gluon_wgan.data.file_formats import FOREIGN_HEAD_BYTES, IMAGE_SUFFIXES, describe_foreign
 from gluon_wgan.data.sources import cifar, idx, lsun
-from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, AnyPath, Source, existing, first_bytes
+from gluon_wgan.data.sources.base import AnyPath, Source, existing, first_bytes
 from gluon_wgan.data.sources.cifar import CifarSource
-from gluon_wgan.data.sources.folder import FolderSource, holds_image
+from gluon_wgan.data.sources.composed import MixedSource, unambiguous_prefixes, without
+from gluon_wgan.data.sources.folder import FileSource, FolderSource, holds_image
 from gluon_wgan.data.sources.idx import IdxSource
 from gluon_wgan.data.sources.list_files import LIST_SUFFIXES, ListSource
 from gluon_wgan.data.sources.lsun import LsunSource
+from gluon_wgan.data.sources.packed_names import pack_names
 from gluon_wgan.data.sources.parquet import MAGIC as PARQUET_MAGIC
 from gluon_wgan.data.sources.parquet import ParquetSource
 from gluon_wgan.data.sources.record import RecordSource
-from gluon_wgan.data.sources.subset import without
 from gluon_wgan.data.sources.tar_archive import COMPRESSED, TarSource, decompressed
 from gluon_wgan.data.sources.zip_archive import ZipSource
-from gluon_wgan.data.unsupported_files import HEAD_BYTES, describe_foreign
 from gluon_wgan.errors import UserError
 
 log = logging.getLogger("gluon_wgan.data")
@@ -40,8 +42,7 @@ _SHARD_SUFFIXES: dict[str, tuple[str, ...]] = {
     "rec": (".rec",),
     "zip": (".zip",),
 }
-SHARD_KINDS = tuple(_SHARD_SUFFIXES)
-"""Kinds of containers of which a folder may hold several."""
+"""Kinds of containers of which a folder may hold several, and what their names end in."""
 _SHARD_DEPTH = 3
 """Hugging Face puts its shards into a folder ``data``, sometimes with one folder a configuration."""
 CELEBA = "img_align_celeba"
@@ -67,10 +68,78 @@ KINDS = tuple(_MAKERS)
 """What `source_of` can be asked for, besides ``auto``."""
 
 
+def named_source(
+    kind: str,
+    roots: Sequence[str],
+    cache_dir: AnyPath,
+    *,
+    max_pixels: Optional[int] = None,
+    exclude: Sequence[str] = (),
+) -> Source:
+    """Return all images that a user names as one source.
+
+    Parameters
+    ----------
+    kind
+        One of `KINDS`, or ``auto`` to recognise each path.
+    roots
+        Paths, at least one: whatever `source_of` reads, single image files, folders of shards, and patterns
+        such as ``train-*.tar``.
+    cache_dir, max_pixels, exclude
+        As for `source_of`.
+
+    Raises
+    ------
+    UserError
+        If nothing usable is there, or something is named twice.
+    """
+    parts: list[Source] = []
+    named: list[str] = []
+    found = [item for root in roots for item in _expanded(root, kind)]
+    for are_images, together in groupby(found, lambda item: item[0] == IMAGE):
+        group = list(together)
+        paths = [path for _, path in group]
+        named += paths[:1] if are_images else paths
+        if are_images:
+            parts.append(_image_files(paths, max_pixels))
+        else:
+            parts += [source_of(what, path, cache_dir, max_pixels=max_pixels, exclude=exclude) for what, path in group]
+    if len(parts) == 1:
+        return parts[0]
+    # What one argument names has its name, as ``train-*.tar`` and a folder of shards do.
+    label = Path(roots[0].partition("*")[0].rstrip("-_/")).resolve().name if len(roots) == 1 else None
+    return MixedSource(parts, unambiguous_prefixes(named), label or None)
+
+
+def _expanded(root: str, kind: str) -> list[tuple[str, str]]:
+    """Return the paths that one argument stands for, each after its kind."""
+    if not os.path.lexists(root) and glob.has_magic(root):
+        found = sorted(glob.glob(root, recursive=True))
+        # The .idx of a .rec is read with it.
+        paths = [path for path in found if not (path.endswith(".idx") and f"{path[:-4]}.rec" in found)]
+        if not paths:
+            raise UserError(f"No file matches {root}: check the pattern.")
+        return [item for path in paths for item in _expanded(path, kind)]
+    what = recognise(root) if kind == "auto" else kind
+    if os.path.isdir(root) and what in (SHARDS, *_SHARD_SUFFIXES):
+        shards = shard_files(Path(root), None if what == SHARDS else what)
+        return [(recognise(path) if kind == "auto" else kind, path) for path in shards]
+    return [(what, root)]
+
+
+def _image_files(paths: Sequence[str], max_pixels: Optional[int]) -> Source:
+    """Return single image files as a source; one that is named twice counts once."""
+    absolute = list(dict.fromkeys(os.path.abspath(path) for path in paths))
+    root = os.path.commonpath([os.path.dirname(path) for path in absolute])
+    names = pack_names(os.path.relpath(path, root) for path in absolute)
+    label = Path(absolute[0]).stem if len(absolute) == 1 else os.path.basename(root)
+    return FileSource("files", Path(root), names, label, max_pixels)
+
+
 def source_of(
     kind: str, root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None, exclude: Sequence[str] = ()
 ) -> Source:
-    """Return the source of one path; see `gluon_wgan.data.sources.open_source` for patterns, shards and single images.
+    """Return the source of one path; see `named_source` for patterns, shards and single images.
 
     Parameters
     ----------
@@ -117,17 +186,8 @@ def recognise(root: AnyPath) -> str:
 def shard_files(folder: Path, kind: Optional[str] = None) -> list[str]:
     """Return the containers in a folder, sorted by path: those for training only, if names say which these are.
 
-    Parameters
-    ----------
-    folder
-        Where to look, at most three levels deep.
-    kind
-        ``tar``, ``parquet``, ``rec`` or ``zip``; None for whichever there is.
-
-    Raises
-    ------
-    UserError
-        If there are several kinds, or none of the kind wanted.
+    They are looked for at most three levels deep. `kind` is ``tar``, ``parquet``, ``rec`` or ``zip``, or None for
+    whichever there is. UserError is raised if there are several kinds, or none of the kind wanted.
     """
     found: dict[str, list[str]] = {}
     for known, path in _shards_below(folder):
@@ -151,7 +211,7 @@ def shard_files(folder: Path, kind: Optional[str] = None) -> list[str]:
 def _refuse_foreign(path: Path) -> None:
     if not path.is_file():
         return
-    foreign = describe_foreign(path.name, first_bytes(path, HEAD_BYTES))
+    foreign = describe_foreign(path.name, first_bytes(path, FOREIGN_HEAD_BYTES))
     if foreign is not None:
         what, remedy = foreign
         raise UserError(f"{path} is {what}: {remedy}.")
@@ -166,8 +226,7 @@ def _kind_of_folder(folder: Path) -> str:
         return "cifar10"
     if idx.train_image_files(folder):
         return "mnist"
-    inside = [folder / CELEBA, folder / f"{CELEBA}.zip"]
-    if any(path.exists() for path in inside):
+    if (folder / CELEBA).exists() or (folder / f"{CELEBA}.zip").exists():
         return "celeba"
     return "folder" if holds_image(folder) or not any(_shards_below(folder)) else SHARDS
 
@@ -215,28 +274,21 @@ def _kind_of_compressed(path: Path) -> Optional[str]:
 def celeba(root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> Source:
     """Return the source of CelebA's aligned images.
 
-    Parameters
-    ----------
-    root
-        The folder ``img_align_celeba``, ``img_align_celeba.zip``, or a folder that holds one of these.
+    It is the folder ``img_align_celeba``, ``img_align_celeba.zip``, or a folder that holds one of these.
     """
-    path = existing(root)
-    for inside in (path / CELEBA, path / f"{CELEBA}.zip"):
-        if inside.exists():
-            path = inside
-    return _folder_or_archive(path, cache_dir, max_pixels)
+    return _folder_or_archive(root, (f"{CELEBA}.zip", CELEBA), cache_dir, max_pixels)
 
 
 def lfw(root: AnyPath, cache_dir: AnyPath, *, max_pixels: Optional[int] = None) -> Source:
     """Return the source of LFW's images: its folder, ``lfw.tgz``, or a folder that holds one of these."""
+    names = [f"{name}{suffix}" for name in LFW for suffix in ("", ".tgz")]
+    return _folder_or_archive(root, names, cache_dir, max_pixels)
+
+
+def _folder_or_archive(root: AnyPath, names: Sequence[str], cache_dir: AnyPath, max_pixels: Optional[int]) -> Source:
+    """Return the source of the first of some names that a folder holds, or else of the folder or archive itself."""
     path = existing(root)
-    inside = [path / f"{name}{suffix}" for name in LFW for suffix in ("", ".tgz")] if path.is_dir() else []
-    path = next((place for place in inside if place.exists()), path)
-    return _folder_or_archive(path, cache_dir, max_pixels)
-
-
-def _folder_or_archive(path: Path, cache_dir: AnyPath, max_pixels: Optional[int]) -> Source:
-    """Return the source of a folder, a ZIP archive or a tar archive."""
+    path = next((path / name for name in names if (path / name).exists()), path)
     if path.is_dir():
         return FolderSource(path, max_pixels=max_pixels)
     kind = ZipSource if first_bytes(path, 2) == b"PK" else TarSource

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.image_formats import HEAD_BYTES, is_meant_as_image
+from gluon_wgan.data.file_formats import HEAD_BYTES, is_meant_as_image
 from gluon_wgan.data.sources.base import AnyPath, EncodedSource, existing, is_folder, unreadable
 from gluon_wgan.data.sources.left_out import LeftOut, is_system_folder, matching
 from gluon_wgan.data.sources.packed_names import pack_names
@@ -58,6 +58,11 @@ class FolderSource(FileSource):
     folder that holds them. Hidden files and folders, those that a system writes for itself (``@eaDir``), run
     directories, and folders that cannot be read are left out and counted.
 
+    Parameters
+    ----------
+    max_pixels, exclude
+        As for `source_of`.
+
     Raises
     ------
     UserError
@@ -68,20 +73,21 @@ class FolderSource(FileSource):
         folder = existing(root)
         if not folder.is_dir():
             raise UserError(f"{folder} is a file, not a folder: give the folder that holds the images.")
-        self.left_out = LeftOut()
-        names = pack_names(_image_names(folder, self.left_out, exclude))
+        left_out = LeftOut()
+        names = pack_names(_image_names(folder, left_out, exclude))
         if not names:
             if (folder / "store.json").exists():
                 raise UserError(
                     f"{folder} is a store of prepared images: give it to training with --data, or name the images that "
                     "it was made from."
                 )
-            others = "; ".join(f"{name}: {why}" for name, why in self.left_out.rows()[:3])
+            others = "; ".join(f"{name}: {why}" for name, why in left_out.rows()[:3])
             raise UserError(
                 f"{folder} holds no image{f' ({others})' if others else ''}: give a folder with JPEG, PNG or other "
                 "image files."
             )
         super().__init__("folder", folder, names, folder.resolve().name, max_pixels)
+        self.left_out = left_out
 
 
 def holds_image(folder: Path) -> bool:

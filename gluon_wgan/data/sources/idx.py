@@ -9,7 +9,7 @@ from typing import Any, Optional
 from gluon_wgan.data.sources.base import AnyPath, damaged, existing, existing_file, first_bytes
 from gluon_wgan.data.sources.containers import PixelSource, file_facts
 from gluon_wgan.data.sources.member_index import DATA, IndexWriter, index_of
-from gluon_wgan.data.sources.packed_names import NumberedNames
+from gluon_wgan.data.sources.packed_names import LazyNames
 from gluon_wgan.data.sources.tar_archive import decompressed
 from gluon_wgan.errors import UserError
 
@@ -30,6 +30,8 @@ class IdxSource(PixelSource):
     ----------
     root
         The file, plain or .gz; or the folder that holds one ``train-images`` file, as MNIST's does.
+    cache_dir, max_pixels
+        As for `source_of`.
 
     Raises
     ------
@@ -46,7 +48,7 @@ class IdxSource(PixelSource):
         with path.open("rb") as file:
             count, height, width = _shape(path, file.read(_HEADER.size))
         _check_length(path, path.stat().st_size, count, height * width)
-        names = NumberedNames("image-{:06d}", count)
+        names = LazyNames(count, "image-{:06d}".format)
         super().__init__(names, label, path.resolve(), _HEADER.size, (1, height, width), max_pixels)
 
     def identity(self) -> dict[str, Any]:

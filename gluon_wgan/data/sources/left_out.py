@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from gluon_wgan.data.image_formats import CONVERTIBLE
-from gluon_wgan.data.sources.base import Source, all_parts
+from gluon_wgan.data.file_formats import CONVERTIBLE
 
 # Thumbnails, waste baskets and snapshots of Synology, QNAP, Windows, macOS; whatever begins with a dot is hidden.
 _SYSTEM_FOLDERS = {
@@ -32,8 +31,6 @@ class LeftOut:
         How many files and folders each pattern of ``--exclude`` matched; what is in such a folder is not counted.
     unreadable
         Each folder that cannot be read, and why.
-    runs
-        Each run directory.
     """
 
     def __init__(self) -> None:
@@ -92,8 +89,3 @@ def matching(name: str, patterns: Sequence[str]) -> str:
             if fnmatchcase(part, bare) or fnmatchcase("/".join(parts[:end]), bare):
                 return pattern
     return ""
-
-
-def left_out_rows(source: Source) -> list[tuple[str, str]]:
-    """Return what was left out of a source, and why; see `LeftOut.rows`."""
-    return [row for part in all_parts(source) for row in getattr(part, "left_out", LeftOut()).rows()]

@@ -11,7 +11,8 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Optional, TextIO
 
-from gluon_wgan.data.sources.base import IMAGE_SUFFIXES, AnyPath, existing_file, is_folder, unreadable
+from gluon_wgan.data.file_formats import IMAGE_SUFFIXES
+from gluon_wgan.data.sources.base import AnyPath, existing_file, is_folder, unreadable
 from gluon_wgan.data.sources.folder import FileSource
 from gluon_wgan.data.sources.packed_names import pack_names
 from gluon_wgan.errors import UserError
@@ -58,6 +59,8 @@ class ListSource(FileSource):
         The list, in UTF-8. Its names are relative to its own folder or, where that holds none of them, to the one
         folder below it that does, as CelebA's ``img_align_celeba`` beside ``list_attr_celeba.csv``. Absolute paths
         may lead into these.
+    max_pixels
+        As for `source_of`.
 
     Raises
     ------
@@ -166,12 +169,7 @@ def _layout(path: Path) -> tuple[Optional[str], int]:
 def _split(path: Path, separator: Optional[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield the line number and the cells of each row that is not blank.
 
-    Raises
-    ------
-    ValueError
-        With the line, if a table is damaged.
-    UserError
-        If the file is not UTF-8 or cannot be read.
+    ValueError, with the line, is raised if a table is damaged, and UserError as by `_text`.
     """
     with _text(path) as lines:
         if separator in (None, " "):

@@ -33,21 +33,13 @@ _NODE_BYTES, _PAGE_NUMBER_BYTES = 8, 8
 _ON_OWN_PAGES, _NO_PLAIN_VALUE = 1, 6
 _REVERSED_KEYS, _INTEGER_KEYS, _WITHOUT_FOLDER = 2, 8, 0x4000
 _NO_PAGE = (1 << 64) - 1
-_DEEPEST, _LONGEST_KEY = 32, 511
+_LONGEST_KEY = 511
 
 
 class LmdbPages:
-    """The tree of an LMDB file.
+    """The tree of an LMDB file (``data.mdb``), and how many `entries` it has.
 
-    Parameters
-    ----------
-    path
-        ``data.mdb``.
-
-    Raises
-    ------
-    UserError
-        If its first pages are not those of an LMDB file that the library can open.
+    UserError is raised if its first pages are not those of an LMDB file that the library can open.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,10 +63,7 @@ class LmdbPages:
     def keys(self) -> Iterator[bytes]:
         """Check every page of the tree and where each value lies, and yield the keys in their order.
 
-        Raises
-        ------
-        UserError
-            At the first page that is damaged or missing.
+        UserError is raised at the first page that is damaged or missing.
         """
         entries = 0
         with self._path.open("rb", buffering=0) as file:

@@ -39,6 +39,8 @@ class LsunSource(IndexedSource):
     root
         The ``..._lmdb`` folder, its ``data.mdb``, an LMDB that is one file under another name, or a folder that
         holds ``bedroom_train_lmdb`` or one other.
+    cache_dir, max_pixels
+        As for `source_of`.
 
     Raises
     ------
@@ -61,7 +63,6 @@ class LsunSource(IndexedSource):
             _list_keys(pages, writer)
 
         super().__init__(path, cache_dir, fill, label, max_pixels, nothing, total=pages.entries, resumable=True)
-        self.path = self.reader.path
         sized = _SIZED_KEY.match(self.index.key(0))
         if sized and self.index.count < pages.entries - 1:
             log.info("%s holds each image at several sizes: those of %d pixels are used.", path, int(sized[1]))

@@ -39,7 +39,6 @@ NAMES, ROWS, DATA, META = "names.bin", "rows.i64", "data.bin", "index.json"
 INDEX_FOLDER = "indices"
 """Where indices lie in the cache folder."""
 
-_BLOCK = 1 << 20
 _READ_WHOLE = 256 << 10
 # So much is left free on the disk when something is unpacked.
 _SPARE = 256 << 20
@@ -48,12 +47,9 @@ _is_index_file = named_as(*map(re.escape, (NAMES, ROWS, DATA, META, f".{META}"))
 
 
 class Index:
-    """An index on the disk, opened when it is first used; pickles are small.
+    """An index on the disk of `count` images, opened when it is first used; pickles are small.
 
-    Attributes
-    ----------
-    sha256
-        Digest of all names and numbers.
+    `sha256` is the digest of all names and numbers, `left_out` what the container holds besides.
     """
 
     def __init__(self, folder: Path, count: int, columns: int, sha256: str, others: dict[str, int]) -> None:
@@ -103,14 +99,9 @@ def _mapped(path: Path, dtype: Any) -> np.ndarray:
 
 
 class IndexWriter:
-    """Appends images to an index, after those that are in its folder.
+    """Appends images to an index, after those that are in its folder: `count` of them so far.
 
-    Attributes
-    ----------
-    count
-        How many images there are so far.
-    left_out
-        What the container holds besides, to be counted by who lists it.
+    What the container holds besides is to be counted in `left_out` by who lists it.
     """
 
     def __init__(self, folder: Path, columns: int, progress: tqdm) -> None:
@@ -131,13 +122,7 @@ class IndexWriter:
             self._flush()
 
     def unpack(self, content: bytes) -> int:
-        """Append unpacked bytes, and return where they begin.
-
-        Raises
-        ------
-        UserError
-            If the disk would be full.
-        """
+        """Append unpacked bytes, and return where they begin, or raise UserError if the disk would be full."""
         start = self._data.tell()
         free = shutil.disk_usage(self._folder).free
         if free < len(content) + _SPARE:
@@ -195,7 +180,7 @@ def index_of(
     Parameters
     ----------
     kind
-        What it is; indices of different kinds lie side by side.
+        What the container is; indices of different kinds lie side by side.
     facts
         JSON-able; another index is made when they differ.
     columns
@@ -274,9 +259,7 @@ def _make(folder: Path, made_from: dict[str, Any], path: Path, fill: Fill, resum
         raise
     digest = hashlib.sha256()
     for name in (NAMES, ROWS):
-        with (folder / name).open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+        digest.update(_mapped(folder / name, np.uint8).data)
     for name in (NAMES, ROWS, DATA):
         flush_to_disk(folder / name)
     sizes = {"text": (folder / NAMES).stat().st_size, "data": (folder / DATA).stat().st_size}

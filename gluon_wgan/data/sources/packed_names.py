@@ -10,15 +10,7 @@ from typing import Callable, Union, overload
 
 
 class LazyNames(Sequence[str]):
-    """A sequence of names.
-
-    Parameters
-    ----------
-    count
-        How many there are.
-    name
-        Returns the name of image number i, from 0 up.
-    """
+    """A sequence of `count` names; `name` returns that of image number i, from 0 up."""
 
     def __init__(self, count: int, name: Callable[[int], str]) -> None:
         self._count, self._name = count, name
@@ -33,13 +25,6 @@ class LazyNames(Sequence[str]):
     def __getitem__(self, index: Union[int, slice]) -> Union[str, list[str]]:
         places = range(self._count)[index]
         return self._name(places) if isinstance(places, int) else [self._name(place) for place in places]
-
-
-class NumberedNames(LazyNames):
-    """Names that are their number put into a pattern, as in ``image-{:06d}``."""
-
-    def __init__(self, pattern: str, count: int) -> None:
-        super().__init__(count, pattern.format)
 
 
 def unpacked_names(text: Union[bytes, memoryview], ends: Union[array[int], memoryview]) -> LazyNames:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Any, Optional
 
@@ -24,6 +25,13 @@ class ParquetSource(IndexedSource):
     The column holds encoded images: the bytes, or a struct of ``bytes`` and ``path``, as the datasets library
     writes them. Of several such columns the one with the most usual name is taken (``image`` before ``img`` and
     so on). The images, still encoded, are copied once into the cache folder, since a row cannot be read by itself.
+
+    Parameters
+    ----------
+    parquet_file
+        The .parquet file.
+    cache_dir, max_pixels
+        As for `source_of`.
 
     Raises
     ------
@@ -50,11 +58,9 @@ def _unpack(path: Path, writer: IndexWriter) -> None:
     try:
         with parquet.ParquetFile(path) as file:
             column = _column_of(file.schema_arrow, path)
-            number = 0
-            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=[column]):
-                for value in batch.column(0).to_pylist():
-                    _add(writer, value, number)
-                    number += 1
+            batches = file.iter_batches(_ROWS_AT_ONCE, columns=[column])
+            for number, value in enumerate(chain.from_iterable(batch.column(0).to_pylist() for batch in batches)):
+                _add(writer, value, number)
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:  # the last from a damaged name of a column
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the cache folder is full, or the file cannot be read

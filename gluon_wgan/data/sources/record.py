@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from struct import Struct
 from typing import Any, Optional
@@ -20,7 +20,7 @@ import numpy as np
 
 from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.sources.base import AnyPath, damaged, existing_file, unreadable
-from gluon_wgan.data.sources.containers import IndexedSource, SpanReader, file_facts
+from gluon_wgan.data.sources.containers import IndexedSource, file_facts, read_span
 from gluon_wgan.data.sources.member_index import IndexWriter
 
 log = logging.getLogger("gluon_wgan.data")
@@ -43,6 +43,8 @@ class RecordSource(IndexedSource):
     ----------
     record_file
         The .rec file; the .idx beside it is used if it exists. The .idx may be given instead.
+    cache_dir, max_pixels
+        As for `source_of`.
 
     Raises
     ------
@@ -66,24 +68,29 @@ class RecordSource(IndexedSource):
     def encoded(self, index: int) -> bytes:
         """See `EncodedSource`."""
         (place,) = self.index.numbers(index)
-        content = _record(self.reader, place, self.facts["bytes"])
+        content = _record(self.path, place, self.facts["bytes"])
         if len(content) < _IMAGE_HEADER.size:
             raise BadImage(f"the record at byte {place} is too short for an image")
         labels = _IMAGE_HEADER.unpack_from(content)[0]  # 0: the label stands in the header; else so many follow
         return content[_IMAGE_HEADER.size + 4 * labels :]
 
 
-def _record(reader: SpanReader, place: int, length: int) -> bytes:
+def _head(content: bytes) -> tuple[Optional[int], int]:
+    """Return which part of an image a record is, None if it is no record, and the length of its content."""
+    magic, word = _HEAD.unpack(content)
+    return word >> _LENGTH_BITS if magic == MAGIC else None, word & ((1 << _LENGTH_BITS) - 1)
+
+
+def _record(path: str, place: int, length: int) -> bytes:
     """Return the content of a record, put together again if it was split where it holds the magic number."""
     content, wanted = b"", (_WHOLE, _FIRST)
     while True:
-        magic, word = _HEAD.unpack(reader.read(place, _HEAD.size))
-        part, size = word >> _LENGTH_BITS, word & ((1 << _LENGTH_BITS) - 1)
-        if magic != MAGIC or part not in wanted:
+        part, size = _head(read_span(path, place, _HEAD.size))
+        if part not in wanted:
             raise BadImage(f"no record begins at byte {place}")
         if place + _HEAD.size + size > length:
             raise BadImage(f"the record at byte {place} is said to be longer than its file")
-        content += reader.read(place + _HEAD.size, size)
+        content += read_span(path, place + _HEAD.size, size)
         if part in (_WHOLE, _LAST):
             return content
         content += MAGIC.to_bytes(4, "little")
@@ -96,13 +103,7 @@ def _list_idx(path: Path, writer: IndexWriter) -> None:
     # A record ends where the next begins, so the few small ones are known without reading all the others' heads.
     ordered = np.sort(np.frombuffer(places, np.int64)) if places else np.zeros(0, np.int64)
     small = set(ordered[:-1][np.diff(ordered) <= _MAX_WITHOUT_IMAGE].tolist()) | set(ordered[-1:].tolist())
-    reader, left_out = SpanReader(path), 0
-    for key, place in _idx_lines(path):
-        if place in small and _has_no_image(reader, place, _MAX_WITHOUT_IMAGE):
-            left_out += 1
-        else:
-            writer.add(b"record " + key, place)
-    _report(path, left_out)
+    _add(writer, path, _idx_lines(path), small.__contains__)
     for _ in _starts(path, max(places, default=0)):  # walks to the end, and so finds out that the file is cut off
         pass
 
@@ -130,30 +131,33 @@ def _idx_lines(path: Path) -> Iterator[tuple[bytes, int]]:
         raise unreadable(idx, error) from error
 
 
-def _has_no_image(reader: SpanReader, place: int, most: int) -> bool:
-    """Return whether a whole record of at most `most` bytes holds labels and nothing behind them."""
-    magic, word = _HEAD.unpack(reader.read(place, _HEAD.size))
-    size = word & ((1 << _LENGTH_BITS) - 1)
-    if magic != MAGIC or word >> _LENGTH_BITS != _WHOLE or not _IMAGE_HEADER.size <= size <= most:
-        return False
-    labels = _IMAGE_HEADER.unpack(reader.read(place + _HEAD.size, _IMAGE_HEADER.size))[0]
-    return size == _IMAGE_HEADER.size + 4 * labels
+def _scan(path: Path, writer: IndexWriter) -> None:
+    """List the records of a file without an .idx."""
+    records = ((b"%d" % number, place) for number, place in enumerate(_starts(path, 0)))
+    _add(writer, path, records, lambda place: True)
 
 
-def _report(path: Path, left_out: int) -> None:
+def _add(
+    writer: IndexWriter, path: Path, records: Iterable[tuple[bytes, int]], is_small: Callable[[int], bool]
+) -> None:
+    """List records, given with their keys and places, but for those small ones that hold no image."""
+    left_out = 0
+    for key, place in records:
+        if is_small(place) and _has_no_image(os.fspath(path), place):
+            left_out += 1
+        else:
+            writer.add(b"record " + key, place)
     if left_out:
         log.info("Left out %d records of %s that hold labels and no image.", left_out, path)
 
 
-def _scan(path: Path, writer: IndexWriter) -> None:
-    """List the records of a file without an .idx."""
-    reader, left_out = SpanReader(path), 0
-    for number, place in enumerate(_starts(path, 0)):
-        if _has_no_image(reader, place, _MAX_WITHOUT_IMAGE):
-            left_out += 1
-        else:
-            writer.add(b"record %d" % number, place)
-    _report(path, left_out)
+def _has_no_image(path: str, place: int) -> bool:
+    """Return whether a whole record of `_MAX_WITHOUT_IMAGE` bytes at most holds labels and nothing behind them."""
+    part, size = _head(read_span(path, place, _HEAD.size))
+    if part != _WHOLE or not _IMAGE_HEADER.size <= size <= _MAX_WITHOUT_IMAGE:
+        return False
+    labels = _IMAGE_HEADER.unpack(read_span(path, place + _HEAD.size, _IMAGE_HEADER.size))[0]
+    return size == _IMAGE_HEADER.size + 4 * labels
 
 
 def _starts(path: Path, place: int) -> Iterator[int]:
@@ -163,10 +167,8 @@ def _starts(path: Path, place: int) -> Iterator[int]:
         length = os.fstat(file.fileno()).st_size
         while place < length:
             file.seek(place)
-            head = file.read(_HEAD.size)
-            magic, word = _HEAD.unpack(head.ljust(_HEAD.size, b"\0"))
-            part, size = word >> _LENGTH_BITS, word & ((1 << _LENGTH_BITS) - 1)
-            if magic != MAGIC or part not in wanted:
+            part, size = _head(file.read(_HEAD.size).ljust(_HEAD.size, b"\0"))
+            if part not in wanted:
                 raise damaged(path, place, "no record begins there")
             following = place + _HEAD.size + -(-size // 4) * 4
             if following > length:

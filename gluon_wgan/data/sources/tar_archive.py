@@ -14,7 +14,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, Optional, cast
 
-from gluon_wgan.data.image_formats import HEAD_BYTES
+from gluon_wgan.data.file_formats import HEAD_BYTES
 from gluon_wgan.data.sources import containers
 from gluon_wgan.data.sources.base import AnyPath, damaged, existing_file, first_bytes, unreadable
 from gluon_wgan.data.sources.containers import IndexedSource, is_image
@@ -27,13 +27,15 @@ _MAX_ZSTD_WINDOW = 128 << 20
 """Bytes; what the zstd program itself accepts without --long."""
 
 
-def _open_zstd(raw: BinaryIO, mode: str) -> Any:
+@contextmanager
+def _open_zstd(raw: BinaryIO, mode: str) -> Iterator[_ZstdReader]:
     try:
         import zstandard
     except ImportError as error:
         raise UserError("Reading .tar.zst needs the package zstandard: pip install 'gluon-wgan[zstd]'.") from error
     decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_ZSTD_WINDOW)
-    return _ZstdReader(decompressor.stream_reader(raw, read_across_frames=True, closefd=False), zstandard.ZstdError)
+    with decompressor.stream_reader(raw, read_across_frames=True, closefd=False) as stream:
+        yield _ZstdReader(stream, zstandard.ZstdError)
 
 
 class _ZstdReader:
@@ -41,12 +43,6 @@ class _ZstdReader:
 
     def __init__(self, stream: Any, error: type[Exception]) -> None:
         self._stream, self._error = stream, error
-
-    def __enter__(self) -> _ZstdReader:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
 
     def read(self, count: int) -> bytes:
         """Return the next `count` bytes, fewer at the end."""
@@ -83,8 +79,8 @@ class TarSource(IndexedSource):
     ----------
     archive
         The .tar, .tar.gz, .tar.bz2, .tar.xz or .tar.zst file.
-    cache_dir
-        Where the list of its members is kept, and the images of a compressed one.
+    cache_dir, max_pixels
+        As for `source_of`.
 
     Raises
     ------

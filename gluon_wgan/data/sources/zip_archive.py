@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import struct
 import zipfile
@@ -12,12 +13,11 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.data.decode import BadImage
-from gluon_wgan.data.image_formats import HEAD_BYTES
+from gluon_wgan.data.file_formats import HEAD_BYTES, JOIN_PARTS
 from gluon_wgan.data.sources import containers
 from gluon_wgan.data.sources.base import AnyPath, damaged, existing_file
-from gluon_wgan.data.sources.containers import IndexedSource, SpanReader, is_image
+from gluon_wgan.data.sources.containers import IndexedSource, is_image, read_span
 from gluon_wgan.data.sources.member_index import IndexWriter
-from gluon_wgan.data.unsupported_files import JOIN_PARTS
 from gluon_wgan.errors import UserError
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # signature, version, flags, method, time, date, CRC, sizes (2), lengths (2)
@@ -40,6 +40,8 @@ class ZipSource(IndexedSource):
     ----------
     archive
         The .zip file; stored and deflated members can be read, ZIP64 too.
+    cache_dir, max_pixels
+        As for `source_of`.
 
     Raises
     ------
@@ -61,23 +63,18 @@ class ZipSource(IndexedSource):
         """See `EncodedSource`."""
         place, packed, unpacked, crc, method, reason = self.index.numbers(index)
         containers.refuse(reason)
-        local = _LOCAL.unpack(self.reader.read(place, _LOCAL.size))
+        local = _LOCAL.unpack(read_span(self.path, place, _LOCAL.size))
         if local[0] != b"PK\3\4":
-            raise BadImage(f"no member begins at byte {place} of {self.reader.path}")
-        content = self.reader.read(place + _LOCAL.size + local[-2] + local[-1], packed)
+            raise BadImage(f"no member begins at byte {place} of {self.path}")
+        content = read_span(self.path, place + _LOCAL.size + local[-2] + local[-1], packed)
         if method == zipfile.ZIP_DEFLATED:
-            content = _inflated(content, unpacked)
+            try:  # never to more than one byte beyond what is expected
+                content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, unpacked + 1)
+            except zlib.error as error:
+                raise BadImage(f"damaged: {error}") from error
         if len(content) != unpacked or zlib.crc32(content) != crc:
             raise BadImage("damaged: its CRC-32 is wrong")
         return content
-
-
-def _inflated(packed: bytes, expected: int) -> bytes:
-    """Decompress, never to more than one byte beyond what is expected."""
-    try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, expected + 1)
-    except zlib.error as error:
-        raise BadImage(f"damaged: {error}") from error
 
 
 def _list(path: Path, writer: IndexWriter) -> None:
@@ -89,16 +86,19 @@ def _list(path: Path, writer: IndexWriter) -> None:
     """
     length = path.stat().st_size
     try:
-        entries, end, recorded = _directory(path)
+        try:
+            entries, end, recorded = _directory(path, io.FileIO)
+        except UnicodeDecodeError:
+            entries, end, recorded = _directory(path, _TolerantFile)
     except _LISTING_ERRORS as error:
         raise damaged(path, length, f"it ends without a ZIP directory that can be read: {error}") from error
     if len(entries) < recorded:
         raise damaged(path, end, f"its directory has {len(entries)} entries that can be read, of {recorded}")
     if any(entry.volume for entry in entries) or path.with_suffix(".z01").exists():
         raise UserError(f"{path} is one part of a split ZIP archive: {JOIN_PARTS}.")
-    reader = SpanReader(path.resolve())
+    real = os.fspath(path.resolve())
     for entry in entries:
-        if entry.is_dir() or not is_image(entry.filename, partial(_head, reader, entry), writer.left_out):
+        if entry.is_dir() or not is_image(entry.filename, partial(_head, real, entry), writer.left_out):
             continue
         place, packed = entry.header_offset, entry.compress_size
         if not 0 <= place <= end - _LOCAL.size - packed:
@@ -107,21 +107,13 @@ def _list(path: Path, writer: IndexWriter) -> None:
         writer.add(entry.filename.encode(), place, packed, entry.file_size, entry.CRC, entry.compress_type, reason)
 
 
-def _directory(path: Path) -> tuple[list[zipfile.ZipInfo], int, int]:
+def _directory(path: Path, kind: type[io.FileIO]) -> tuple[list[zipfile.ZipInfo], int, int]:
     """Return an archive's members, where its directory begins, and the number of members in its end record, or 0."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.infolist(), archive.start_dir, _recorded_count(path, len(archive.comment))
-    except UnicodeDecodeError:
-        with _TolerantFile(path) as file, zipfile.ZipFile(file) as archive:
-            return archive.infolist(), archive.start_dir, _recorded_count(path, len(archive.comment))
-
-
-def _recorded_count(path: Path, comment: int) -> int:
-    with open(path, "rb") as file:
-        file.seek(-_END.size - comment, io.SEEK_END)
+    with kind(path) as file, zipfile.ZipFile(file) as archive:
+        file.seek(-_END.size - len(archive.comment), io.SEEK_END)
         signature, count = _END.unpack(file.read(_END.size))
-    return int(count) if signature == b"PK\5\6" and count != _ZIP64_COUNT else 0
+        recorded = count if signature == b"PK\5\6" and count != _ZIP64_COUNT else 0
+        return archive.infolist(), archive.start_dir, recorded
 
 
 class _TolerantFile(io.FileIO):
@@ -134,26 +126,20 @@ class _TolerantFile(io.FileIO):
         while content.startswith(b"PK\1\2", start) and start + _CENTRAL.size <= len(content):
             flags, *lengths = _CENTRAL.unpack_from(content, start)
             name = start + _CENTRAL.size
-            if flags & _UTF8_FLAG and not _is_utf8(content[name : name + lengths[0]]):
+            try:
+                content[name : name + lengths[0]].decode()
+            except UnicodeDecodeError:
                 struct.pack_into("<H", content, start + _FLAGS_AT, flags & ~_UTF8_FLAG)
             start = name + sum(lengths)
         return bytes(content)
 
 
-def _is_utf8(name: bytes) -> bool:
-    try:
-        name.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _head(reader: SpanReader, entry: zipfile.ZipInfo) -> bytes:
+def _head(path: str, entry: zipfile.ZipInfo) -> bytes:
     """Return a member's first bytes, or nothing if they cannot be read."""
     try:
-        local = _LOCAL.unpack(reader.read(entry.header_offset, _LOCAL.size))
+        local = _LOCAL.unpack(read_span(path, entry.header_offset, _LOCAL.size))
         start = entry.header_offset + _LOCAL.size + local[-2] + local[-1]
-        packed = reader.read(start, min(entry.compress_size, _HEAD_PACKED))
+        packed = read_span(path, start, min(entry.compress_size, _HEAD_PACKED))
         inflate = zlib.decompressobj(-zlib.MAX_WBITS).decompress
         return packed[:HEAD_BYTES] if entry.compress_type == zipfile.ZIP_STORED else inflate(packed, HEAD_BYTES)
     except (BadImage, OSError, OverflowError, ValueError, zlib.error, struct.error):

@@ -1,23 +1,83 @@
-"""Some of a source's images."""
+"""Sources that are made of others: several as one, or some of a source's images."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import accumulate
+from typing import Any, Optional
 
 import numpy as np
 from PIL import Image
 
-from gluon_wgan.data.sources.base import ImageSource, Source
+from gluon_wgan.data.sources.base import Source
 from gluon_wgan.data.sources.left_out import LeftOut, matching
 from gluon_wgan.data.sources.packed_names import LazyNames
 from gluon_wgan.errors import UserError
 
 
-class SubsetSource(ImageSource):
+class MixedSource(Source):
+    """The images of several sources, one source behind the other.
+
+    Each name begins with its source's prefix and a slash.
+
+    Parameters
+    ----------
+    parts
+        The sources, at least one.
+    prefixes
+        A different one for each; see `unambiguous_prefixes`.
+    label
+        A short name for people; None joins those of the parts.
+    """
+
+    def __init__(self, parts: Sequence[Source], prefixes: Sequence[str], label: Optional[str] = None) -> None:
+        self.parts, self.prefixes = list(parts), list(prefixes)
+        self.ends = list(accumulate(len(part) for part in parts))
+        joined = "-".join(part.label for part in parts) if label is None else label
+        super().__init__(LazyNames(self.ends[-1], self._name), joined)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the identity of every part, in order."""
+        return {"kind": "mixture", "parts": [part.identity() for part in self.parts]}
+
+    def open(self, index: int, nc: int) -> Image.Image:
+        """See `Source`."""
+        part, number = self.locate(index)
+        return self.parts[part].open(number, nc)
+
+    def locate(self, index: int) -> tuple[int, int]:
+        """Return which part holds image number `index`, and its number there."""
+        part = bisect_right(self.ends, index)
+        return part, index - (self.ends[part - 1] if part else 0)
+
+    def _name(self, index: int) -> str:
+        part, number = self.locate(index)
+        return f"{self.prefixes[part]}/{self.parts[part].names[number]}"
+
+
+def unambiguous_prefixes(roots: Sequence[str]) -> list[str]:
+    """Return for each path its last component, or as many more as tell it from the others.
+
+    UserError is raised if two paths lead to the same place.
+    """
+    real = [os.path.realpath(root) for root in roots]
+    for place, path in enumerate(real):
+        if path in real[:place]:
+            raise UserError(f"{roots[place]} is given twice: leave one out.")
+    parts = [path.strip(os.sep).split(os.sep) for path in real]
+    for depth in range(1, max(map(len, parts)) + 1):
+        prefixes = ["/".join(part[-depth:]) for part in parts]
+        if len(set(prefixes)) == len(prefixes):
+            break
+    return prefixes
+
+
+class SubsetSource(Source):
     """Some of the images of another source, in the order given; nothing is read that is not asked for.
 
     Parameters
@@ -36,7 +96,7 @@ class SubsetSource(ImageSource):
         if not len(self.numbers) or self.numbers.min() < 0 or self.numbers.max() >= len(source):
             raise UserError(f"Cannot take these images of {len(source)}: give at least one number below that.")
         super().__init__(LazyNames(len(self.numbers), self._name), source.label)
-        self.left_out = LeftOut()
+        self.parts = [source]
 
     def identity(self) -> dict[str, Any]:
         """Return the identity of the source, or where it can tell of these images alone, and their numbers."""
@@ -61,10 +121,7 @@ def take(source: Source, numbers: Any) -> SubsetSource:
 def without(source: Source, patterns: Sequence[str]) -> Source:
     """Return a source without the images whose names some shell patterns match; see `left_out.matching`.
 
-    Raises
-    ------
-    UserError
-        If none is left.
+    UserError is raised if none is left.
     """
     left_out = LeftOut()
     kept = []
@@ -111,28 +168,14 @@ def sample(source: Source, count: int, seed: int) -> Source:
 
 @dataclass(frozen=True)
 class Part:
-    """Consecutive images of a source, as many as every other part has, or one fewer.
-
-    Attributes
-    ----------
-    number
-        Which part, from 1 up.
-    of
-        How many there are.
-    """
+    """Part `number`, from 1 up, `of` so many: consecutive images, as many as every other part has, or one fewer."""
 
     number: int
     of: int
 
     @classmethod
     def parse(cls, text: str) -> Part:
-        """Return the part that ``3/8`` stands for.
-
-        Raises
-        ------
-        UserError
-            If the text is no such thing.
-        """
+        """Return the part that a text such as ``3/8`` stands for, or raise UserError if it stands for none."""
         match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
         part = cls(int(match[1]), int(match[2])) if match else None
         if part is None or not 1 <= part.number <= part.of:
@@ -143,13 +186,7 @@ class Part:
         return f"{self.number}/{self.of}"
 
     def take(self, source: Source) -> Source:
-        """Return the images of a source that belong to this part.
-
-        Raises
-        ------
-        UserError
-            If there are fewer images than parts.
-        """
+        """Return a source's images that belong to this part, or raise UserError if they are fewer than the parts."""
         if len(source) < self.of:
             raise UserError(f"--part {self}: there are {len(source)} images, so prepare at most as many parts.")
         start, stop = ((self.number - 1 + more) * len(source) // self.of for more in (0, 1))
