@@ -224,6 +224,24 @@ def test_a_page_beyond_four_thousand_million_is_not_taken_for_another(tmp_path: 
 
 
 @pytest.mark.parametrize(
+    ("announced", "words"), [(1 << 40, r"announces 10995116277\d+ pages"), (1, "more pages than it")]
+)
+def test_a_page_that_leads_to_itself_is_not_followed_forever(announced: int, words: str, tmp_path: Path) -> None:
+    path = made.write_lmdb(tmp_path / "a_lmdb", {b"%08d" % place: bytes(900) for place in range(50)}) / "data.mdb"
+    content, size = bytearray(path.read_bytes()), os.sysconf("SC_PAGE_SIZE")
+    (branch,) = [at for at in range(2 * size, len(content), size) if content[at + 10 : at + 12] == b"\1\0"]
+    (end,) = struct.unpack_from("<H", content, branch + 12)
+    for (node,) in struct.iter_unpack("<H", content[branch + 16 : branch + end]):
+        struct.pack_into("<IH", content, branch + node, branch // size, 0)
+    for meta in (0, size):
+        tree = meta + 16 + 24 + 48  # behind the page's head, the meta's and the tree of free pages
+        struct.pack_into("<HQ", content, tree + 6, 40, announced)  # the depth, and the number of branches
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=words):
+        LsunSource(path, tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
     ("place", "value", "words"),
     [
         (0, 99, "not what its tree says"),  # the page's own number

@@ -59,6 +59,8 @@ class LmdbPages:
         self._tree_pages = branches + leaves
         if not self.entries or not self._tree_pages or self._root == _NO_PAGE:
             raise UserError(f"{path} holds no image: its LMDB is empty.")
+        if self._tree_pages > self._length // self._page_size:  # or a page that leads to itself could be read forever
+            raise damaged(path, 0, f"it announces {self._tree_pages} pages and has {self._length // self._page_size}")
 
     def keys(self) -> Iterator[bytes]:
         """Check every page of the tree and where each value lies, and yield the keys in their order.
