@@ -117,6 +117,11 @@ class TestSentences:
         ):
             assert wanted in sentence_of("Curve and port", synthetic({("port2018", "swd"): move}))
 
+    def test_runs_of_unlike_many_seeds_are_counted_apart(self):
+        rows = [row for row in synthetic({}).rows if row.run != "port2018" or row.seed < 7]
+        assert "quarter width, 6 and 4 seeds)" in sentence_of("Curve and port", Results(rows))
+        assert "quarter width, 6 seeds)" in sentence_of("Bicubic", Results(rows))
+
     def test_what_is_open_or_equal_is_not_told_as_a_finding(self):
         vague = synthetic({}, spread=30)
         assert sum(one.count("is not settled") for one in sentences(verdicts(vague)["summary"], vague)) == 7
