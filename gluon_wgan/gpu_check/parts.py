@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from gluon_wgan import compat, cuda
@@ -75,14 +75,14 @@ def run_child(letter: str, gpus: str, mode: str) -> None:
     except (UserError, ImportError) as error:
         print(error, file=sys.stderr)
         sys.exit(REFUSED)
-    print(json.dumps([row.to_json() for row in _rows(letter, gpus, mode)]))
+    print(json.dumps([asdict(row) for row in _rows(letter, gpus, mode)]))
 
 
 def _rows(letter: str, gpus: str, mode: str) -> Iterable[Any]:
     # Imported here because the arithmetic must be set before MXNet is imported.
     from mxnet import cpu, gpu
 
-    from gluon_wgan.gpu_check import libraries, networks, operators, runs, speed
+    from gluon_wgan.gpu_check import libraries, networks, operators, runs
 
     contexts = [gpu(int(number)) for number in gpus.split(",")] if gpus else [cpu(0), cpu(1)]
     work = {
@@ -92,7 +92,7 @@ def _rows(letter: str, gpus: str, mode: str) -> Iterable[Any]:
         "d": lambda: networks.check_presets(contexts),
         "e": lambda: runs.check_repeats(gpus),
         "f": lambda: runs.check_resumes(gpus),
-        "g": lambda: speed.measure_steps(contexts[:1], mode),
+        "g": lambda: networks.measure_steps(contexts[:1], mode),
         "h": lambda: runs.check_errors(gpus),
     }
     return work[letter]()

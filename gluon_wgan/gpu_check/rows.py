@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Optional
 
 import numpy as np
@@ -28,10 +28,6 @@ class Row:
     value: Any
     limit: Optional[float] = None
     ok: bool = True
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as ``--out`` has it."""
-        return asdict(self)
 
 
 def at_most(what: str, value: float, limit: float) -> Row:
