@@ -11,7 +11,7 @@ from PIL import Image
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.reports.comparison import Side
-from gluon_wgan.reports.embedded import png_uri
+from gluon_wgan.reports.template import png_uri
 from gluon_wgan.runs.figures import GAP, make_grid
 from gluon_wgan.utils.progress_bars import progress_bar
 

@@ -13,10 +13,8 @@ from markupsafe import Markup, escape
 from gluon_wgan.data.aliasing_options import ALIASING_LEVELS, ALIASING_SHARE
 from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.reports import resize_figures, svg
-from gluon_wgan.reports.embedded import png_uri
-from gluon_wgan.reports.resize_files import write_figures
 from gluon_wgan.reports.resize_images import HEAT_FULL, heat_scale, worst_case_images
-from gluon_wgan.reports.template import BASE, HERE, environment, policy
+from gluon_wgan.reports.template import BASE, HERE, environment, png_uri, policy
 from gluon_wgan.resize_parity.compare_backends import Findings
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
 from gluon_wgan.resize_parity.decoders import DECODERS
@@ -34,7 +32,48 @@ def write_report(folder: Path, findings: Findings, report: Report, *, figures: b
     write_json(folder / "parity.json", report)
     (folder / "parity.html").write_text(render(report), encoding="utf-8", errors="backslashreplace")
     if figures:
-        write_figures(folder / "figures", report)
+        (folder / "figures").mkdir()
+        for name, content in _figures(report).items():
+            path = folder / "figures" / name
+            path.write_text(content, encoding="utf-8", errors="backslashreplace")
+
+
+def _figures(report: Report) -> dict[str, str]:
+    """Return every figure as SVG and every table as Markdown, to be put into documents, by the file's name."""
+    # Markdown keeps quotes and brackets as they are.
+    tables: Any = environment().overlay(autoescape=False).get_template("resize_tables.md").module
+    files = {}
+    for found in report.cases:
+        size = found.case.label.replace(" ", "-").removesuffix("-px")
+        for kind, drawn in _figures_of(report, found).items():
+            files[f"{kind}-{size}.svg"] = svg.standalone(drawn)
+        files[f"table-{size}.md"] = tables.medians(report, found, where_words(found))
+    kernels = [resize_figures.kernel(report, names[0], names[1:]) for names in report.kernel_groups()]
+    files["kernels.svg"] = svg.standalone(resize_figures.side_by_side(kernels, "Kernels"))
+    files["ratios.md"] = tables.ratios(report, ENLARGING, SHRINKING)
+    if report.decoder_probes:
+        files["decoders.md"] = tables.decoders(report)
+    return files
+
+
+def _figures_of(report: Report, found: CaseReport) -> dict[str, str]:
+    """Return the figures of one size by kind."""
+    leaders = found.leaders()
+    others = [name for name in leaders if name != report.plan.against]
+    if not others:
+        return {}
+    histograms = [resize_figures.histogram(found, name) for name in others]
+    drawn = {
+        "distances": resize_figures.distances(report, found),
+        "data-sets": resize_figures.data_sets(report, found),
+        "histograms": resize_figures.side_by_side(histograms, "Histograms of differences"),
+    }
+    if found.ideal_power is not None:
+        spectra = [resize_figures.spectrum(found, name) for name in leaders]
+        drawn["spectra"] = resize_figures.side_by_side(spectra, "Power spectra")
+        if found is report.cases[0] and found.worst_cases:
+            drawn["worst"] = resize_figures.worst_sheet(report, found)
+    return drawn
 
 
 def render(report: Report) -> str:

@@ -12,9 +12,8 @@ import numpy as np
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.reports.charts import chart_data, history_of_run
-from gluon_wgan.reports.embedded import jpeg_uri
 from gluon_wgan.reports.facts import data_of, environment_of, options_of, resize_warning
-from gluon_wgan.reports.template import render, write_page
+from gluon_wgan.reports.template import jpeg_uri, render, write_page
 from gluon_wgan.runs.curves import CRITIC_STEPS, ELAPSED, FILTERED, RAW, RECENT, RunCurves
 from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.runs.evaluations import MetricText, common_protocol, differing, metric_of, newest_by_protocol
