@@ -97,12 +97,13 @@ def differing_values(sides: Sequence[Side]) -> dict[str, list[Any]]:
 
 def results(sides: Sequence[Side], width: int) -> list[tuple[str, list[str]]]:
     """Return how the runs did: name, and each run's value as text; losses: medians of the last `width` iterations."""
+    last = [last_values(side, width) for side in sides]
     return [
         ("generator iterations", [f"{side.iterations:,}{_goal(side.record.values)}" for side in sides]),
         ("training time", [duration(side.seconds) for side in sides]),
-        ("images a second", [_last(side, "images_per_second", width) for side in sides]),
-        ("Wasserstein estimate", [_last(side, "w_estimate", width) for side in sides]),
-        ("generator's loss", [_last(side, "loss_g", width) for side in sides]),
+        ("images a second", [number(values["images_per_second"]) for values in last]),
+        ("Wasserstein estimate", [number(values["w_estimate"]) for values in last]),
+        ("generator's loss", [number(values["loss_g"]) for values in last]),
     ]
 
 
@@ -145,20 +146,9 @@ def _goal(values: dict[str, Any]) -> str:
 
 def last_values(side: Side, width: int) -> dict[str, Optional[float]]:
     """Return the medians of a run's last iterations: images a second, the estimate and the generator's loss."""
-    return {name: _median(side, name, width) for name in ("images_per_second", "w_estimate", "loss_g")}
-
-
-def newest_values(side: Side) -> dict[str, Optional[float]]:
-    """Return the newest value of each metric that was evaluated."""
-    return {name: one.numbers["value"] for name, one in newest(side.record.evaluations()[0]).items()}
-
-
-def _last(side: Side, name: str, width: int) -> str:
-    value = _median(side, name, width)
-    return UNKNOWN if value is None else number(value)
-
-
-def _median(side: Side, name: str, width: int) -> Optional[float]:
-    values = side.curves.recent[-width:, RAW.index(name)]
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if len(values) else None
+    found = {}
+    for name in ("images_per_second", "w_estimate", "loss_g"):
+        values = side.curves.recent[-width:, RAW.index(name)]
+        values = values[np.isfinite(values)]
+        found[name] = float(np.median(values)) if len(values) else None
+    return found

@@ -19,8 +19,8 @@ from gluon_wgan.resize_parity.compare_backends import Findings
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
 from gluon_wgan.resize_parity.decoders import DECODERS
 from gluon_wgan.resize_parity.measures import MEASURES, Measure
+from gluon_wgan.resize_parity.output import decoder_words, write_csv, write_json
 from gluon_wgan.resize_parity.probes import ENLARGING, RATIO, SHRINKING
-from gluon_wgan.resize_parity.save import decoder_words, write_csv, write_json
 from gluon_wgan.resize_parity.verdict import advice, answer, verdict, where_words
 
 _UNKNOWN = "\N{EN DASH}"
