@@ -43,37 +43,28 @@ def _figures(report: Report) -> dict[str, str]:
     # Markdown keeps quotes and brackets as they are.
     tables: Any = environment().overlay(autoescape=False).get_template("resize_tables.md").module
     files = {}
-    for found in report.cases:
+    for case in (_case(report, found) for found in report.cases):
+        found = case["found"]
         size = found.case.label.replace(" ", "-").removesuffix("-px")
-        for kind, drawn in _figures_of(report, found).items():
-            files[f"{kind}-{size}.svg"] = svg.standalone(drawn)
-        files[f"table-{size}.md"] = tables.medians(report, found, where_words(found))
-    kernels = [resize_figures.kernel(report, names[0], names[1:]) for names in report.kernel_groups()]
-    files["kernels.svg"] = svg.standalone(resize_figures.side_by_side(kernels, "Kernels"))
+        files[f"table-{size}.md"] = tables.medians(report, found, case["where"])
+        if not case["distances"]:
+            continue
+        files[f"distances-{size}.svg"] = svg.standalone(case["distances"])
+        files[f"data-sets-{size}.svg"] = svg.standalone(case["data_sets"])
+        files[f"histograms-{size}.svg"] = _tiled(case["histograms"], "Histograms of differences")
+        if case["spectra"]:
+            files[f"spectra-{size}.svg"] = _tiled(case["spectra"], "Power spectra")
+            if found is report.cases[0] and found.worst_cases:
+                files[f"worst-{size}.svg"] = svg.standalone(resize_figures.worst_sheet(report, found))
+    files["kernels.svg"] = _tiled([row["figure"] for row in _probes(report)], "Kernels")
     files["ratios.md"] = tables.ratios(report, ENLARGING, SHRINKING)
     if report.decoder_probes:
         files["decoders.md"] = tables.decoders(report)
     return files
 
 
-def _figures_of(report: Report, found: CaseReport) -> dict[str, str]:
-    """Return the figures of one size by kind."""
-    leaders = found.leaders()
-    others = [name for name in leaders if name != report.plan.against]
-    if not others:
-        return {}
-    histograms = [resize_figures.histogram(found, name) for name in others]
-    drawn = {
-        "distances": resize_figures.distances(report, found),
-        "data-sets": resize_figures.data_sets(report, found),
-        "histograms": resize_figures.side_by_side(histograms, "Histograms of differences"),
-    }
-    if found.ideal_power is not None:
-        spectra = [resize_figures.spectrum(found, name) for name in leaders]
-        drawn["spectra"] = resize_figures.side_by_side(spectra, "Power spectra")
-        if found is report.cases[0] and found.worst_cases:
-            drawn["worst"] = resize_figures.worst_sheet(report, found)
-    return drawn
+def _tiled(panels: list[str], title: str) -> str:
+    return svg.standalone(resize_figures.side_by_side(panels, title))
 
 
 def render(report: Report) -> str:
@@ -160,12 +151,10 @@ def _case(report: Report, found: CaseReport) -> dict[str, Any]:
         "leaders": leaders,
         "farthest": farthest or 1,
         "matrix": [(name, found.matrix[place][places].tolist()) for name, place in zip(leaders, places)],
-        "distances": Markup(resize_figures.distances(report, found)) if others else "",
-        "data_sets": Markup(resize_figures.data_sets(report, found)) if others else "",
-        "histograms": [Markup(resize_figures.histogram(found, name)) for name in others],
-        "spectra": [Markup(resize_figures.spectrum(found, name)) for name in leaders]
-        if found.ideal_power is not None
-        else [],
+        "distances": resize_figures.distances(report, found) if others else "",
+        "data_sets": resize_figures.data_sets(report, found) if others else "",
+        "histograms": [resize_figures.histogram(found, name) for name in others],
+        "spectra": [resize_figures.spectrum(found, name) for name in leaders if found.ideal_power is not None],
     }
 
 
@@ -176,7 +165,7 @@ def _probes(report: Report) -> list[dict[str, Any]]:
             "title": " = ".join(names),
             "result": report.probes[names[0]],
             "kernel": report.kernels[names[0]],
-            "figure": Markup(resize_figures.kernel(report, names[0], names[1:])),
+            "figure": resize_figures.kernel(report, names[0], names[1:]),
             "images": {
                 # The dots would hardly be seen.
                 kind: png_uri(
