@@ -17,6 +17,7 @@ from mxnet import Context, cpu
 from gluon_wgan import compat
 from gluon_wgan.errors import UserError
 from gluon_wgan.generators.image_folder import training_images
+from gluon_wgan.generators.latents import draw_groups
 from gluon_wgan.generators.load import LoadedGenerator, open_generator
 from gluon_wgan.generators.sampler import Sampler
 from gluon_wgan.metrics import all_metrics, fid, given_images, image_sets
@@ -182,16 +183,9 @@ def load_network(metrics: tuple[str, ...], options: EvaluationOptions, context: 
 
 def draw_images(trained: LoadedGenerator, options: EvaluationOptions, context: Context) -> tuple[ChosenImages, str]:
     """Return images that a generator draws, and which statistics its batch norm used."""
-    sampler, config = Sampler(trained.generator, options.batch_norm, context), trained.config
-    drawn = image_sets.draw(
-        sampler,
-        options.num,
-        nz=config.nz,
-        latent=config.latent,
-        seed=options.seed,
-        progress=options.progress,
-    )
-    return drawn, sampler.batch_norm
+    sampler = Sampler(trained.generator, options.batch_norm, context)
+    latents = draw_groups(options.seed, trained.config.nz, trained.config.latent)
+    return image_sets.draw(sampler, latents, options.num, options.progress), sampler.batch_norm
 
 
 def open_if_generator(path: Path, options: EvaluationOptions) -> Optional[LoadedGenerator]:
