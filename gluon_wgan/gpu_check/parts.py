@@ -23,16 +23,9 @@ CHILD = "import sys; from gluon_wgan.gpu_check.parts import run_child; run_child
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the check.
+    """A part of the check, and how many seconds each of its processes may take.
 
-    Attributes
-    ----------
-    title
-        What it looks at.
-    seconds
-        How long each of its processes may take.
-    modes
-        Arithmetics in which it runs on a GPU, each in a process of its own; a CPU knows ``strict`` alone.
+    Its modes are the arithmetics in which it runs on a GPU, each in a process of its own; a CPU knows ``strict`` alone.
     """
 
     title: str

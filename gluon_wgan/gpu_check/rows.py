@@ -10,18 +10,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that was looked at.
+    """One thing that was looked at, and what was found: a number, a text, or a list or dict of them.
 
-    Attributes
-    ----------
-    what
-        In words.
-    value
-        What was found: a number, a text, or a list or dict of them.
-    limit
-        The largest number that passes; None where there is none.
-    ok
-        Whether it passes.
+    The limit is the largest number that passes, None where there is none.
     """
 
     what: str

@@ -148,7 +148,18 @@ def _charts(lines: Sequence[tuple[str, str, str, Optional[int], list[MetricText]
         for place, (name, run, line) in enumerate(mine):
             unlike = differing([other[0] for whose, _, other in mine if whose == name])
             label = " ".join([name, *(f"{field} {text}" for field, text in line[0].protocol if field in unlike)])
-            series.append(_series(line, label, run or 0, place if run is None else run))
+            series.append(
+                {
+                    "label": label,
+                    "axis": run or 0,
+                    "colour": place if run is None else run,
+                    "at": [value.iteration for value in line],
+                    "values": [value.numbers["value"] for value in line],
+                    "low": [value.numbers["low"] for value in line],
+                    "high": [value.numbers["high"] for value in line],
+                    "baseline": line[-1].numbers["baseline"],
+                }
+            )
         found.append({"title": title, "note": NOTE, "unit": unit, "series": series})
     return found
 
@@ -166,16 +177,3 @@ def _title(metric: str) -> tuple[str, str]:
     """Return the title and the unit of the chart of a metric."""
     together = (one[:2] for one in _TOGETHER if metric.split("_")[0] in one[2])
     return next(together, (_TITLES.get(metric, metric), metric))
-
-
-def _series(line: list[MetricText], label: str, axis: int, colour: int) -> dict[str, Any]:
-    return {
-        "label": label,
-        "axis": axis,
-        "colour": colour,
-        "at": [value.iteration for value in line],
-        "values": [value.numbers["value"] for value in line],
-        "low": [value.numbers["low"] for value in line],
-        "high": [value.numbers["high"] for value in line],
-        "baseline": line[-1].numbers["baseline"],
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Optional
 
@@ -23,17 +23,13 @@ from gluon_wgan.utils.formatting import UNKNOWN, duration, exact, number, plain
 _PLACES = ("out", "cache_dir")
 BINS = 1000
 """Most points along a run's curve."""
+MACHINE_FLAGS = {flag_of(field.name) for field in fields(TrainConfig) if field.metadata["kind"] == MACHINE}
+"""Options of the machine, which change no result."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the runs compared.
-
-    Attributes
-    ----------
-    name
-        What it is called beside the others: as much of its path as tells it from them.
-    """
+    """One of the runs compared; its name is as much of its path as tells it from the others."""
 
     name: str
     record: RunRecord
@@ -131,12 +127,6 @@ def same_noise(sides: Sequence[Side]) -> Optional[str]:
 def filter_width(sides: Sequence[Side]) -> int:
     """Return the width of the median filter for all curves: the widest of the runs' own."""
     return max((side.curves.width for side in sides), default=TrainConfig.curve_filter)
-
-
-def is_machine_option(flag: str) -> bool:
-    """Return whether an option is one of the machine's, which change no result."""
-    fields: dict[str, Any] = TrainConfig.__dataclass_fields__
-    return any(flag_of(name) == flag and one.metadata["kind"] == MACHINE for name, one in fields.items())
 
 
 def _goal(values: dict[str, Any]) -> str:

@@ -40,14 +40,9 @@ Frames = list[list[Optional[int]]]
 
 @dataclass(frozen=True)
 class Shown:
-    """The images on the page.
+    """The images on the page, by the moments, iterations, that its slider stops at.
 
-    Attributes
-    ----------
-    moments
-        The iterations that the slider stops at.
-    caution
-        Why they cannot be compared one by one, or None.
+    The caution says why they cannot be compared one by one.
     """
 
     moments: list[int]
@@ -98,12 +93,9 @@ def redrawn(sides: Sequence[Side], seed: int) -> Shown:
 
 
 def moments(available: Sequence[Sequence[int]], most: int = MOMENTS) -> list[int]:
-    """Choose iterations to show: those that most runs have, evenly spread, the first and the last among them.
+    """Choose iterations to show, of those of which each run has images.
 
-    Parameters
-    ----------
-    available
-        The iterations of which each run has images.
+    They are those that most runs have, evenly spread, the first and the last among them.
     """
     counts = Counter(iteration for iterations in available for iteration in set(iterations))
     if not counts:

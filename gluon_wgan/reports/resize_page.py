@@ -22,8 +22,7 @@ from gluon_wgan.resize_parity.measures import MEASURES, Measure
 from gluon_wgan.resize_parity.output import decoder_words, write_csv, write_json
 from gluon_wgan.resize_parity.probes import ENLARGING, RATIO, SHRINKING
 from gluon_wgan.resize_parity.verdict import advice, answer, verdict, where_words
-
-_UNKNOWN = "\N{EN DASH}"
+from gluon_wgan.utils.formatting import UNKNOWN
 
 
 def write_report(folder: Path, findings: Findings, report: Report, *, figures: bool) -> None:
@@ -109,7 +108,7 @@ def render(report: Report) -> str:
 def number(value: Optional[float], measure: Optional[Measure] = None) -> str:
     """Return a number as people read it: as many digits as carry meaning, no exponents."""
     if value is None or math.isnan(value):
-        return _UNKNOWN
+        return UNKNOWN
     if math.isinf(value):
         return "∞"
     if measure is not None and (measure.unit.startswith("share")):
@@ -124,7 +123,7 @@ def number(value: Optional[float], measure: Optional[Measure] = None) -> str:
 def percent(value: Optional[float]) -> str:
     """Return a share as per cent."""
     if value is None or math.isnan(value):
-        return _UNKNOWN
+        return UNKNOWN
     return "0 %" if value == 0 else f"{value * 100:.1f} %" if value < 0.0995 else f"{value * 100:.0f} %"
 
 

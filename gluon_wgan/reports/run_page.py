@@ -28,13 +28,7 @@ MILESTONES = 12
 
 
 class RunPage:
-    """The page of one run, for writing it again and again while the run grows.
-
-    Parameters
-    ----------
-    curves
-        Its curves, if they are kept already; None reads them.
-    """
+    """The page of one run, for writing it again and again while the run grows; curves that nobody keeps are read."""
 
     def __init__(self, run: RunDirectory, curves: Optional[RunCurves] = None) -> None:
         self.path = run.path / REPORT

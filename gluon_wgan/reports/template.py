@@ -35,15 +35,7 @@ _MARK = f'<meta name="generator" content="{GENERATOR}">'
 
 
 def render(template: str, scripts: Sequence[str], drawn: Any, **values: Any) -> str:
-    """Return a page.
-
-    Parameters
-    ----------
-    drawn
-        What the scripts draw from, JSON-able.
-    values
-        What the template shows; every string is escaped.
-    """
+    """Return a page: what its scripts draw from is JSON-able, and every string that the template shows is escaped."""
     style, script = _style(_CHARTS in scripts), _script(tuple(scripts))
     return (
         environment()
@@ -62,12 +54,7 @@ def render(template: str, scripts: Sequence[str], drawn: Any, **values: Any) -> 
 def policy(style: str, *allowed: str) -> str:
     """Return a content policy under which a page is styled by one sheet, and runs and loads nothing but what is named.
 
-    Parameters
-    ----------
-    style
-        The sheet.
-    allowed
-        Directives of the policy, such as ``img-src data:``.
+    That is allowed by directives such as ``img-src data:``.
     """
     sheet = f"style-src '{_hash(style)}'"
     return "; ".join(["default-src 'none'", sheet, *allowed, "base-uri 'none'", "form-action 'none'"])

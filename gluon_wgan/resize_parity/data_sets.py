@@ -117,12 +117,7 @@ def halves_frechet(groups: Sequence[fid.Statistics]) -> float:
 def halves_sliced(projections: np.ndarray, groups: Sequence[int]) -> float:
     """Return the median sliced Wasserstein distance between two halves.
 
-    Parameters
-    ----------
-    projections
-        float (patches, DIRECTIONS).
-    groups
-        The group of each patch's image.
+    The projections are float (patches, DIRECTIONS), beside the group of each patch's image.
     """
     distances = []
     for left in _LEFT_HALVES:
