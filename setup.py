@@ -145,7 +145,7 @@ setup(
         "gluon_wgan.data": ["portraits/*"],
         # Two small generators, with their model cards and samples.
         "gluon_wgan.models": ["pretrained/*/*"],
-        "gluon_wgan.reports": ["*.html", "*.css", "*.js", "vendor/*"],
+        "gluon_wgan.reports": ["*.html", "*.md", "*.css", "*.js", "vendor/*"],
     },
     entry_points={"console_scripts": ["gluon-wgan = gluon_wgan.cli.main:main"]},
     # MXNet 1.9.1 stops at NumPy 1.26, which has no wheel for Python 3.13.

@@ -18,8 +18,8 @@ from gluon_wgan.reports.comparison import open_sides
 from gluon_wgan.reports.resize_page import write_report
 from gluon_wgan.reports.run_page import RunPage
 from gluon_wgan.resize_parity.comparison_report import compare_backends
+from gluon_wgan.resize_parity.output import as_finite_json
 from gluon_wgan.resize_parity.plan import make_plan
-from gluon_wgan.resize_parity.save import as_finite_json
 from gluon_wgan.training import trainer
 from gluon_wgan.utils.new_folder import new_folder
 from gluon_wgan.utils.untrusted import AnyPath

@@ -108,8 +108,13 @@ def evaluate(arguments: argparse.Namespace) -> None:
     """Open what is to be evaluated, and print and keep every metric value as soon as it is computed."""
     compat.check_mxnet_loads()
     from gluon_wgan.metrics.all_metrics import HEAD, as_line, as_row
-    from gluon_wgan.metrics.evaluate_statistics import compare_statistics, concerns_statistics, save_statistics
-    from gluon_wgan.metrics.evaluation import Evaluation, check_options
+    from gluon_wgan.metrics.evaluation import (
+        Evaluation,
+        check_options,
+        compare_statistics,
+        concerns_statistics,
+        save_statistics,
+    )
 
     options = _options(arguments)
     (context,) = choose_contexts(arguments.gpus, require_gpu=bool(arguments.gpus))

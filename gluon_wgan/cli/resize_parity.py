@@ -20,7 +20,7 @@ from gluon_wgan.data.geometry import FITS, Box
 from gluon_wgan.data.resize import BACKENDS, canonical_name
 from gluon_wgan.errors import UserError
 from gluon_wgan.reports.resize_page import write_report
-from gluon_wgan.resize_parity import console, plan
+from gluon_wgan.resize_parity import output, plan
 from gluon_wgan.resize_parity.comparison_report import compare_backends
 from gluon_wgan.resize_parity.decoders import DECODERS
 from gluon_wgan.resize_parity.plan import Plan
@@ -67,7 +67,7 @@ def _compare(arguments: argparse.Namespace, command: str) -> int:
         findings, report = compare_backends(planned, jobs=arguments.jobs, progress=not arguments.quiet, command=command)
         write_report(folder, findings, report, figures=arguments.figures)
     if not arguments.quiet:
-        print(console.as_text(report))
+        print(output.as_text(report))
         print(f"\nReport: {out / 'parity.html'}")
     backend = canonical_name(arguments.check) if arguments.check else None
     return ALIASES if backend is not None and any(found.aliases[backend] for found in report.cases) else 0

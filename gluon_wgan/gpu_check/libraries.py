@@ -12,17 +12,8 @@ from gluon_wgan.driver import describe_cuda, describe_gpus
 from gluon_wgan.gpu_check.rows import Row
 from gluon_wgan.runs.environment import describe_environment
 
-_NAMES = (
-    "libcuda",
-    "libcudart",
-    "libcublas",
-    "libcudnn",
-    "libnvrtc",
-    "libcurand",
-    "libcusolver",
-    "libcufft",
-    "libnccl",
-)
+# The beginnings of their files' names.
+_NAMES = ("libmxnet", "libcuda", "libcublas", "libcudnn", "libnvrtc", "libcurand", "libcusolver", "libcufft", "libnccl")
 
 
 def check_libraries(contexts: list[Context]) -> Iterator[Row]:
@@ -38,5 +29,5 @@ def check_libraries(contexts: list[Context]) -> Iterator[Row]:
         yield Row(name, known.get(name))
     lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
     paths = {line.split(None, 5)[5] for line in lines if len(line.split(None, 5)) == 6}
-    loaded = sorted(path for path in paths if Path(path).name.startswith(("libmxnet", *_NAMES)))
+    loaded = sorted(path for path in paths if Path(path).name.startswith(_NAMES))
     yield Row("loaded libraries", loaded, ok=bool(loaded))

@@ -1,16 +1,19 @@
-"""Parts c and d: the arithmetic of products, and whole steps of every preset against the CPU."""
+"""Parts c, d and g: the arithmetic of products, whole steps of every preset against the CPU, and what they cost."""
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from typing import Any
 
+import mxnet as mx
 import numpy as np
 from mxnet import Context, cpu, nd
 
 from gluon_wgan.config.presets import PRESETS
-from gluon_wgan.config.train_config import preset_config
+from gluon_wgan.config.train_config import TrainConfig, preset_config
 from gluon_wgan.gpu_check.rows import Row, at_most, relative_error
+from gluon_wgan.training.dry_run import seconds_per_call
 from gluon_wgan.training.wgan import WGAN
 
 # Errors of products: float32 is below, TF32 with its 10 bits is about 1e-3.
@@ -23,8 +26,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "layer norm": {"preset": "wgan-gp", "layer_norm_d": True},
     "perceptrons": {"mlp_g": True, "mlp_d": True},
 }
-# Relative to the largest value: float64 over 5 + 2 steps, float32 in the first critic step.
-FLOAT64_LIMIT, FLOAT32_LIMIT = 1e-10, 1e-5
+# Critic steps by type, and the limit relative to the largest value; in float64 two generator steps follow.
+STEPS_AND_LIMITS = {"float64": (5, 1e-10), "float32": (1, 1e-5)}
 
 
 def check_products(contexts: list[Context], *, tf32: bool) -> Iterator[Row]:
@@ -51,39 +54,30 @@ def check_products(contexts: list[Context], *, tf32: bool) -> Iterator[Row]:
 def check_presets(contexts: list[Context]) -> Iterator[Row]:
     """Yield for every preset and variant how far the devices are from the CPU."""
     for name, options in VARIANTS.items():
-        for dtype, steps, limit in (("float64", 5, FLOAT64_LIMIT), ("float32", 1, FLOAT32_LIMIT)):
-            yield at_most(f"{name}, {dtype}", _distance(options, dtype, steps, contexts[:1], [cpu()]), limit)
-    short = _distance({}, "float64", 5, contexts[:1], [cpu()], images=5)
-    yield at_most("short batch, float64", short, FLOAT64_LIMIT)
+        for dtype in STEPS_AND_LIMITS:
+            yield _compare(name, options, dtype, contexts[:1])
+    yield _compare("short batch", {}, "float64", contexts[:1], images=5)
     if len(contexts) > 1:
         # Without batch norm, which normalises each device's share, one device and two compute the same.
-        options = {"preset": "wgan-gp", "no_bn": True}
-        yield at_most(
-            "two devices against one, float64", _distance(options, "float64", 5, contexts[:2], [cpu()]), FLOAT64_LIMIT
-        )
+        yield _compare("two devices against one", {"preset": "wgan-gp", "no_bn": True}, "float64", contexts[:2])
 
 
-def _distance(
-    options: dict[str, Any],
-    dtype: str,
-    steps: int,
-    contexts: list[Context],
-    others: list[Context],
-    images: int = SMALL["batch_size"],
-) -> float:
-    """Return the largest relative difference of any weight, running statistic or score after some steps."""
-    found, wanted = (_train(options, dtype, steps, where, images) for where in (contexts, others))
-    return max(relative_error(found[name], values) for name, values in wanted.items())
+def _compare(
+    name: str, options: dict[str, Any], dtype: str, contexts: list[Context], images: int = SMALL["batch_size"]
+) -> Row:
+    """Return the largest relative difference of any weight, running statistic or score from the CPU's."""
+    found, wanted = (_train(options, dtype, where, images) for where in (contexts, [cpu()]))
+    furthest = max(relative_error(found[name], values) for name, values in wanted.items())
+    return at_most(f"{name}, {dtype}", furthest, STEPS_AND_LIMITS[dtype][1])
 
 
-def _train(
-    options: dict[str, Any], dtype: str, steps: int, contexts: list[Context], images: int
-) -> dict[str, np.ndarray]:
+def _train(options: dict[str, Any], dtype: str, contexts: list[Context], images: int) -> dict[str, np.ndarray]:
+    """Return scores, weights and running statistics after some steps."""
     given = {**SMALL, **options}
     wgan = WGAN(preset_config(given.pop("preset", "gluon"), dtype=dtype, **given), contexts)
     shape = (images, given.get("nc", 3), given["image_size"], given["image_size"])
     real = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    values = {f"critic step {n}": np.array(wgan.critic_step(real).read()) for n in range(steps)}
+    values = {f"critic step {n}": np.array(wgan.critic_step(real).read()) for n in range(STEPS_AND_LIMITS[dtype][0])}
     if dtype == "float64":
         values.update({f"generator step {n}": np.array(wgan.generator_step().read()) for n in range(2)})
     nd.waitall()
@@ -92,3 +86,24 @@ def _train(
         for name, parameter in getattr(wgan, role)._collect_params_with_prefix().items():
             values[f"{role}.{name}"] = parameter.data(contexts[0]).asnumpy()
     return values
+
+
+def measure_steps(contexts: list[Context], mode: str) -> Iterator[Row]:
+    """Yield milliseconds a step, images a second and memory: the defaults' networks on a GPU, small ones on a CPU."""
+    on_gpu = contexts[0].device_type == "gpu"
+    config = TrainConfig() if on_gpu else TrainConfig(image_size=32, ngf=16, ndf=16)
+    wgan = WGAN(config, contexts)
+    shape = (config.batch_size, config.nc, config.image_size, config.image_size)
+    real = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    critic, generator = seconds_per_call(lambda: wgan.critic_step(real)), seconds_per_call(wgan.generator_step)
+    name = f"{mode}, {config.image_size}x{config.image_size}, width {config.ngf}, batch {config.batch_size}"
+    yield Row(f"{name}: critic step, ms", round(critic * 1000, 2))
+    yield Row(f"{name}: generator step, ms", round(generator * 1000, 2))
+    iteration = config.n_critic * critic + generator
+    yield Row(f"{name}: images a second", round(config.n_critic * config.batch_size / iteration, 1))
+    for context in contexts if on_gpu else ():
+        # MXNet's pool keeps what it has once taken, so that what is in use afterwards is the peak.
+        free, total = mx.context.gpu_memory_info(context.device_id)
+        yield Row(f"{name}: peak memory in use on {context}, MiB", round((total - free) / 2**20))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB
+    yield Row(f"{name}: peak memory of the process, MiB", round(peak / 1024))

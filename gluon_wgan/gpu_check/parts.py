@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from gluon_wgan import compat, cuda
@@ -23,14 +23,9 @@ CHILD = "import sys; from gluon_wgan.gpu_check.parts import run_child; run_child
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the check.
+    """A part of the check, and how many seconds each of its processes may take.
 
-    Attributes
-    ----------
-    seconds
-        How long each of its processes may take.
-    modes
-        Arithmetics in which it runs on a GPU, each in a process of its own; a CPU knows ``strict`` alone.
+    Its modes are the arithmetics in which it runs on a GPU, each in a process of its own; a CPU knows ``strict`` alone.
     """
 
     title: str
@@ -73,14 +68,14 @@ def run_child(letter: str, gpus: str, mode: str) -> None:
     except (UserError, ImportError) as error:
         print(error, file=sys.stderr)
         sys.exit(REFUSED)
-    print(json.dumps([row.to_json() for row in _rows(letter, gpus, mode)]))
+    print(json.dumps([asdict(row) for row in _rows(letter, gpus, mode)]))
 
 
 def _rows(letter: str, gpus: str, mode: str) -> Iterable[Any]:
     # Imported here because the arithmetic must be set before MXNet is imported.
     from mxnet import cpu, gpu
 
-    from gluon_wgan.gpu_check import libraries, networks, operators, runs, speed
+    from gluon_wgan.gpu_check import libraries, networks, operators, runs
 
     contexts = [gpu(int(number)) for number in gpus.split(",")] if gpus else [cpu(0), cpu(1)]
     work = {
@@ -90,7 +85,7 @@ def _rows(letter: str, gpus: str, mode: str) -> Iterable[Any]:
         "d": lambda: networks.check_presets(contexts),
         "e": lambda: runs.check_repeats(gpus),
         "f": lambda: runs.check_resumes(gpus),
-        "g": lambda: speed.measure_steps(contexts[:1], mode),
+        "g": lambda: networks.measure_steps(contexts[:1], mode),
         "h": lambda: runs.check_errors(gpus),
     }
     return work[letter]()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Optional
 
 import numpy as np
@@ -10,26 +10,15 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that was looked at.
+    """One thing that was looked at, and what was found: a number, a text, or a list or dict of them.
 
-    Attributes
-    ----------
-    value
-        What was found: a number, a text, or a list or dict of them.
-    limit
-        The largest number that passes; None where there is none.
-    ok
-        Whether it passes.
+    The limit is the largest number that passes, None where there is none.
     """
 
     what: str
     value: Any
     limit: Optional[float] = None
     ok: bool = True
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as ``--out`` has it."""
-        return asdict(self)
 
 
 def at_most(what: str, value: float, limit: float) -> Row:

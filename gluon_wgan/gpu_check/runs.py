@@ -16,6 +16,7 @@ from gluon_wgan.compat import child_environment
 from gluon_wgan.gpu_check.rows import Row
 
 ITERATIONS = 20
+_TRAIN = (sys.executable, "-m", "gluon_wgan", "train")
 _NETWORK = ("--image-size", "16", "--ngf", "4", "--ndf", "4", "--batch-size", "8", "--limit", "64")
 _SCHEDULE = ("--warmup-iters", "0", "--boost-every", "0", "--n-critic", "2", "--sample-every", "10")
 _PROCESSES = ("--checkpoint-every", "5", "--keep-checkpoints", "0", "--jobs", "1")
@@ -24,20 +25,21 @@ _PROCESSES = ("--checkpoint-every", "5", "--keep-checkpoints", "0", "--jobs", "1
 def check_repeats(gpus: str) -> Iterator[Row]:
     """Yield whether two fresh processes give the same bits."""
     with tempfile.TemporaryDirectory() as folder:
-        runs = [_train(Path(folder), name, gpus) for name in ("first", "second")]
-        yield from (_ended(run) for run in runs)
-        yield _same(f"two processes, {ITERATIONS} iterations", Path(folder), ["first", "second"])
+        root = Path(folder)
+        for name in ("first", "second"):
+            yield _ended(name, _train(root, name, gpus))
+        yield _same(f"two processes, {ITERATIONS} iterations", root, ["first", "second"])
 
 
 def check_resumes(gpus: str) -> Iterator[Row]:
     """Yield whether a run that was ended and one that was killed go on with the same bits."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        yield _ended(_train(root, "straight", gpus))
-        yield _ended(_train(root, "ended", gpus, "--gen-iters", str(ITERATIONS // 2)))
-        yield _ended(_resume(root, "ended"))
+        yield _ended("straight", _train(root, "straight", gpus))
+        yield _ended("ended", _train(root, "ended", gpus, "--gen-iters", str(ITERATIONS // 2)))
+        yield _ended("ended", _resume(root, "ended"))
         yield _kill(root, gpus)
-        yield _ended(_resume(root, "killed"))
+        yield _ended("killed", _resume(root, "killed"))
         yield _same("straight, ended and killed", root, ["straight", "ended", "killed"])
 
 
@@ -53,35 +55,27 @@ def check_errors(gpus: str) -> Iterator[Row]:
             yield _refused("more memory than the GPU has", _train(root, "large", gpus, *large), 3)
 
 
-def _command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "gluon_wgan", "train", *words]
-
-
-def _words(root: Path, name: str, gpus: str, *more: str) -> list[str]:
+def _new(root: Path, name: str, gpus: str, *more: str) -> list[str]:
+    """Return the command of a new run."""
     place = ("--out", str(root / name), "--cache-dir", str(root / "cache"), "--gpus", gpus)
     required = ("--require-gpu",) if gpus else ()
-    return [*_NETWORK, *_SCHEDULE, *_PROCESSES, "--gen-iters", str(ITERATIONS), *place, *required, *more]
+    schedule = (*_SCHEDULE, *_PROCESSES, "--gen-iters", str(ITERATIONS))
+    return [*_TRAIN, *_NETWORK, *schedule, *place, *required, *more]
 
 
 def _train(root: Path, name: str, gpus: str, *more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        _command(*_words(root, name, gpus, *more)), capture_output=True, text=True, env=child_environment()
-    )
+    return subprocess.run(_new(root, name, gpus, *more), capture_output=True, text=True, env=child_environment())
 
 
 def _resume(root: Path, name: str) -> subprocess.CompletedProcess[str]:
-    words = ("--resume", str(root / name), "--gen-iters", str(ITERATIONS))
-    return subprocess.run(_command(*words), capture_output=True, text=True, env=child_environment())
+    command = [*_TRAIN, "--resume", str(root / name), "--gen-iters", str(ITERATIONS)]
+    return subprocess.run(command, capture_output=True, text=True, env=child_environment())
 
 
 def _kill(root: Path, gpus: str) -> Row:
     """Kill a run as soon as its first checkpoint is there."""
-    child = subprocess.Popen(
-        _command(*_words(root, "killed", gpus)),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=child_environment(),
-    )
+    command, nowhere = _new(root, "killed", gpus), subprocess.DEVNULL
+    child = subprocess.Popen(command, stdout=nowhere, stderr=nowhere, env=child_environment())
     while child.poll() is None and not (root / "killed" / "checkpoints" / "iter_000005").is_dir():
         time.sleep(0.01)
     child.kill()
@@ -89,12 +83,10 @@ def _kill(root: Path, gpus: str) -> Row:
     return Row("the run to be killed", f"exit status {status}", ok=status in (0, -signal.SIGKILL))
 
 
-def _ended(run: subprocess.CompletedProcess[str]) -> Row:
+def _ended(name: str, run: subprocess.CompletedProcess[str]) -> Row:
     said = run.stderr.strip().splitlines()
-    what = " ".join(run.args[run.args.index("train") + 1 :])
-    where = what.split("--out ")[-1].split()[0] if "--out " in what else what.split("--resume ")[-1].split()[0]
     how = f"exit status {run.returncode}" + (f": {said[-1]}" if run.returncode and said else "")
-    return Row(f"run {Path(where).name}", how, ok=run.returncode == 0)
+    return Row(f"run {name}", how, ok=run.returncode == 0)
 
 
 def _refused(what: str, run: subprocess.CompletedProcess[str], status: int) -> Row:

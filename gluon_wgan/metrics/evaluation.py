@@ -1,8 +1,9 @@
-"""Evaluate a generator's images, or any images, against real ones: the function behind the command, and its options."""
+"""Evaluate a generator's images, or any images, against real ones, or against the statistics of some for FID."""
 
 from __future__ import annotations
 
 import glob
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -16,10 +17,12 @@ from mxnet import Context, cpu
 from gluon_wgan import compat
 from gluon_wgan.errors import UserError
 from gluon_wgan.generators.image_folder import training_images
+from gluon_wgan.generators.latents import draw_groups
 from gluon_wgan.generators.load import LoadedGenerator, open_generator
 from gluon_wgan.generators.sampler import Sampler
-from gluon_wgan.metrics import all_metrics, given_images, image_sets
+from gluon_wgan.metrics import all_metrics, fid, given_images, image_sets
 from gluon_wgan.metrics.all_metrics import METRICS, MIN_IMAGES, NEEDS_FEATURES, MetricValue
+from gluon_wgan.metrics.confidence_intervals import Estimate
 from gluon_wgan.metrics.evaluation_options import MAX_SEED, EvaluationOptions
 from gluon_wgan.metrics.face_rate import FaceFinder
 from gluon_wgan.metrics.features import INCEPTION, RANDOM, FeatureNetwork, fetch_inception, load_features
@@ -180,16 +183,9 @@ def load_network(metrics: tuple[str, ...], options: EvaluationOptions, context: 
 
 def draw_images(trained: LoadedGenerator, options: EvaluationOptions, context: Context) -> tuple[ChosenImages, str]:
     """Return images that a generator draws, and which statistics its batch norm used."""
-    sampler, config = Sampler(trained.generator, options.batch_norm, context), trained.config
-    drawn = image_sets.draw(
-        sampler,
-        options.num,
-        nz=config.nz,
-        latent=config.latent,
-        seed=options.seed,
-        progress=options.progress,
-    )
-    return drawn, sampler.batch_norm
+    sampler = Sampler(trained.generator, options.batch_norm, context)
+    latents = draw_groups(options.seed, trained.config.nz, trained.config.latent)
+    return image_sets.draw(sampler, latents, options.num, options.progress), sampler.batch_norm
 
 
 def open_if_generator(path: Path, options: EvaluationOptions) -> Optional[LoadedGenerator]:
@@ -224,3 +220,66 @@ def _open_images(
             "to compare it with."
         )
     return given_images.pair(samples, real, options)
+
+
+def concerns_statistics(samples: Path, real: Optional[Path]) -> bool:
+    """Return whether one side is a file of FID statistics."""
+    return any(fid.holds_statistics(path) for path in (samples, real) if path is not None)
+
+
+def save_statistics(
+    samples: Path, real: Optional[Path], out: Path, options: EvaluationOptions, context: Context
+) -> str:
+    """Write the FID statistics of images to a new file, and return what was written."""
+    if real is not None:
+        raise UserError("--save-stats compares nothing: leave --real out, and give the new file to the next command.")
+    if out.exists():
+        raise UserError(f"{out} exists already: choose another name for --save-stats.")
+    _refuse_other_metrics(options)
+    found, about = _gaussian(samples, options, context)
+    fid.write_statistics(out, found)
+    return f"{out}: mean and covariance of {len(found[0])} features; {about}."
+
+
+def compare_statistics(
+    samples: Path, real: Optional[Path], options: EvaluationOptions, context: Context
+) -> dict[str, Any]:
+    """Return the FID as a line of ``evaluation.jsonl``."""
+    _refuse_other_metrics(options)
+    if real is None:
+        raise UserError(f"{samples} holds FID statistics: say with --real what to compare them with.")
+    one, about = _gaussian(samples, options, context)
+    other, about_real = _gaussian(real, options, context)
+    if len(one[0]) != len(other[0]):
+        raise UserError(
+            f"{samples} has {len(one[0])} features and {real} {len(other[0])}: FID compares those of one network, "
+            "usually --features inception."
+        )
+    distance = Estimate(fid.distance_of_gaussians(one, other), math.nan, math.nan)
+    value = MetricValue("fid", distance, None, {"source": about, "real": about_real})
+    return all_metrics.as_line(value, {}, {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+
+
+def _refuse_other_metrics(options: EvaluationOptions) -> None:
+    if options.metrics not in (None, "fid"):
+        raise UserError(f"--metrics {options.metrics} needs images: of FID statistics only fid can be computed.")
+    check_options(options)
+
+
+def _gaussian(path: Path, options: EvaluationOptions, context: Context) -> tuple[fid.Gaussian, str]:
+    """Return mean and covariance of what a path names, and what they are."""
+    if fid.holds_statistics(path):
+        return fid.read_statistics(path), f"statistics in {path}"
+    network = load_network(("fid",), options, context)
+    assert network is not None
+    trained = open_if_generator(path, options)
+    if trained is None:
+        store = given_images.own_size(path, options)
+        images = image_sets.some_of(store, options.num, options.seed, "given")
+    else:
+        images, _ = draw_images(trained, options, context)
+    if len(images) < 2:
+        raise UserError(f"{path} holds {len(images)} image, of which there is no covariance: give 2 or more.")
+    about = network.protocol
+    found = fid.statistics(values for values, _ in network.extract(images)).gaussian()
+    return found, f"{len(images)} images of {path}, {about['features']}, resize {about['resize']}"

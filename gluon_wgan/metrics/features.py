@@ -171,12 +171,8 @@ def _sha256(path: Path) -> str:
 def fetch_inception(address: str = INCEPTION_ADDRESS) -> Path:
     """Return the weights in the cache folder, fetching them if they are not there: 96 MB.
 
-    A file in that place that is damaged, or something else, is renamed.
-
-    Raises
-    ------
-    UserError
-        If they cannot be fetched, or what comes is something else; nothing is then left behind.
+    A file in that place that is damaged, or something else, is renamed. Raises UserError if they cannot be fetched, or
+    what comes is something else; nothing is then left behind.
     """
     final = cache_directory(TrainConfig()) / address.rsplit("/", 1)[1]
     if final.is_file() and sha256_of(final) == INCEPTION_SHA256:

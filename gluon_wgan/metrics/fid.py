@@ -101,13 +101,7 @@ def holds_statistics(path: Path) -> bool:
 
 
 def read_statistics(path: Path) -> Gaussian:
-    """Read mean and covariance.
-
-    Raises
-    ------
-    UserError
-        If the file is damaged, or they are no mean and covariance.
-    """
+    """Read mean and covariance; UserError if the file is damaged, or they are no mean and covariance."""
     try:
         found = read_arrays(path, _NAMES)
         mean, covariance = (np.asarray(found[name], np.float64) for name in _NAMES)
@@ -123,13 +117,7 @@ def read_statistics(path: Path) -> Gaussian:
 
 
 def write_statistics(path: Path, gaussian: Gaussian) -> None:
-    """Write mean and covariance into a new file.
-
-    Raises
-    ------
-    UserError
-        If something is there already, or it cannot be written.
-    """
+    """Write mean and covariance into a new file; UserError if something is there already, or it cannot be written."""
     if path.suffix != ".npz":
         raise UserError(f"--save-stats {path} would not be found again by other tools: end its name in .npz.")
     try:

@@ -42,12 +42,8 @@ def like_run(path: Given, config: TrainConfig, options: EvaluationOptions) -> St
 def like_store(path: Given, other: Store, options: EvaluationOptions) -> StoredImages:
     """Return a store, an array, or a store made in the cache of other images, of the kind of another store.
 
-    Nothing is cropped off first but what exceeds a square: these images may have been cut out already.
-
-    Raises
-    ------
-    UserError
-        If there are no images.
+    Nothing is cropped off first but what exceeds a square: these images may have been cut out already. Raises UserError
+    if there are no images.
     """
     _, channels, size, _ = other.images.shape
     config = TrainConfig()
@@ -66,12 +62,8 @@ def like_store(path: Given, other: Store, options: EvaluationOptions) -> StoredI
 def pair(evaluated: Given, real: Given, options: EvaluationOptions) -> tuple[StoredImages, StoredImages]:
     """Return two sets of images; if one is a store, it decides how the other's image files are prepared.
 
-    Otherwise image files are compared at their own size, which must be the same for all.
-
-    Raises
-    ------
-    UserError
-        If there are no images, or they differ in size.
+    Otherwise image files are compared at their own size, which must be the same for all. Raises UserError if there are
+    no images, or they differ in size.
     """
     if isinstance(real, Path) and is_store(real):
         against = open_store(real)

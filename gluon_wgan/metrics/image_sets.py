@@ -20,7 +20,6 @@ from gluon_wgan.data.sources import Source
 from gluon_wgan.data.sources.composed import sample
 from gluon_wgan.data.store import ShardedImages, Store
 from gluon_wgan.errors import UserError, last_line
-from gluon_wgan.generators.latents import draw_groups
 from gluon_wgan.generators.sampler import Sampler
 from gluon_wgan.utils.numpy_files import read_arrays
 from gluon_wgan.utils.progress_bars import progress_bar
@@ -76,12 +75,12 @@ def halves(images: ChosenImages) -> tuple[ChosenImages, ChosenImages]:
     return images.first(half), ChosenImages(images._images, images.numbers[half : 2 * half], images.label)
 
 
-def draw(sampler: Sampler, wanted: int, *, nz: int, latent: str, seed: int, progress: bool) -> ChosenImages:
+def draw(sampler: Sampler, latents: Iterator[np.ndarray], wanted: int, progress: bool) -> ChosenImages:
     """Draw images with a generator into a file that vanishes with them."""
     images: Any = None
     taken = 0
     with progress_bar("Drawing", wanted, shown=progress) as bar:
-        for batch in sampler.draw_first(draw_groups(seed, nz, latent), wanted):
+        for batch in sampler.draw_first(latents, wanted):
             if images is None:
                 images = room_for((wanted, *batch.shape[1:]))
             images[taken : taken + len(batch)] = batch
@@ -157,12 +156,8 @@ def read_array(path: Path) -> ImageArray:
 
     Of several arrays in an ``.npz``, the one called ``arr_0``, ``samples``, ``images`` or ``x`` is taken, or the
     only one that can be images. Axes are (images, height, width, channels), (images, channels, height, width) or
-    (images, height, width). Values are uint8, or floats from 0 to 1 or from -1 to 1.
-
-    Raises
-    ------
-    UserError
-        If the file is missing or damaged, or holds no such array.
+    (images, height, width). Values are uint8, or floats from 0 to 1 or from -1 to 1. Raises UserError if the file is
+    missing or damaged, or holds no such array.
     """
     try:
         arrays = read_arrays(path)

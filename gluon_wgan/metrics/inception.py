@@ -83,21 +83,6 @@ class Mixed(HybridBlock):
         return self.branch_pool(pooled)
 
 
-def _block_a() -> list[list[Step]]:
-    return [
-        [("branch1x1", 64, (1, 1))],
-        [("branch5x5_1", 48, (1, 1)), ("branch5x5_2", 64, (5, 5))],
-        [("branch3x3dbl_1", 64, (1, 1)), ("branch3x3dbl_2", 96, (3, 3)), ("branch3x3dbl_3", 96, (3, 3))],
-    ]
-
-
-def _block_b() -> list[list[Step]]:
-    return [
-        [("branch3x3", 384, (3, 3))],
-        [("branch3x3dbl_1", 64, (1, 1)), ("branch3x3dbl_2", 96, (3, 3)), ("branch3x3dbl_3", 96, (3, 3))],
-    ]
-
-
 def _block_c(width: int) -> list[list[Step]]:
     kernels = [(1, 1), (7, 1), (1, 7), (7, 1), (1, 7)]
     widths = [width] * 4 + [192]
@@ -108,25 +93,30 @@ def _block_c(width: int) -> list[list[Step]]:
     ]
 
 
-def _block_d() -> list[list[Step]]:
-    kernels = [(1, 1), (1, 7), (7, 1), (3, 3)]
-    return [
-        [("branch3x3_1", 192, (1, 1)), ("branch3x3_2", 320, (3, 3))],
-        [(f"branch7x7x3_{place + 1}", 192, kernel) for place, kernel in enumerate(kernels)],
-    ]
-
-
-def _block_e() -> list[list[Step]]:
-    def fork(name: str) -> tuple[Conv, Conv]:
-        return (f"{name}a", 384, (1, 3)), (f"{name}b", 384, (3, 1))
-
-    return [
-        [("branch1x1", 320, (1, 1))],
-        [("branch3x3_1", 384, (1, 1)), fork("branch3x3_2")],
-        [("branch3x3dbl_1", 448, (1, 1)), ("branch3x3dbl_2", 384, (3, 3)), fork("branch3x3dbl_3")],
-    ]
-
-
+_DOUBLE_3X3: list[Step] = [
+    ("branch3x3dbl_1", 64, (1, 1)),
+    ("branch3x3dbl_2", 96, (3, 3)),
+    ("branch3x3dbl_3", 96, (3, 3)),
+]
+_BLOCK_A: list[list[Step]] = [
+    [("branch1x1", 64, (1, 1))],
+    [("branch5x5_1", 48, (1, 1)), ("branch5x5_2", 64, (5, 5))],
+    _DOUBLE_3X3,
+]
+_BLOCK_B: list[list[Step]] = [[("branch3x3", 384, (3, 3))], _DOUBLE_3X3]
+_BLOCK_D: list[list[Step]] = [
+    [("branch3x3_1", 192, (1, 1)), ("branch3x3_2", 320, (3, 3))],
+    [(f"branch7x7x3_{place}", 192, kernel) for place, kernel in enumerate([(1, 1), (1, 7), (7, 1), (3, 3)], 1)],
+]
+_BLOCK_E: list[list[Step]] = [
+    [("branch1x1", 320, (1, 1))],
+    [("branch3x3_1", 384, (1, 1)), (("branch3x3_2a", 384, (1, 3)), ("branch3x3_2b", 384, (3, 1)))],
+    [
+        ("branch3x3dbl_1", 448, (1, 1)),
+        ("branch3x3dbl_2", 384, (3, 3)),
+        (("branch3x3dbl_3a", 384, (1, 3)), ("branch3x3dbl_3b", 384, (3, 1))),
+    ],
+]
 _STEM: list[tuple[str, int, int, int, int]] = [  # name, channels, kernel, stride, padding; "" is a pool
     ("Conv2d_1a_3x3", 32, 3, 2, 0),
     ("Conv2d_2a_3x3", 32, 3, 1, 0),
@@ -137,17 +127,17 @@ _STEM: list[tuple[str, int, int, int, int]] = [  # name, channels, kernel, strid
     ("", 192, 3, 2, 0),
 ]
 _MIXED: list[tuple[str, list[list[Step]], str, int]] = [  # name, branches, pool, channels after the pool
-    ("Mixed_5b", _block_a(), "avg", 32),
-    ("Mixed_5c", _block_a(), "avg", 64),
-    ("Mixed_5d", _block_a(), "avg", 64),
-    ("Mixed_6a", _block_b(), "halve", 0),
+    ("Mixed_5b", _BLOCK_A, "avg", 32),
+    ("Mixed_5c", _BLOCK_A, "avg", 64),
+    ("Mixed_5d", _BLOCK_A, "avg", 64),
+    ("Mixed_6a", _BLOCK_B, "halve", 0),
     ("Mixed_6b", _block_c(128), "avg", 192),
     ("Mixed_6c", _block_c(160), "avg", 192),
     ("Mixed_6d", _block_c(160), "avg", 192),
     ("Mixed_6e", _block_c(192), "avg", 192),
-    ("Mixed_7a", _block_d(), "halve", 0),
-    ("Mixed_7b", _block_e(), "avg", 192),
-    ("Mixed_7c", _block_e(), "max", 192),
+    ("Mixed_7a", _BLOCK_D, "halve", 0),
+    ("Mixed_7b", _BLOCK_E, "avg", 192),
+    ("Mixed_7c", _BLOCK_E, "max", 192),
 ]
 
 

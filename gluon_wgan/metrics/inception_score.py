@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import log_softmax
 
 
 def scores(logits: np.ndarray, splits: int) -> np.ndarray:
@@ -19,9 +20,7 @@ def scores(logits: np.ndarray, splits: int) -> np.ndarray:
     -------
     float64 (splits,), each from 1 to the number of classes
     """
-    wide = logits.astype(np.float64)
-    wide = wide - wide.max(axis=1, keepdims=True)
-    log_p = wide - np.log(np.exp(wide).sum(axis=1, keepdims=True))
+    log_p = log_softmax(logits.astype(np.float64), axis=1)
     return np.array([_score(part) for part in np.array_split(log_p, splits)])
 
 

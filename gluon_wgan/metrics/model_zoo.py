@@ -18,8 +18,6 @@ _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _CIFAR10 = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
 _RESHAPING = ("Flatten", "Reshape", "Dropout", "squeeze")
 
-Scale = tuple[tuple[float, ...], tuple[float, ...]]
-
 
 def classifier(name: str, weights: str, context: Context) -> gluon.SymbolBlock:
     """Return a network from float32 (images, 3, side, side) to its features (images, width) and its logits.
@@ -32,10 +30,7 @@ def classifier(name: str, weights: str, context: Context) -> gluon.SymbolBlock:
     name
         As ``gluoncv.model_zoo.get_model`` takes it, for example ``resnet50_v1b``.
 
-    Raises
-    ------
-    UserError
-        If there is no such classifier, or the file is missing, damaged or of another network.
+    Raises UserError if there is no such classifier, or the file is missing, damaged or of another network.
     """
     try:
         model, data, features, logits = _untrained(name)
@@ -57,7 +52,7 @@ def side_of(name: str) -> int:
     return _CIFAR_SIDE if name.startswith(_CIFAR) else _SIDES.get(name, _SIDE)
 
 
-def scale_of(name: str) -> Scale:
+def scale_of(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and deviation of each channel, from 0 to 1, by which a classifier's input is normalised."""
     return _CIFAR10 if name.startswith(_CIFAR) else _IMAGENET
 

@@ -44,7 +44,7 @@ def chart_data(curves: RunCurves) -> dict[str, Any]:
     filtered = curves.filtered() if curves.applied > 1 else None
     charts = []
     for title, note, unit, columns in CHARTS:
-        if not _worth_showing(title, curves):
+        if not worth_showing(columns[0][0], curves):
             continue
         found = [
             {"label": label, "name": name, "axis": 0, "colour": place, **series(curves, name, filtered)}
@@ -90,13 +90,14 @@ def extremes(prefix: str, low: np.ndarray, high: np.ndarray, size: int) -> dict[
     return found
 
 
-def _worth_showing(title: str, curves: RunCurves) -> bool:
+def worth_showing(name: str, curves: RunCurves) -> bool:
+    """Return whether a column of a run's ``metrics.csv`` says something that no other says."""
     estimated = bool(np.isfinite(curves.column("w_estimate", "low")).any())
-    if title == "Wasserstein estimate":
+    if name == "w_estimate":
         return estimated
-    if title == "Critic's loss":  # elsewhere the estimate upside down
+    if name == "loss_d":  # elsewhere the estimate upside down
         return not estimated
-    return title != "Gradient penalty" or bool(np.any(curves.column("penalty", "high")))
+    return name != "penalty" or bool(np.any(curves.column(name, "high")))
 
 
 def _short(values: np.ndarray) -> list[Optional[float]]:
@@ -123,31 +124,43 @@ def history_of_run(values: Sequence[MetricText]) -> list[dict[str, Any]]:
 
     A chart needs a metric that was evaluated at two checkpoints.
     """
-    charts: dict[tuple[str, str], list[list[MetricText]]] = {}
-    for line in _lines(values):
-        charts.setdefault(_title(line[0].metric), []).append(line)
-    found = []
-    for (title, unit), lines in charts.items():
-        if any(len(line) > 1 for line in lines):
-            series = [_series(line, _label(line, lines), 0, place) for place, line in enumerate(lines)]
-            found.append({"title": title, "note": NOTE, "unit": unit, "series": series})
-    return found
+    lines = [(line[0].metric, line) for line in _lines(values)]
+    return _charts([(*_title(metric), metric, None, line) for metric, line in lines])
 
 
 def history_of_runs(names: Sequence[str], values: Sequence[Sequence[MetricText]]) -> list[dict[str, Any]]:
     """Return a chart for each metric with a line for each run and protocol; none where no run has two checkpoints."""
-    lines = [(run, line) for run, mine in enumerate(values) for line in _lines(mine)]
+    lines = [(line[0].metric, run, line) for run, mine in enumerate(values) for line in _lines(mine)]
+    return _charts([(_TITLES.get(metric, metric), metric, names[run], run, line) for metric, run, line in lines])
+
+
+def _charts(lines: Sequence[tuple[str, str, str, Optional[int], list[MetricText]]]) -> list[dict[str, Any]]:
+    """Return charts of lines, each with the title and unit of its chart, its name in it, and its run if it has an axis.
+
+    Lines of one name are told apart by the protocol fields in which they differ.
+    """
     found = []
-    for metric in dict.fromkeys(line[0].metric for _, line in lines):
-        mine = [(run, line) for run, line in lines if line[0].metric == metric]
-        if any(len(line) > 1 for _, line in mine):
-            series = [
-                _series(
-                    line, " ".join([names[run], *_unlike(line, [other for one, other in mine if one == run])]), run, run
-                )
-                for run, line in mine
-            ]
-            found.append({"title": _TITLES.get(metric, metric), "note": NOTE, "unit": metric, "series": series})
+    for title, unit in dict.fromkeys(line[:2] for line in lines):
+        mine = [line[2:] for line in lines if line[:2] == (title, unit)]
+        if all(len(line) < 2 for _, _, line in mine):
+            continue
+        series = []
+        for place, (name, run, line) in enumerate(mine):
+            unlike = differing([other[0] for whose, _, other in mine if whose == name])
+            label = " ".join([name, *(f"{field} {text}" for field, text in line[0].protocol if field in unlike)])
+            series.append(
+                {
+                    "label": label,
+                    "axis": run or 0,
+                    "colour": place if run is None else run,
+                    "at": [value.iteration for value in line],
+                    "values": [value.numbers["value"] for value in line],
+                    "low": [value.numbers["low"] for value in line],
+                    "high": [value.numbers["high"] for value in line],
+                    "baseline": line[-1].numbers["baseline"],
+                }
+            )
+        found.append({"title": title, "note": NOTE, "unit": unit, "series": series})
     return found
 
 
@@ -164,28 +177,3 @@ def _title(metric: str) -> tuple[str, str]:
     """Return the title and the unit of the chart of a metric."""
     together = (one[:2] for one in _TOGETHER if metric.split("_")[0] in one[2])
     return next(together, (_TITLES.get(metric, metric), metric))
-
-
-def _label(line: list[MetricText], others: Sequence[list[MetricText]]) -> str:
-    alike = [other for other in others if other[0].metric == line[0].metric]
-    return " ".join([line[0].metric, *_unlike(line, alike)])
-
-
-def _unlike(line: list[MetricText], others: Sequence[list[MetricText]]) -> list[str]:
-    """Return the protocol fields of a line in which it differs from the others of the same metric."""
-    names = differing([other[0] for other in others])
-    return [f"{name} {text}" for name, text in line[0].protocol if name in names]
-
-
-def _series(line: list[MetricText], label: str, axis: int, colour: int) -> dict[str, Any]:
-    kept = {name: [value.numbers[name] for value in line] for name in ("value", "low", "high")}
-    return {
-        "label": label,
-        "axis": axis,
-        "colour": colour,
-        "at": [value.iteration for value in line],
-        "values": kept["value"],
-        "low": kept["low"],
-        "high": kept["high"],
-        "baseline": line[-1].numbers["baseline"],
-    }

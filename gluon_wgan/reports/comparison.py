@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Optional
 
@@ -22,17 +22,13 @@ from gluon_wgan.utils.formatting import UNKNOWN, duration, exact, number, plain
 _PLACES = ("out", "cache_dir")
 BINS = 1000
 """Most points along a run's curve."""
+MACHINE_FLAGS = {flag_of(field.name) for field in fields(TrainConfig) if field.metadata["kind"] == MACHINE}
+"""Options of the machine, which change no result."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the runs compared.
-
-    Attributes
-    ----------
-    name
-        What it is called beside the others: as much of its path as tells it from them.
-    """
+    """One of the runs compared; its name is as much of its path as tells it from the others."""
 
     name: str
     record: RunRecord
@@ -96,12 +92,13 @@ def differing_values(sides: Sequence[Side]) -> dict[str, list[Any]]:
 
 def results(sides: Sequence[Side], width: int) -> list[tuple[str, list[str]]]:
     """Return how the runs did: name, and each run's value as text; losses: medians of the last `width` iterations."""
+    last = [last_values(side, width) for side in sides]
     return [
         ("generator iterations", [f"{side.iterations:,}{_goal(side.record.values)}" for side in sides]),
         ("training time", [duration(side.seconds) for side in sides]),
-        ("images a second", [_last(side, "images_per_second", width) for side in sides]),
-        ("Wasserstein estimate", [_last(side, "w_estimate", width) for side in sides]),
-        ("generator's loss", [_last(side, "loss_g", width) for side in sides]),
+        ("images a second", [number(values["images_per_second"]) for values in last]),
+        ("Wasserstein estimate", [number(values["w_estimate"]) for values in last]),
+        ("generator's loss", [number(values["loss_g"]) for values in last]),
     ]
 
 
@@ -131,12 +128,6 @@ def filter_width(sides: Sequence[Side]) -> int:
     return max((side.curves.width for side in sides), default=TrainConfig.curve_filter)
 
 
-def is_machine_option(flag: str) -> bool:
-    """Return whether an option is one of the machine's, which change no result."""
-    fields: dict[str, Any] = TrainConfig.__dataclass_fields__
-    return any(flag_of(name) == flag and one.metadata["kind"] == MACHINE for name, one in fields.items())
-
-
 def _goal(values: dict[str, Any]) -> str:
     until = values.get("gen_iters")
     return f" of {until:,}" if isinstance(until, int) else ""
@@ -144,20 +135,9 @@ def _goal(values: dict[str, Any]) -> str:
 
 def last_values(side: Side, width: int) -> dict[str, Optional[float]]:
     """Return the medians of a run's last iterations: images a second, the estimate and the generator's loss."""
-    return {name: _median(side, name, width) for name in ("images_per_second", "w_estimate", "loss_g")}
-
-
-def newest_values(side: Side) -> dict[str, Optional[float]]:
-    """Return the newest value of each metric that was evaluated."""
-    return {name: one.numbers["value"] for name, one in newest(side.record.evaluations()[0]).items()}
-
-
-def _last(side: Side, name: str, width: int) -> str:
-    value = _median(side, name, width)
-    return UNKNOWN if value is None else number(value)
-
-
-def _median(side: Side, name: str, width: int) -> Optional[float]:
-    values = side.curves.recent[-width:, RAW.index(name)]
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if len(values) else None
+    found = {}
+    for name in ("images_per_second", "w_estimate", "loss_g"):
+        values = side.curves.recent[-width:, RAW.index(name)]
+        values = values[np.isfinite(values)]
+        found[name] = float(np.median(values)) if len(values) else None
+    return found

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
 from PIL import Image
 
+from gluon_wgan.config.train_config import TrainConfig
 from gluon_wgan.errors import UserError
-from gluon_wgan.reports.comparison import Side
-from gluon_wgan.reports.embedded import png_uri
+from gluon_wgan.reports.comparison import Side, same_noise
+from gluon_wgan.reports.template import png_uri
 from gluon_wgan.runs.figures import GAP, make_grid
+from gluon_wgan.utils.formatting import plain
 from gluon_wgan.utils.progress_bars import progress_bar
+from gluon_wgan.utils.seeding import SAMPLING, draw_latents, make_rng
 
+# As many as in a run's own grids: with batch norm on batch statistics, the others in a batch matter.
+_LATENTS = 64
 MOMENTS = 12
 """The most iterations of which images are shown."""
 
@@ -27,19 +34,70 @@ _CORNER = [2 * COLUMNS * row + column for row in range(COLUMNS) for column in ra
 Grids = list[dict[int, str]]
 """For each run: iteration -> image as a data URI."""
 
+Frames = list[list[Optional[int]]]
+"""For each iteration that is shown and each run, of which iteration the image is; None for none."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The images on the page, by the moments, iterations, that its slider stops at.
+
+    The caution says why they cannot be compared one by one.
+    """
+
+    moments: list[int]
+    frames: Frames
+    grids: Grids
+    words: str
+    caution: Optional[str]
+
+
+def saved(sides: Sequence[Side]) -> Shown:
+    """Return the images that the runs saved while they trained."""
+    available = [[iteration for iteration, _ in side.record.samples()] for side in sides]
+    chosen = moments(available)
+    wanted = frames(available, chosen)
+    caution = same_noise(sides)
+    if not chosen:
+        return Shown([], [], [{} for _ in sides], "None of the runs has saved images yet.", None)
+    return Shown(
+        chosen,
+        wanted,
+        saved_grids(sides, wanted),
+        "Drawn while the runs trained." if caution else "Drawn while the runs trained, all from the same latents.",
+        f"{caution} --redraw draws them from one set." if caution else None,
+    )
+
+
+def redrawn(sides: Sequence[Side], seed: int) -> Shown:
+    """Return images that the checkpoints' generators make of one set of latents.
+
+    Raises UserError when a run has no checkpoint, or its latents have another length.
+    """
+    for side in sides:
+        if not checkpoints(side):
+            raise UserError(f"{side.record.run.path} has no checkpoint to draw from: leave --redraw out.")
+    for name, words in (("nz", "latents have different lengths"), ("latent", "latents are drawn differently")):
+        listed = [plain(side.record.values.get(name, getattr(TrainConfig, name))) for side in sides]
+        if len(set(listed)) > 1:
+            raise UserError(f"These runs' {words} ({', '.join(listed)}): leave --redraw out.")
+    # Checked by making a configuration of them: another may have written these files.
+    first = sides[0].record.values
+    config = TrainConfig(**{name: first[name] for name in ("nz", "latent") if name in first})
+    available = [sorted(checkpoints(side)) for side in sides]
+    chosen = moments(available)
+    wanted = frames(available, chosen)
+    latents = draw_latents(make_rng(seed, SAMPLING), _LATENTS, config.nz, config.latent)
+    grids = drawn_grids(sides, wanted, latents)
+    return Shown(chosen, wanted, grids, f"Drawn from the checkpoints, all from the latents of seed {seed}.", None)
+
 
 def moments(available: Sequence[Sequence[int]], most: int = MOMENTS) -> list[int]:
-    """Choose iterations to show: those that most runs have, evenly spread, the first and the last among them.
+    """Choose iterations to show, of those of which each run has images.
 
-    Parameters
-    ----------
-    available
-        The iterations of which each run has images.
+    They are those that most runs have, evenly spread, the first and the last among them.
     """
-    counts: dict[int, int] = {}
-    for iterations in available:
-        for iteration in set(iterations):
-            counts[iteration] = counts.get(iteration, 0) + 1
+    counts = Counter(iteration for iterations in available for iteration in set(iterations))
     if not counts:
         return []
     everything = sorted(counts)
@@ -54,23 +112,23 @@ def moments(available: Sequence[Sequence[int]], most: int = MOMENTS) -> list[int
     return sorted(wanted)
 
 
-def frames(available: Sequence[Sequence[int]], chosen: Sequence[int]) -> list[list[Optional[int]]]:
-    """Return, for each chosen iteration and each run, the iteration of its newest image by then, if any."""
+def frames(available: Sequence[Sequence[int]], chosen: Sequence[int]) -> Frames:
+    """Choose the newest image of each run by each chosen iteration."""
     return [
         [max((one for one in iterations if one <= moment), default=None) for iterations in available]
         for moment in chosen
     ]
 
 
-def saved_grids(sides: Sequence[Side], wanted: Sequence[set[int]]) -> Grids:
+def saved_grids(sides: Sequence[Side], wanted: Frames) -> Grids:
     """Return pieces of the grids that training saved; UserError when a file cannot be read."""
     return [
         {iteration: _cut_out(path, _size_of(side)) for iteration, path in side.record.samples() if iteration in chosen}
-        for side, chosen in zip(sides, wanted)
+        for side, chosen in zip(sides, zip(*wanted))
     ]
 
 
-def drawn_grids(sides: Sequence[Side], wanted: Sequence[set[int]], latents: np.ndarray) -> Grids:
+def drawn_grids(sides: Sequence[Side], wanted: Frames, latents: np.ndarray) -> Grids:
     """Return images drawn anew from checkpoints, all from the same latents, float32 (n, nz, 1, 1)."""
     # Imported here because MXNet takes a second to load, which the rest can do without.
     from mxnet import cpu
@@ -79,12 +137,13 @@ def drawn_grids(sides: Sequence[Side], wanted: Sequence[set[int]], latents: np.n
     from gluon_wgan.generators.sampler import Sampler
 
     found: Grids = []
-    with progress_bar("Drawing", sum(map(len, wanted)), unit="grid", leave=False) as bar:
-        for side, chosen in zip(sides, wanted):
+    by_side = [sorted({one for one in column if one is not None}) for column in zip(*wanted)]
+    with progress_bar("Drawing", sum(map(len, by_side)), unit="grid", leave=False) as bar:
+        for side, chosen in zip(sides, by_side):
             paths = checkpoints(side)
             statistics = str(side.record.values.get("sample_bn", "batch"))
             found.append({})
-            for iteration in sorted(chosen):
+            for iteration in chosen:
                 generator = load_generator(paths[iteration])
                 if generator.nz != latents.shape[1]:
                     raise UserError(

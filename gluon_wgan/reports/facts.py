@@ -53,7 +53,10 @@ def environment_of(record: RunRecord) -> list[tuple[str, list[tuple[str, str]]]]
     sessions: list[tuple[str, list[tuple[str, str]]]] = []
     before: dict[str, str] = {}
     for words, values in record.sessions():
-        rows = [(name.replace("_", " "), _words_of(name, value)) for name, value in values.items()]
+        command = values.get("command")
+        if isinstance(command, list):
+            values = {**values, "command": " ".join(map(str, command))}
+        rows = [(name.replace("_", " "), plain(value)) for name, value in values.items()]
         sessions.append((words, [row for row in rows if before.get(row[0]) != row[1]]))
         before = dict(rows)
     return sessions
@@ -73,11 +76,7 @@ def data_of(record: RunRecord) -> list[tuple[str, str]]:
         ("resize backend", plain(made.get("resize"))),
         ("libraries", plain(made.get("libraries"))),
         ("size", f"{plain(made.get('size'))} px, {plain(made.get('nc'))} channels"),
-        ("crop", plain(made.get("crop"))),
-        ("fit", plain(made.get("fit"))),
-        ("bit depth", plain(made.get("bit_depth"))),
-        ("colour", plain(made.get("colour"))),
-        ("source", plain(made.get("source"))),
+        *((name, plain(made.get(name.replace(" ", "_")))) for name in ("crop", "fit", "bit depth", "colour", "source")),
         ("SHA-256 of the pixels", plain(data.get("content_sha256"))),
         ("store", plain(data.get("store"))),
     ]
@@ -109,9 +108,3 @@ def _skipped(data: dict[str, Any]) -> Optional[int]:
         return max(0, sum(1 for _ in read_csv(Path(str(data["store"])) / SKIPPED, errors="replace")) - 1)
     except (KeyError, OSError, ValueError):
         return None
-
-
-def _words_of(name: str, value: Any) -> str:
-    if name == "command" and isinstance(value, list):
-        return " ".join(map(str, value))
-    return plain(value)

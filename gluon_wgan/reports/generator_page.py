@@ -34,10 +34,7 @@ def write_generator_page(images: ImageFolder, layers: list[Layer], note: Optiona
     note
         What else the page should say, such as whose the data are.
 
-    Raises
-    ------
-    OSError
-        When the disk does not take it.
+    Raises OSError when the disk does not take it.
     """
     trained = images.trained
     config = trained.config
@@ -117,10 +114,7 @@ def browser_layers(generator: HybridBlock) -> list[Layer]:
         ``deconvolve`` (weight (in, out, kernel, kernel)), ``affine`` (a scale and a shift for each channel: batch norm
         with running statistics), ``relu`` and ``tanh``. Arrays are base64 of little-endian float32.
 
-    Raises
-    ------
-    UserError
-        When the weights are too large for a page, or it has a layer that the page cannot run.
+    Raises UserError when the weights are too large for a page, or it has a layer that the page cannot run.
     """
     nd.waitall()  # a transposed convolution alters its weight's description while it reads it
     size = sum(4 * p.data().size for p in generator.collect_params().values())

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Callable
+from typing import Callable, Optional
 
 import numpy as np
 
 from gluon_wgan.reports import svg
+from gluon_wgan.reports.resize_images import worst_case_images
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
 
 PANEL_WIDTH, PANEL_HEIGHT = 236.0, 172.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34.0, 226.0, 36.0, 142.0
 _ROW = 24.0
+_COLUMNS = 4
+_TILE, _GAP, _HEAD = 128, 6, 22
 _BINS = ((0, 0), (1, 1), (2, 3), (4, 7), (8, 15), (16, 31), (32, 63), (64, 127), (128, 255))
 
 
@@ -136,6 +139,39 @@ def kernel(report: Report, name: str, twins: Sequence[str]) -> str:
     body.append(svg.text(8, _TOP + 6, words, "small"))
     body += _below("-3", "0", "3", "target pixels from the centre")
     return svg.figure(PANEL_WIDTH, PANEL_HEIGHT, body, f"Kernel of {name}: {words}")
+
+
+def worst_sheet(report: Report, found: CaseReport) -> str:
+    """Draw the image on which backends disagree most: a column for each, of image, difference and piece."""
+    shown = worst_case_images(report, found, found.worst_cases[0])
+    columns: list[tuple[str, str, list[Optional[str]]]] = [("the source", "", [shown.source, None, shown.source_piece])]
+    for card in (shown.reference, *shown.cards):
+        words = f"{'▲ aliases, ' if card.aliases else ''}off by {card.off:.1f}"
+        columns.append((card.title.split(" = ")[0], words, [card.image, card.heat, card.piece]))
+    step, per_row = _TILE + _GAP, 6
+    row_height = _HEAD + 14 + 3 * step + 10
+    body = []
+    for place, (title, words, images) in enumerate(columns):
+        x, y = step * (place % per_row), row_height * (place // per_row)
+        body.append(svg.text(x, y + 13, title, "bold"))
+        body.append(svg.text(x, y + 27, words, "small bad" if "aliases" in words else "small muted"))
+        for row, uri in enumerate(images):
+            if uri is not None:
+                body.append(svg.image(x, y + _HEAD + 14 + row * step, _TILE, uri))
+    rows = -(-len(columns) // per_row)
+    title = f"{shown.name} at {found.case.label}: image, difference, the piece that differs most"
+    return svg.figure(step * per_row - _GAP, row_height * rows, body, title)
+
+
+def side_by_side(panels: Sequence[str], title: str) -> str:
+    """Return panels in rows of four as one figure."""
+    body = []
+    for place, panel in enumerate(panels):
+        x, y = PANEL_WIDTH * (place % _COLUMNS), PANEL_HEIGHT * (place // _COLUMNS)
+        where = f'x="{x:g}" y="{y:g}" width="{PANEL_WIDTH:g}" height="{PANEL_HEIGHT:g}"'
+        body.append(panel.replace("<svg ", f"<svg {where} ", 1))
+    rows = -(-len(panels) // _COLUMNS)
+    return svg.figure(PANEL_WIDTH * min(_COLUMNS, len(panels)), PANEL_HEIGHT * rows, body, title)
 
 
 def _kind(found: CaseReport, name: str) -> str:

@@ -8,9 +8,9 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
-from gluon_wgan.reports.embedded import image_uri, png_uri
+from gluon_wgan.reports.template import image_uri, png_uri
+from gluon_wgan.resize_parity.compare_backends import WorstCase
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
-from gluon_wgan.resize_parity.tally import WorstCase
 
 HEAT_FULL = 128
 """Differences of so many levels or more have the map's last colour."""
@@ -62,7 +62,8 @@ def worst_case_images(report: Report, found: CaseReport, case: WorstCase) -> Wor
         for name, image, difference in zip(report.plan.backends, case.images, differences)
         if name in found.leaders()
     }
-    first = _card_of(cards, found, report.plan.against)
+    # The backend compared against, or one before it that gave the same pixels.
+    first = next(cards[one] for one in (report.plan.against, *found.twins[report.plan.against]) if one in cards)
     return WorstCaseImages(
         name=report.name_of(case.index),
         disagreement=case.disagreement,
@@ -95,11 +96,6 @@ def heat_scale() -> str:
 def _photo_uri(image: np.ndarray) -> str:
     # What is only looked at, not measured by eye, need not be stored losslessly.
     return image_uri(Image.fromarray(np.ascontiguousarray(image)), "jpeg", quality=88)
-
-
-def _card_of(cards: dict[str, Card], found: CaseReport, name: str) -> Card:
-    """Return the card of a backend, or of the one before it that gave the same pixels."""
-    return next(cards[one] for one in (name, *found.twins[name]) if one in cards)
 
 
 def _busiest(difference: np.ndarray, side: int) -> tuple[int, int]:

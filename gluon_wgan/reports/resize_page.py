@@ -13,19 +13,16 @@ from markupsafe import Markup, escape
 from gluon_wgan.data.aliasing_options import ALIASING_LEVELS, ALIASING_SHARE
 from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.reports import resize_figures, svg
-from gluon_wgan.reports.embedded import png_uri
-from gluon_wgan.reports.resize_files import write_figures
 from gluon_wgan.reports.resize_images import HEAT_FULL, heat_scale, worst_case_images
-from gluon_wgan.reports.template import BASE, HERE, environment, policy
+from gluon_wgan.reports.template import BASE, HERE, environment, png_uri, policy
 from gluon_wgan.resize_parity.compare_backends import Findings
 from gluon_wgan.resize_parity.comparison_report import CaseReport, Report
 from gluon_wgan.resize_parity.decoders import DECODERS
 from gluon_wgan.resize_parity.measures import MEASURES, Measure
+from gluon_wgan.resize_parity.output import decoder_words, write_csv, write_json
 from gluon_wgan.resize_parity.probes import ENLARGING, RATIO, SHRINKING
-from gluon_wgan.resize_parity.save import decoder_words, write_csv, write_json
 from gluon_wgan.resize_parity.verdict import advice, answer, verdict, where_words
-
-_UNKNOWN = "\N{EN DASH}"
+from gluon_wgan.utils.formatting import UNKNOWN
 
 
 def write_report(folder: Path, findings: Findings, report: Report, *, figures: bool) -> None:
@@ -34,7 +31,39 @@ def write_report(folder: Path, findings: Findings, report: Report, *, figures: b
     write_json(folder / "parity.json", report)
     (folder / "parity.html").write_text(render(report), encoding="utf-8", errors="backslashreplace")
     if figures:
-        write_figures(folder / "figures", report)
+        (folder / "figures").mkdir()
+        for name, content in _figures(report).items():
+            path = folder / "figures" / name
+            path.write_text(content, encoding="utf-8", errors="backslashreplace")
+
+
+def _figures(report: Report) -> dict[str, str]:
+    """Return every figure as SVG and every table as Markdown, to be put into documents, by the file's name."""
+    # Markdown keeps quotes and brackets as they are.
+    tables: Any = environment().overlay(autoescape=False).get_template("resize_tables.md").module
+    files = {}
+    for case in (_case(report, found) for found in report.cases):
+        found = case["found"]
+        size = found.case.label.replace(" ", "-").removesuffix("-px")
+        files[f"table-{size}.md"] = tables.medians(report, found, case["where"])
+        if not case["distances"]:
+            continue
+        files[f"distances-{size}.svg"] = svg.standalone(case["distances"])
+        files[f"data-sets-{size}.svg"] = svg.standalone(case["data_sets"])
+        files[f"histograms-{size}.svg"] = _tiled(case["histograms"], "Histograms of differences")
+        if case["spectra"]:
+            files[f"spectra-{size}.svg"] = _tiled(case["spectra"], "Power spectra")
+            if found is report.cases[0] and found.worst_cases:
+                files[f"worst-{size}.svg"] = svg.standalone(resize_figures.worst_sheet(report, found))
+    files["kernels.svg"] = _tiled([row["figure"] for row in _probes(report)], "Kernels")
+    files["ratios.md"] = tables.ratios(report, ENLARGING, SHRINKING)
+    if report.decoder_probes:
+        files["decoders.md"] = tables.decoders(report)
+    return files
+
+
+def _tiled(panels: list[str], title: str) -> str:
+    return svg.standalone(resize_figures.side_by_side(panels, title))
 
 
 def render(report: Report) -> str:
@@ -79,7 +108,7 @@ def render(report: Report) -> str:
 def number(value: Optional[float], measure: Optional[Measure] = None) -> str:
     """Return a number as people read it: as many digits as carry meaning, no exponents."""
     if value is None or math.isnan(value):
-        return _UNKNOWN
+        return UNKNOWN
     if math.isinf(value):
         return "∞"
     if measure is not None and (measure.unit.startswith("share")):
@@ -94,7 +123,7 @@ def number(value: Optional[float], measure: Optional[Measure] = None) -> str:
 def percent(value: Optional[float]) -> str:
     """Return a share as per cent."""
     if value is None or math.isnan(value):
-        return _UNKNOWN
+        return UNKNOWN
     return "0 %" if value == 0 else f"{value * 100:.1f} %" if value < 0.0995 else f"{value * 100:.0f} %"
 
 
@@ -121,12 +150,10 @@ def _case(report: Report, found: CaseReport) -> dict[str, Any]:
         "leaders": leaders,
         "farthest": farthest or 1,
         "matrix": [(name, found.matrix[place][places].tolist()) for name, place in zip(leaders, places)],
-        "distances": Markup(resize_figures.distances(report, found)) if others else "",
-        "data_sets": Markup(resize_figures.data_sets(report, found)) if others else "",
-        "histograms": [Markup(resize_figures.histogram(found, name)) for name in others],
-        "spectra": [Markup(resize_figures.spectrum(found, name)) for name in leaders]
-        if found.ideal_power is not None
-        else [],
+        "distances": resize_figures.distances(report, found) if others else "",
+        "data_sets": resize_figures.data_sets(report, found) if others else "",
+        "histograms": [resize_figures.histogram(found, name) for name in others],
+        "spectra": [resize_figures.spectrum(found, name) for name in leaders if found.ideal_power is not None],
     }
 
 
@@ -137,7 +164,7 @@ def _probes(report: Report) -> list[dict[str, Any]]:
             "title": " = ".join(names),
             "result": report.probes[names[0]],
             "kernel": report.kernels[names[0]],
-            "figure": Markup(resize_figures.kernel(report, names[0], names[1:])),
+            "figure": resize_figures.kernel(report, names[0], names[1:]),
             "images": {
                 # The dots would hardly be seen.
                 kind: png_uri(

@@ -12,9 +12,8 @@ import numpy as np
 
 from gluon_wgan.errors import UserError
 from gluon_wgan.reports.charts import chart_data, history_of_run
-from gluon_wgan.reports.embedded import jpeg_uri
 from gluon_wgan.reports.facts import data_of, environment_of, options_of, resize_warning
-from gluon_wgan.reports.template import render, write_page
+from gluon_wgan.reports.template import jpeg_uri, render, write_page
 from gluon_wgan.runs.curves import CRITIC_STEPS, ELAPSED, FILTERED, RAW, RECENT, RunCurves
 from gluon_wgan.runs.directory import RunDirectory
 from gluon_wgan.runs.evaluations import MetricText, common_protocol, differing, metric_of, newest_by_protocol
@@ -29,13 +28,7 @@ MILESTONES = 12
 
 
 class RunPage:
-    """The page of one run, for writing it again and again while the run grows.
-
-    Parameters
-    ----------
-    curves
-        Its curves, if they are kept already; None reads them.
-    """
+    """The page of one run, for writing it again and again while the run grows; curves that nobody keeps are read."""
 
     def __init__(self, run: RunDirectory, curves: Optional[RunCurves] = None) -> None:
         self.path = run.path / REPORT
@@ -119,22 +112,18 @@ def _metrics(values: list[MetricText]) -> dict[str, Any]:
     """Return the newest value of each metric and protocol, all values, and what their protocols share and do not."""
     common = common_protocol(values)
     metrics = {value.metric: [one for one in values if one.metric == value.metric] for value in values}
-    own = {name: [one for one in common_protocol(mine) if one not in common] for name, mine in metrics.items()}
+    # Metrics that share a protocol stand above it together.
+    sharing: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name, mine in metrics.items():
+        own = tuple(one for one in common_protocol(mine) if one not in common)
+        sharing.setdefault(own, []).append(name)
     return {
         "newest": newest_by_protocol(values),
         "all_values": values[::-1],
         "differing": {name: differing(mine) for name, mine in metrics.items()},
         "common": common,
-        "own": _grouped(own),
+        "own": [(", ".join(names), own) for own, names in sharing.items() if own],
     }
-
-
-def _grouped(own: dict[str, list[tuple[str, str]]]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return the protocols that some metrics share, under the names of these metrics."""
-    names: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for name, fields in own.items():
-        names.setdefault(tuple(fields), []).append(name)
-    return [(", ".join(together), list(fields)) for fields, together in names.items() if fields]
 
 
 def _milestones(curves: RunCurves) -> list[dict[str, str]]:

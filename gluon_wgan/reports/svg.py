@@ -67,17 +67,6 @@ def figure(width: float, height: float, body: Sequence[str], title: str) -> str:
     )
 
 
-def tiled(figures: Sequence[tuple[float, float, str]], columns: int, title: str) -> str:
-    """Return equally large figures (width, height, SVG) side by side as one."""
-    width, height, _ = figures[0]
-    rows = -(-len(figures) // columns)
-    body = []
-    for place, (_, _, inner) in enumerate(figures):
-        x, y = width * (place % columns), height * (place // columns)
-        body.append(inner.replace("<svg ", f'<svg x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" ', 1))
-    return figure(width * min(columns, len(figures)), height * rows, body, title)
-
-
 def standalone(svg: str) -> str:
     """Return a figure that carries its own colours, for a file of its own."""
     return svg.replace("<title>", f"<style>{STYLE}</style><title>", 1) + "\n"

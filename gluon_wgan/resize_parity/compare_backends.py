@@ -1,7 +1,8 @@
 """Decode images once, resize each with every backend, and measure, in several processes.
 
 The resizing is `gluon_wgan.data.geometry.fit`: short side to the size, then the central square, by the very
-functions that prepare training data. Memory is bounded, and the result is the same for any number of processes.
+functions that prepare training data. Of each image a few numbers and sums are kept, some 2 kB, and only of the few
+worst the image itself. The result is the same for any number of processes.
 """
 
 from __future__ import annotations
@@ -20,18 +21,115 @@ from gluon_wgan.data.decode import BadImage
 from gluon_wgan.data.geometry import cut, fit, source_pixels_to_one
 from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.metrics import fid
-from gluon_wgan.resize_parity.data_sets import critic_features, group_of, patches_of, project
+from gluon_wgan.resize_parity import data_sets
 from gluon_wgan.resize_parity.decoders import Agreement, compare_decoders
 from gluon_wgan.resize_parity.header_oddities import oddities
 from gluon_wgan.resize_parity.measures import ALIASING_MEASURES, measure_pair
 from gluon_wgan.resize_parity.plan import Case, Plan, encoded_image
-from gluon_wgan.resize_parity.tally import Tally, WorstCase
 from gluon_wgan.utils.helper_processes import in_order
 from gluon_wgan.utils.progress_bars import progress_bar
 
 _SHOWN_SIDE = 256
 _NEAREST = "pil-nearest"
 _CHUNK = 8
+
+
+@dataclass
+class WorstCase:
+    """An image on which the backends disagree, kept to be shown.
+
+    Attributes
+    ----------
+    disagreement
+        The mean absolute difference, in levels, over all backends.
+    images
+        uint8 (backends, size, size, 3).
+    source
+        uint8, the source's middle square, made small enough to be shown.
+    """
+
+    index: int
+    disagreement: float
+    images: np.ndarray
+    source: np.ndarray
+
+
+@dataclass
+class Tally:
+    """Everything that is known of some images at one size. Tallies of several can be merged.
+
+    Attributes
+    ----------
+    indices
+        Numbers of the images, one for each entry of `rows` and `ratios`.
+    rows
+        float32 (backends, measures) for each image.
+    ratios
+        Source pixels by target pixels along a side, for each image.
+    pairs
+        float64, summed mean absolute differences of all pairs of backends, in scipy's condensed order.
+    histogram
+        int64 (backends, 256): how many values are off by so many levels.
+    power, false_power, ideal_power
+        Summed radial power of the images (backends, frequencies), of the false detail in them, and of
+        ideally resized images (frequencies), over `shrunk` images.
+    blocky
+        bool (backends,): whether every enlarged image has the pixels of nearest neighbour; True without any.
+    features, group_features
+        What an untrained critic sees in each backend's images, and in each group of those of the backend compared
+        against.
+    projections
+        float32 (patches, backends, directions) for each image.
+    """
+
+    backends: int
+    size: int
+    indices: list[int] = field(default_factory=list)
+    rows: list[np.ndarray] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    shrunk: int = 0
+    projections: list[np.ndarray] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
+    worst_cases: list[WorstCase] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        frequencies = self.size // 2 + 1
+        self.pairs = np.zeros(self.backends * (self.backends - 1) // 2)
+        self.histogram = np.zeros((self.backends, 256), np.int64)
+        self.power = np.zeros((self.backends, frequencies))
+        self.false_power = np.zeros((self.backends, frequencies))
+        self.ideal_power = np.zeros(frequencies)
+        self.blocky = np.ones(self.backends, bool)
+        nothing = fid.Statistics(0, np.zeros(data_sets.FEATURES), np.zeros((data_sets.FEATURES, data_sets.FEATURES)))
+        self.features, self.group_features = [nothing] * self.backends, [nothing] * data_sets.GROUPS
+
+    def merge(self, other: Tally) -> None:
+        """Take over what another tally knows; its images come after this one's."""
+        self.indices += other.indices
+        self.rows += other.rows
+        self.ratios += other.ratios
+        self.shrunk += other.shrunk
+        self.projections += other.projections
+        self.groups += other.groups
+        self.pairs += other.pairs
+        self.histogram += other.histogram
+        self.power += other.power
+        self.false_power += other.false_power
+        self.ideal_power += other.ideal_power
+        self.blocky &= other.blocky
+        self.features = [one + more for one, more in zip(self.features, other.features)]
+        self.group_features = [one + more for one, more in zip(self.group_features, other.group_features)]
+        self.keep_worst(other.worst_cases)
+
+    def keep_worst(self, more: list[WorstCase]) -> None:
+        """Consider more images for the few worst."""
+        ranked = sorted(self.worst_cases + more, key=lambda one: (-one.disagreement, one.index))
+        self.worst_cases = ranked[:WORST_SHOWN]
+
+    def patches(self) -> np.ndarray:
+        """Return all projections as float32 (patches, backends, directions)."""
+        empty = np.empty((0, self.backends, data_sets.DIRECTIONS), np.float32)
+        return np.concatenate(self.projections) if self.projections else empty
 
 
 @dataclass
@@ -125,9 +223,8 @@ def _compare(plan: Plan, case: Case, tally: Tally, index: int, image: Image.Imag
     tally.indices.append(index)
     tally.ratios.append(ratio)
     tally.rows.append(np.hstack([_pair_rows(images, plan.reference), aliasing]).astype(np.float32))
-    _tally_pixels(tally, images, plan.reference)
+    _tally_pixels(tally, images, plan, index, image)
     _tally_data_set(tally, images, plan, index, plan.step(case))
-    _keep_worst_case(tally, images, plan, index, image)
 
 
 def _pair_rows(images: np.ndarray, reference: int) -> list[list[float]]:
@@ -139,29 +236,25 @@ def _pair_rows(images: np.ndarray, reference: int) -> list[list[float]]:
     return [known[image.tobytes()] for image in images]
 
 
-def _tally_pixels(tally: Tally, images: np.ndarray, reference: int) -> None:
+def _tally_pixels(tally: Tally, images: np.ndarray, plan: Plan, index: int, image: Image.Image) -> None:
     flat = images.reshape(len(images), -1)
     tally.pairs += pdist(flat, "cityblock") / flat.shape[1]
-    differences = np.abs(flat.astype(np.int16) - flat[reference])
+    differences = np.abs(flat.astype(np.int16) - flat[plan.reference])
     tally.histogram += np.stack([np.bincount(row, minlength=256) for row in differences])
+    disagreement = float(differences.mean())
+    if len(tally.worst_cases) < WORST_SHOWN or disagreement > tally.worst_cases[-1].disagreement:
+        tally.keep_worst([WorstCase(index, disagreement, images, _shown_source(image))])
 
 
 def _tally_data_set(tally: Tally, images: np.ndarray, plan: Plan, index: int, step: int) -> None:
     place, count = index // step, -(-len(plan.images) // step)
-    features = [fid.statistics([critic_features(image)]) for image in images]
+    features = [fid.statistics([data_sets.critic_features(image)]) for image in images]
     tally.features = [known + one for known, one in zip(tally.features, features)]
-    tally.group_features[group_of(place)] += features[plan.reference]
-    patches = patches_of(place, count)
+    tally.group_features[data_sets.group_of(place)] += features[plan.reference]
+    patches = data_sets.patches_of(place, count)
     if patches:
-        tally.groups += [group_of(place)] * patches
-        tally.projections.append(np.stack([project(image, index, patches) for image in images], axis=1))
-
-
-def _keep_worst_case(tally: Tally, images: np.ndarray, plan: Plan, index: int, image: Image.Image) -> None:
-    differences = np.abs(images.astype(np.int16) - images[plan.reference])
-    disagreement = float(differences.mean())
-    if len(tally.worst_cases) < WORST_SHOWN or disagreement > tally.worst_cases[-1].disagreement:
-        tally.keep_worst([WorstCase(index, disagreement, images, _shown_source(image))])
+        tally.groups += [data_sets.group_of(place)] * patches
+        tally.projections.append(np.stack([data_sets.project(image, index, patches) for image in images], axis=1))
 
 
 def _shown_source(image: Image.Image) -> np.ndarray:

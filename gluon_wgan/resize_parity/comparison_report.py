@@ -16,13 +16,12 @@ from gluon_wgan.commands import package_version
 from gluon_wgan.data.aliasing_options import ALIASING_LEVELS, ALIASING_SHARE
 from gluon_wgan.data.resize import library_versions
 from gluon_wgan.errors import UserError
-from gluon_wgan.resize_parity.compare_backends import Findings, compare_all
+from gluon_wgan.resize_parity.compare_backends import Findings, Tally, WorstCase, compare_all
 from gluon_wgan.resize_parity.data_sets import frechet_distance, halves_frechet, halves_sliced, sliced_distance
 from gluon_wgan.resize_parity.decoders import Agreement, probe_decoders
 from gluon_wgan.resize_parity.measures import MEASURES, Summary, summarise
 from gluon_wgan.resize_parity.plan import Case, Plan
 from gluon_wgan.resize_parity.probes import Kernel, ProbeResult, Sweep, measure_kernel, probe, sweep_ratios
-from gluon_wgan.resize_parity.tally import Tally, WorstCase
 
 
 @dataclass(frozen=True)

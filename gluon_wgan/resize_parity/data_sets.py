@@ -106,21 +106,18 @@ def group_of(place: int) -> int:
 
 def halves_frechet(groups: Sequence[fid.Statistics]) -> float:
     """Return the median Frechet distance between two halves, from the statistics of each of the eight groups."""
-    return _median([frechet_distance(*_halves(groups, left)) for left in _LEFT_HALVES])
-
-
-def _halves(groups: Sequence[fid.Statistics], left: Sequence[int]) -> tuple[fid.Statistics, fid.Statistics]:
-    right = (group for place, group in enumerate(groups) if place not in left)
-    return fid.total(groups[place] for place in left), fid.total(right)
+    distances = []
+    for left in _LEFT_HALVES:
+        right = [place for place in range(GROUPS) if place not in left]
+        one, other = (fid.total(groups[place] for place in half) for half in (left, right))
+        distances.append(frechet_distance(one, other))
+    return _median(distances)
 
 
 def halves_sliced(projections: np.ndarray, groups: Sequence[int]) -> float:
     """Return the median sliced Wasserstein distance between two halves.
 
-    Parameters
-    ----------
-    projections
-        float (patches, DIRECTIONS).
+    The projections are float (patches, DIRECTIONS), beside the group of each patch's image.
     """
     distances = []
     for left in _LEFT_HALVES:

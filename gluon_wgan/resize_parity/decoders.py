@@ -104,12 +104,7 @@ def compare_decoders(
 ) -> None:
     """Decode a file, or its bytes, with decoders of `DECODERS`, and count how each agrees with the first.
 
-    Parameters
-    ----------
-    agreements
-        What was counted so far, by kind of file and decoder. A file that cannot be read does not count.
-    unusual
-        The file's oddities, which name its kind.
+    They are counted by kind of file, which its oddities name, and decoder. A file that cannot be read does not count.
     """
     try:
         encoded = source if isinstance(source, bytes) else Path(source).read_bytes()

@@ -20,12 +20,9 @@ _TINY = 8
 
 
 def oddities(source: Union[str, PathLike[str], bytes]) -> list[str]:
-    """Return what is unusual about an image file, each in a few words, empty for plain 8-bit RGB.
+    """Return what is unusual about an image file or its bytes, each in a few words, empty for plain 8-bit RGB.
 
-    Parameters
-    ----------
-    source
-        The file, or its bytes. One that cannot be opened has no oddities: decoding it says what is wrong.
+    One that cannot be opened has no oddities: decoding it says what is wrong.
     """
     try:
         with warnings.catch_warnings():

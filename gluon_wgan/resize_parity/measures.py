@@ -175,13 +175,7 @@ class Summary:
 
 
 def summarise(values: np.ndarray, indices: Sequence[int], measure: Measure) -> Summary:
-    """Summarise one value for each image.
-
-    Parameters
-    ----------
-    values
-        float (images,); NaN where a measure has no meaning, infinity where it is unbounded.
-    """
+    """Summarise float (images,), NaN where a measure has no meaning, and infinity where it is unbounded."""
     known = np.flatnonzero(~np.isnan(values))
     if not len(known):
         return Summary()

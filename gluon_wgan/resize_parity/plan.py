@@ -91,10 +91,8 @@ def make_plan(
 
     Raises UserError when a size is out of range, a backend or an option is not known, or there are no images.
     """
-    wanted, config = (
-        {*map(canonical_name, (*backends, against))},
-        TrainConfig(exclude=tuple(exclude), bit_depth=bit_depth, fit=fit),
-    )
+    wanted = {*map(canonical_name, (*backends, against))}
+    config = TrainConfig(exclude=tuple(exclude), bit_depth=bit_depth, fit=fit)
     least, most = aliasing_options.SMALLEST, aliasing_options.LARGEST
     for size in sizes:
         if not least <= size <= most:
@@ -123,10 +121,7 @@ def find_images(arguments: Sequence[str], exclude: Sequence[str] = (), bit_depth
     exclude, bit_depth
         As training's options of the same names.
 
-    Raises
-    ------
-    UserError
-        If something is missing or holds no image.
+    Raises UserError if something is missing or holds no image.
     """
     if not arguments:
         return sample(BuiltInSource(), aliasing_options.BUILT_IN_IMAGES, 0)

@@ -59,46 +59,24 @@ class ProbeResult:
         return faded and self.zone_plate_rings <= _MAX_RINGS_LEFT
 
 
-def zone_plate(side: int) -> np.ndarray:
-    """Return rings that get finer outwards, up to half a cycle a pixel at mid-edge, uint8 (side, side)."""
-    return np.rint(127.5 + 127.5 * np.cos(np.pi * _radius(side) ** 2 / side)).astype(np.uint8)
-
-
-def checkerboard(side: int) -> np.ndarray:
-    """Return black and white pixels in turn, uint8 (side, side)."""
+def draw_probes(side: int) -> dict[str, np.ndarray]:
+    """Return every probe by name, uint8 (side, side)."""
     rows, columns = np.indices((side, side))
-    return (255 * ((rows + columns) % 2)).astype(np.uint8)
-
-
-def ramp(side: int) -> np.ndarray:
-    """Return levels that rise from 0 on the left to 255 on the right, uint8 (side, side)."""
-    return np.tile(np.rint(np.linspace(0, 255, side)).astype(np.uint8), (side, 1))
-
-
-def impulse_grid(side: int) -> np.ndarray:
-    """Return single white pixels on black, uint8 (side, side)."""
-    grid = np.zeros((side, side), np.uint8)
-    grid[_SPACING // 2 :: _SPACING, _SPACING // 2 :: _SPACING] = 255
-    return grid
-
-
-def constant(side: int) -> np.ndarray:
-    """Return one level everywhere, uint8 (side, side)."""
-    return np.full((side, side), _LEVEL, np.uint8)
-
-
-PROBES = {
-    "zone plate": zone_plate,
-    "checkerboard": checkerboard,
-    "ramp": ramp,
-    "impulse grid": impulse_grid,
-    "constant": constant,
-}
+    impulses = np.zeros((side, side), np.uint8)
+    impulses[_SPACING // 2 :: _SPACING, _SPACING // 2 :: _SPACING] = 255
+    return {
+        # Rings that get finer outwards, up to half a cycle a pixel at mid-edge.
+        "zone plate": np.rint(127.5 + 127.5 * np.cos(np.pi * _radius(side) ** 2 / side)).astype(np.uint8),
+        "checkerboard": (255 * ((rows + columns) % 2)).astype(np.uint8),
+        "ramp": np.tile(np.rint(np.linspace(0, 255, side)).astype(np.uint8), (side, 1)),
+        "impulse grid": impulses,
+        "constant": np.full((side, side), _LEVEL, np.uint8),
+    }
 
 
 def probe(backends: Sequence[str]) -> dict[str, ProbeResult]:
     """Shrink every probe with every backend and compare with what must come out."""
-    sources = {name: Image.fromarray(draw(SOURCE)) for name, draw in PROBES.items()}
+    sources = {name: Image.fromarray(drawn) for name, drawn in draw_probes(SOURCE).items()}
     return {backend: _probe_one(backend, sources) for backend in backends}
 
 
@@ -177,17 +155,15 @@ def _offsets() -> np.ndarray:
 
 def _weights(backend: str, across_rows: bool) -> np.ndarray:
     """Return the weight of each source pixel in each target pixel along one axis: float (TARGET, SOURCE)."""
-    weights = np.zeros((TARGET, SOURCE))
+    weights, size = np.zeros((TARGET, SOURCE)), (int(_ACROSS / RATIO), TARGET)
     offsets = np.abs(_offsets())
     for first in range(_SPACING):
         lines = np.full((_ACROSS, SOURCE), _BACKGROUND, np.uint8)
         lines[:, first::_SPACING] = _LINE
         if across_rows:
-            shrunk = resize_gray(
-                Image.fromarray(np.ascontiguousarray(lines.T)), (TARGET, int(_ACROSS / RATIO)), backend
-            ).T
+            shrunk = resize_gray(Image.fromarray(np.ascontiguousarray(lines.T)), size[::-1], backend).T
         else:
-            shrunk = resize_gray(Image.fromarray(lines), (int(_ACROSS / RATIO), TARGET), backend)
+            shrunk = resize_gray(Image.fromarray(lines), size, backend)
         response = (shrunk[1].astype(float) - _BACKGROUND) / (_LINE - _BACKGROUND)
         places = np.arange(first, SOURCE, _SPACING)
         nearest = places[offsets[:, places].argmin(axis=1)]

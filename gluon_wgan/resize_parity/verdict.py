@@ -15,13 +15,7 @@ ALIASES, CLEAN, NOTE = "aliases", "clean", "note"
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the verdict.
-
-    Attributes
-    ----------
-    kind
-        `ALIASES`, `CLEAN` or `NOTE`.
-    """
+    """One line of the verdict: `ALIASES`, `CLEAN` or `NOTE`, the size and the ratio, the backends, and what to know."""
 
     kind: str
     where: str

@@ -14,7 +14,7 @@ import pytest
 from mxnet import nd
 
 from gluon_wgan.cli.main import main
-from gluon_wgan.gpu_check import operators, parts, runs, speed
+from gluon_wgan.gpu_check import networks, operators, parts, runs
 from gluon_wgan.gpu_check.rows import Row, at_most
 
 
@@ -66,7 +66,7 @@ def test_the_command_writes_what_it_prints(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_a_peak_of_memory_is_measured() -> None:
-    rows = list(speed.measure_steps([mx.cpu()], "strict"))
+    rows = list(networks.measure_steps([mx.cpu()], "strict"))
     [peak] = [row for row in rows if "peak memory of the process" in row.what]
     assert peak.value >= psutil.Process().memory_info().rss / 2**20 / 2  # MiB, not KiB or bytes
     assert peak.value <= psutil.virtual_memory().total / 2**20

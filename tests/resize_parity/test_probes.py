@@ -9,16 +9,12 @@ from gluon_wgan.data.aliasing_options import ALIASING_SHARE
 from gluon_wgan.data.resize import BACKENDS
 from gluon_wgan.resize_parity.probes import (
     ENLARGING,
-    PROBES,
     RATIO,
     SHRINKING,
-    checkerboard,
-    impulse_grid,
+    draw_probes,
     measure_kernel,
     probe,
-    ramp,
     sweep_ratios,
-    zone_plate,
 )
 
 # Source pixels in a row that have a say when shrinking by 4.5: twice the filter's radius, times the ratio
@@ -118,10 +114,11 @@ def test_bilinear_of_opencv_is_safe_at_two_and_not_beyond(sweep):
 
 
 def test_probe_images_are_what_they_are_called():
-    assert set(np.unique(checkerboard(8))) == {0, 255}
-    assert (np.abs(np.diff(checkerboard(8).astype(int), axis=0)) == 255).all()
-    assert (np.diff(ramp(100).astype(int), axis=1) >= 0).all() and (ramp(100)[0] == ramp(100)[-1]).all()
-    assert (impulse_grid(288) == 255).sum() == 64
-    plate = zone_plate(64)
+    checkerboard, ramp = draw_probes(8)["checkerboard"], draw_probes(100)["ramp"]
+    assert set(np.unique(checkerboard)) == {0, 255}
+    assert (np.abs(np.diff(checkerboard.astype(int), axis=0)) == 255).all()
+    assert (np.diff(ramp.astype(int), axis=1) >= 0).all() and (ramp[0] == ramp[-1]).all()
+    assert (draw_probes(288)["impulse grid"] == 255).sum() == 64
+    plate = draw_probes(64)["zone plate"]
     assert (plate == plate.T).all() and plate[32, 32] > 250
-    assert all(draw(16).dtype == np.uint8 and draw(16).shape == (16, 16) for draw in PROBES.values())
+    assert all(drawn.dtype == np.uint8 and drawn.shape == (16, 16) for drawn in draw_probes(16).values())
