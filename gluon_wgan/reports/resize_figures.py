@@ -81,7 +81,8 @@ def spectrum(found: CaseReport, name: str) -> str:
     """Draw the radial power of a backend's images, the false detail in it, and that of an ideal filter."""
     assert found.ideal_power is not None
     power = [found.ideal_power, found.power[name], found.false_power[name]]
-    highest = math.ceil(math.log10(max(found.ideal_power[1:].max(), found.power[name][1:].max())))
+    most = float(max(found.ideal_power[1:].max(), found.power[name][1:].max()))
+    highest = math.ceil(math.log10(most)) if most > 0 else 0  # images of one color have no power
     least = float(found.ideal_power[1:].min())
     lowest = highest - 5 if least <= 0 else min(highest - 5, max(highest - 8, math.floor(math.log10(least)) - 1))
     decades = highest - lowest

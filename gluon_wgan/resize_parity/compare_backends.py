@@ -74,7 +74,8 @@ class Tally:
         Summed radial power of the images (backends, frequencies), of the false detail in them, and of
         ideally resized images (frequencies), over `shrunk` images.
     blocky
-        bool (backends,): whether every enlarged image has the pixels of nearest neighbour; True without any.
+        bool (backends,): whether every enlarged image, of `varied` ones of more than one color, has the pixels of
+        nearest neighbour; True without any.
     features, group_features
         What an untrained critic sees in each backend's images, and in each group of those of the backend compared
         against.
@@ -88,6 +89,7 @@ class Tally:
     rows: list[np.ndarray] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
     shrunk: int = 0
+    varied: int = 0
     projections: list[np.ndarray] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
     worst_cases: list[WorstCase] = field(default_factory=list)
@@ -109,6 +111,7 @@ class Tally:
         self.rows += other.rows
         self.ratios += other.ratios
         self.shrunk += other.shrunk
+        self.varied += other.varied
         self.projections += other.projections
         self.groups += other.groups
         self.pairs += other.pairs
@@ -209,8 +212,10 @@ def _compare(plan: Plan, case: Case, tally: Tally, index: int, image: Image.Imag
         ratio = case.enlarged_from / case.size
         drawn = {name: BACKENDS[name].function(small, target) for name in names}
     images = np.stack([drawn[name] for name in plan.backends])
-    if ratio < 1:
-        tally.blocky &= (images == drawn[_NEAREST]).all(axis=(1, 2, 3))
+    nearest = drawn[_NEAREST]
+    if ratio < 1 and np.any(nearest != nearest[0, 0]):  # an image of one color is the same to every backend
+        tally.varied += 1
+        tally.blocky &= (images == nearest).all(axis=(1, 2, 3))
     aliasing = np.full((len(plan.backends), len(ALIASING_MEASURES)), np.nan)
     folded = fold(spectrum, ratio, plan.backends) if ratio > 1 else None
     if folded is not None:

@@ -206,7 +206,7 @@ def summarise_case(plan: Plan, case: Case, tally: Tally) -> CaseReport:
         order=_nearest_first(summaries, plan.against),
         twins=_twins(plan.backends, tally.pairs),
         aliases={name: aliases(measured) for name, measured in summaries.items()},
-        blocky=dict(zip(plan.backends, tally.blocky.tolist())),
+        blocky=dict(zip(plan.backends, (tally.blocky & (tally.varied > 0)).tolist())),
         frechet={n: frechet_distance(one, features[reference]) for n, one in zip(plan.backends, features)},
         sliced={name: sliced_distance(patches[:, i], patches[:, reference]) for i, name in enumerate(plan.backends)},
         halves_frechet=halves_frechet(tally.group_features),

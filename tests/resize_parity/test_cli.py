@@ -176,6 +176,17 @@ def test_lists_and_single_files_and_several_folders(photos, tmp_path):
     assert names[0].endswith("some.txt/below/2.png") and names[2].endswith("1.png") and len(names) == 3
 
 
+@pytest.mark.parametrize("color", ["black", "white", "orange"])
+def test_images_of_one_color_give_a_report_and_show_no_fault(color, tmp_path):
+    for number in range(3):
+        Image.new("RGB", (90, 90), color).save(tmp_path / f"{number}.png")
+    words = [str(tmp_path), "--size", "32", "--backends", "pil,cv2", "--enlarge", "--figures", "--jobs", "1", "--quiet"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    report = json.loads((tmp_path / "out" / "parity.json").read_text())
+    assert len(report["cases"]) == 2 and report["answer"].startswith("No")
+    assert "Power spectrum of" in (tmp_path / "out" / "parity.html").read_text()
+
+
 def test_enlarging_takes_a_few_images_evenly_spread():
     cases = (Case(16), Case(64, 32))
     plan = Plan(SyntheticSource(200), cases, ("pil-bilinear", "cv2-area"), "pil-bilinear", None, ())
