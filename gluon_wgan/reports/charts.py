@@ -95,7 +95,7 @@ def worth_showing(name: str, curves: RunCurves) -> bool:
     estimated = bool(np.isfinite(curves.column("w_estimate", "low")).any())
     if name == "w_estimate":
         return estimated
-    if name == "loss_d":  # elsewhere the estimate upside down
+    if name == "loss_d":  # elsewhere it is the estimate with the other sign
         return not estimated
     return name != "penalty" or bool(np.any(curves.column(name, "high")))
 

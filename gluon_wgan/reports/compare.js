@@ -1,8 +1,8 @@
 // The samples of several runs after the same number of iterations.
 
-if (data.moments.length) {
+if (data.iterations.length) {
   const figures = [...document.querySelectorAll("[data-samples-of]")];
-  player = new Player(data.moments, (place) => {
+  player = new Player(data.iterations, (place) => {
     figures.forEach((figure, run) => {
       const at = data.frames[place][run];
       const image = figure.querySelector("img"), words = figure.querySelector("output");
@@ -10,7 +10,7 @@ if (data.moments.length) {
       if (at !== null) image.src = data.images[run][at];
       image.alt = at === null ? "" : `samples after ${at} iterations`;
       words.textContent = at === null ? "no sample so early" : `iteration ${at.toLocaleString("en")}`;
-      figure.classList.toggle("other", at !== data.moments[place]);
+      figure.classList.toggle("other", at !== data.iterations[place]);
     });
   });
 }

@@ -90,7 +90,7 @@ def render_comparison(sides: Sequence[Side], shown: Shown) -> str:
         {
             **overlaid(sides),
             "evaluations": history,
-            "moments": shown.moments,
+            "iterations": shown.iterations,
             "frames": shown.frames,
             "images": shown.grids,
         },

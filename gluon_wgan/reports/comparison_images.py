@@ -22,7 +22,7 @@ from gluon_wgan.utils.seeding import SAMPLING, draw_latents, make_rng
 
 # As many as in a run's own grids: with batch norm on batch statistics, the others in a batch matter.
 _LATENTS = 64
-MOMENTS = 12
+MAX_SHOWN = 12
 """The most iterations of which images are shown."""
 
 COLUMNS = 4
@@ -40,12 +40,12 @@ Frames = list[list[Optional[int]]]
 
 @dataclass(frozen=True)
 class Shown:
-    """The images on the page, by the moments, iterations, that its slider stops at.
+    """The images on the page, by the iterations that its slider stops at.
 
     The caution says why they cannot be compared one by one.
     """
 
-    moments: list[int]
+    iterations: list[int]
     frames: Frames
     grids: Grids
     words: str
@@ -55,7 +55,7 @@ class Shown:
 def saved(sides: Sequence[Side]) -> Shown:
     """Return the images that the runs saved while they trained."""
     available = [[iteration for iteration, _ in side.record.samples()] for side in sides]
-    chosen = moments(available)
+    chosen = chosen_iterations(available)
     wanted = frames(available, chosen)
     caution = same_noise(sides)
     if not chosen:
@@ -85,14 +85,14 @@ def redrawn(sides: Sequence[Side], seed: int) -> Shown:
     first = sides[0].record.values
     config = TrainConfig(**{name: first[name] for name in ("nz", "latent") if name in first})
     available = [sorted(checkpoints(side)) for side in sides]
-    chosen = moments(available)
+    chosen = chosen_iterations(available)
     wanted = frames(available, chosen)
     latents = draw_latents(make_rng(seed, SAMPLING), _LATENTS, config.nz, config.latent)
     grids = drawn_grids(sides, wanted, latents)
     return Shown(chosen, wanted, grids, f"Drawn from the checkpoints, all from the latents of seed {seed}.", None)
 
 
-def moments(available: Sequence[Sequence[int]], most: int = MOMENTS) -> list[int]:
+def chosen_iterations(available: Sequence[Sequence[int]], most: int = MAX_SHOWN) -> list[int]:
     """Choose iterations to show, of those of which each run has images.
 
     They are those that most runs have, evenly spread, the first and the last among them.
@@ -115,8 +115,8 @@ def moments(available: Sequence[Sequence[int]], most: int = MOMENTS) -> list[int
 def frames(available: Sequence[Sequence[int]], chosen: Sequence[int]) -> Frames:
     """Choose the newest image of each run by each chosen iteration."""
     return [
-        [max((one for one in iterations if one <= moment), default=None) for iterations in available]
-        for moment in chosen
+        [max((one for one in iterations if one <= iteration), default=None) for iterations in available]
+        for iteration in chosen
     ]
 
 

@@ -13,6 +13,8 @@ import math
 import os
 import re
 import stat
+import struct
+import zipfile
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NoReturn, Union
 
@@ -28,6 +30,11 @@ MAX_DIGITS = 64
 MAX_LINES_BYTES = 64 << 20
 # A cell is a file's name or a number; a list of images names at most some millions.
 MAX_CELL, MAX_CELLS, MAX_LINE, MAX_CSV_BYTES = 131_072, 1000, 1 << 20, 2 << 30
+
+ZIP_ERRORS = (
+    *(zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, OverflowError, IndexError, EOFError),
+)
+"""What zipfile raises for a directory that is damaged or made to deceive."""
 
 _FOREIGN_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 

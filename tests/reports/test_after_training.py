@@ -46,7 +46,7 @@ def test_redrawn_samples_come_from_one_set_of_latents(runs, tmp_path, capsys):
     out = tmp_path / "out.html"
     assert main([*map(str, runs), "--redraw", "--noise-seed", "1", "--out", str(out)]) == 0
     page = Page(out)
-    assert page.data["moments"] == [2, 4] and "latents of seed 1" in page.text
+    assert page.data["iterations"] == [2, 4] and "latents of seed 1" in page.text
     found = [
         np.asarray(Image.open(io.BytesIO(base64.b64decode(images["4"].split(",")[1]))))
         for images in page.data["images"]

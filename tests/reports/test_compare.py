@@ -16,7 +16,7 @@ from scipy.signal import medfilt
 
 from gluon_wgan.cli.compare import main, page_path
 from gluon_wgan.reports.comparison import short_names
-from gluon_wgan.reports.comparison_images import frames, moments
+from gluon_wgan.reports.comparison_images import chosen_iterations, frames
 from gluon_wgan.utils.formatting import UNKNOWN
 from tests.reports.conftest import read_csv
 from tests.reports.html import Page, check_closed_off
@@ -83,7 +83,7 @@ def test_curves_are_each_runs_own(make_run, compare):
 def test_samples_are_the_corner_of_the_grids(make_run, compare):
     first, second = make_run("a"), make_run("b", samples=(0, 50, 100))
     page, _ = compare(first, second)
-    assert page.data["moments"] == [0, 100, 200]
+    assert page.data["iterations"] == [0, 100, 200]
     assert page.data["frames"] == [[0, 0], [100, 100], [200, 100]]
     whole = np.asarray(Image.open(first / "samples" / "fake_000100.png"))
     assert np.array_equal(image(page, 0, 100), whole[: 4 * 18 + 2, : 4 * 18 + 2])
@@ -235,8 +235,8 @@ def test_names_are_as_short_as_they_can_be(tmp_path):
 
 
 @given(ITERATIONS, st.integers(3, 12))
-def test_chosen_moments(available, most):
-    chosen = moments(available, most)
+def test_iterations_that_are_chosen(available, most):
+    chosen = chosen_iterations(available, most)
     everything = {one for iterations in available for one in iterations}
     assert len(chosen) <= most and chosen == sorted(set(chosen)) and set(chosen) <= everything
     if everything:
@@ -249,6 +249,6 @@ def test_chosen_moments(available, most):
             assert at == (max(earlier) if earlier else None)
 
 
-def test_moments_are_spread_evenly_over_what_all_runs_have():
-    chosen = moments([range(0, 1001, 10), range(0, 1001, 25)], 11)
+def test_iterations_are_spread_evenly_over_what_all_runs_have():
+    chosen = chosen_iterations([range(0, 1001, 10), range(0, 1001, 25)], 11)
     assert chosen == [0, 50, 150, 250, 400, 500, 600, 750, 850, 950, 1000]

@@ -1,13 +1,8 @@
-"""The rows of docs/preregistration.md: what each compares, computed from result rows, and the verdicts.
-
-``python -m tools.reproduction.confirmation runs/confirmation [runs/photographs]`` prints them, also while
-runs are still missing.
-"""
+"""The rows of docs/preregistration.md: what each compares, computed from result rows, and the verdicts."""
 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,7 +11,7 @@ from typing import Callable, Optional
 import numpy as np
 
 from gluon_wgan.metrics.confidence_intervals import Estimate
-from tools.reproduction.effects import rank_correlation, words
+from tools.reproduction.effects import rank_correlation
 from tools.reproduction.inference import (
     LARGEST_CORRELATION,
     Contrast,
@@ -269,19 +264,3 @@ def read_folder(folder: Path) -> Results:
     for path in sorted((folder / "rows").glob("*.csv")):
         rows += read_rows(path)
     return Results({row for row in rows if row.run.startswith("data-") or row.seed > 2})
-
-
-def main(folders: Sequence[str]) -> None:
-    """Print the verdicts from the rows in one folder (portraits), or in two (photographs too)."""
-    found = [read_folder(Path(folder)) for folder in folders]
-    for family, rows in verdicts(*found).items():
-        print(f"{family}:")
-        for verdict in rows:
-            row = verdict.question
-            effect = words(row.interval, sign=row.unit not in ("times", "of the curve"))
-            own = words(row.own, sign=row.unit not in ("times", "of the curve"))
-            print(f"  {row.name:3} {verdict.word:14} p {verdict.p:.3g}  {effect} {row.unit}; own {own}  {row.claim}")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

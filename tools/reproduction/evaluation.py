@@ -168,6 +168,7 @@ def _evaluate_real_images(evaluator: Evaluator, resize: str) -> Iterator[Row]:
         moved = shifts(images, np.asarray(held_out.take(np.arange(len(held_out)), 0)))
         return {**evaluator.distances(images, BASELINE_RESIZE), **own, "detail": detail(images), **moved}
 
+    # "with" tells these measurements from earlier ones, which lack the shifts.
     key = {"content_sha256": store.content_sha256, "with": "shifts"}
     for quantity, value in _kept(evaluator, path, key, measure).items():
         yield Row(f"data-{resize}", 0, 0, quantity, value)

@@ -45,6 +45,11 @@ class Question:
     p_equivalence: Optional[float] = None
 
     @property
+    def signed(self) -> bool:
+        """Whether the effect is shown with its sign, as a difference has one and a ratio or a distance none."""
+        return self.unit not in ("times", "of the curve")
+
+    @property
     def row_p(self) -> float:
         """What enters the correction: the one p, or twice the smaller of two."""
         known = [p for p in (self.p, self.p_equivalence) if p is not None]

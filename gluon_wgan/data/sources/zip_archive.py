@@ -19,6 +19,7 @@ from gluon_wgan.data.sources.base import AnyPath, damaged, existing_file
 from gluon_wgan.data.sources.containers import IndexedSource, is_image, read_span
 from gluon_wgan.data.sources.member_index import IndexWriter
 from gluon_wgan.errors import UserError
+from gluon_wgan.utils.untrusted import ZIP_ERRORS
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # signature, version, flags, method, time, date, CRC, sizes (2), lengths (2)
 _CENTRAL = struct.Struct("<8xH18x3H12x")  # flags; lengths of name, extra field and comment
@@ -27,10 +28,6 @@ _ZIP64_COUNT = 0xFFFF
 _FLAGS_AT = 8
 _ENCRYPTED_FLAG, _UTF8_FLAG, _UNIX = 1, 0x800, 3
 _HEAD_PACKED = 1024
-# What zipfile raises for a directory that is damaged or made to deceive.
-_LISTING_ERRORS = (
-    *(zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, OverflowError, IndexError, EOFError),
-)
 
 
 class ZipSource(IndexedSource):
@@ -90,7 +87,7 @@ def _list(path: Path, writer: IndexWriter) -> None:
             entries, end, recorded = _directory(path, io.FileIO)
         except UnicodeDecodeError:
             entries, end, recorded = _directory(path, _TolerantFile)
-    except _LISTING_ERRORS as error:
+    except ZIP_ERRORS as error:
         raise damaged(path, length, f"it ends without a ZIP directory that can be read: {error}") from error
     if len(entries) < recorded:
         raise damaged(path, end, f"its directory has {len(entries)} entries that can be read, of {recorded}")

@@ -24,7 +24,6 @@ from tools.reproduction.results import Results
 from tools.reproduction.training import tasks_of
 
 _WIDTHS = {"-nf8": 8, "-nf16": 16, "": 32, "-nf64": 64}
-_SHOWN_SEED = {"confirmation": 12, page.PHOTOGRAPHS: 7}
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -88,7 +87,7 @@ def _draw_from_runs(portraits: Optional[Path], photographs: Optional[Path]) -> N
     ):
         if folder:
             tasks = tasks_of(list(read_plan(page.PLANS / f"{plan}.toml").runs.values()), folder.absolute())
-            figures.draw_panels(tasks, _SHOWN_SEED[plan], page.ROWS / file)
+            figures.draw_panels(tasks, page.SHOWN_SEEDS[plan], page.ROWS / file)
     if portraits:
         curves = epsilon_figures.long_curves(portraits, (3, 4, 5))
         if all(map(len, curves.values())):

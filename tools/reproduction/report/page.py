@@ -10,7 +10,7 @@ from tools.reproduction.confirmation import END, EQUAL_STEPS, verdicts
 from tools.reproduction.markdown import image, listed, table
 from tools.reproduction.plan import BASE, Run, read_plan
 from tools.reproduction.report import epsilon_figures, figures, tables
-from tools.reproduction.report.sentences import readme_findings, sentences
+from tools.reproduction.report.sentences import sentences
 from tools.reproduction.results import Results
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,6 +21,8 @@ PHOTOGRAPHS, SWEEP = "photographs", "epsilon-64"
 """Plans with images of their own; their rows are in folders of these names."""
 PHOTOGRAPHS_SAMPLES = "photographs.png"
 MISSING = "*Not measured yet.*"
+SHOWN_SEEDS = {"confirmation": 12, PHOTOGRAPHS: 7}
+"""By plan, the last seed: the one whose samples are shown."""
 PARTIAL = (
     "**{trained} of the {wanted} preregistered runs are trained so far.** Every word here is what the rows say now; "
     "where the [seeds](#what-was-run-and-how-to-repeat-it) are complete, only the variance of all runs can change it."
@@ -32,9 +34,10 @@ _CAPTIONS = {
         "shaded is the margin of 5"
     ),
     figures.SAMPLES: (
-        "Portraits at 32x32: real images, and samples after 1,000 generator iterations from the same noise, seed 12"
+        f"Portraits at 32x32: real images, and samples after {END:,} generator iterations from the same noise, "
+        f"seed {SHOWN_SEEDS['confirmation']}"
     ),
-    PHOTOGRAPHS_SAMPLES: "Photographs of clothes at 32x32: the same, seed 7",
+    PHOTOGRAPHS_SAMPLES: f"Photographs of clothes at 32x32: the same, seed {SHOWN_SEEDS[PHOTOGRAPHS]}",
     figures.RESIZE: (
         "Left: distance to held-out images resized with Pillow bilinear. Right: detail of the samples against that "
         "of their training images; dots are seeds"
@@ -72,7 +75,7 @@ def blocks(portraits: Results, photographs: Results, folder: Path = ROWS) -> dic
         "photographs-table": _measured(tables.resize_table, photographs),
         "schedule-table": _measured(tables.schedule_table, portraits),
         "tracking-table": _measured(tables.tracking_table, portraits),
-        "port-table": tables.port_table(portraits) if portraits.by_seed("port2018", "swd", END) else MISSING,
+        "port-table": _measured(tables.port_table, portraits, "port2018"),
         "measures": _measured(tables.measures_table, portraits),
     }
     for file, caption in _CAPTIONS.items():
@@ -80,14 +83,14 @@ def blocks(portraits: Results, photographs: Results, folder: Path = ROWS) -> dic
     return written
 
 
-def _measured(make: Callable[[Results], str], results: Results) -> str:
-    return make(results) if results.by_seed(BASE, "swd", END) else MISSING
+def _measured(make: Callable[[Results], str], results: Results, run: str = BASE) -> str:
+    return make(results) if results.by_seed(run, "swd", END) else MISSING
 
 
 def readme_blocks(portraits: Results, photographs: Results) -> dict[str, str]:
-    """Return the block of README.md."""
-    summary = verdicts(portraits, photographs)["summary"]
-    return {"findings": readme_findings(sentences(summary, portraits))}
+    """Return the block of README.md: the sentences about resize, about bicubic, and about curve and port."""
+    found = sentences(verdicts(portraits, photographs)["summary"], portraits)
+    return {"findings": "\n".join(f"- {found[place]}" for place in (1, 2, 4))}
 
 
 def _found(portraits: Results, photographs: Results) -> Iterator[tuple[str, Run, list[int]]]:

@@ -120,8 +120,7 @@ def _phrase(verdict: Verdict, base: str) -> str:
     row = verdict.question
     if verdict.word == NOT_MEASURED:
         return f"whether {row.claim[0].lower()}{row.claim[1:]} is not measured yet"
-    ratio = row.unit in ("times", "of the curve")
-    size = row.interval if ratio or row.interval.value > 0 else _negative(row.interval)
+    size = _negative(row.interval) if row.signed and row.interval.value < 0 else row.interval
     return PHRASES[row.name][verdict.word].format(size=words(size), signed=words(row.interval, sign=True), base=base)
 
 
@@ -133,8 +132,3 @@ def _seeds(results: Results, runs: Sequence[str]) -> str:
     """Return how many seeds the runs have, such as ``10 seeds``, or ``10 and 5 seeds`` where they differ."""
     counts = [len(results.by_seed(run, "swd", EQUAL_STEPS.get(run, END))) for run in runs]
     return f"{' and '.join(map(str, dict.fromkeys(counts)))} seeds"
-
-
-def readme_findings(found: Sequence[str]) -> str:
-    """Return the three sentences that README.md carries, as a list."""
-    return "\n".join(f"- {found[place]}" for place in (1, 2, 4))

@@ -16,7 +16,6 @@ from tools.reproduction.report.figures import RESIZED
 from tools.reproduction.results import Results
 from tools.reproduction.verdicts import Verdict
 
-_UNSIGNED = ("times", "of the curve")
 _NEVER_NEGATIVE = ("frechet", "color_shift")
 _SCHEDULES = (BASE, "warmup-only", "boost-only", "no-warmup")
 _SAME_LENGTH = (
@@ -39,7 +38,7 @@ def verdict_table(verdicts: Sequence[Verdict]) -> str:
         if math.isnan(row.interval.value):
             rows.append([f"{row.name}. {row.claim}", verdict.word, "", "", ""])
             continue
-        effect, own = (words(one, sign=row.unit not in _UNSIGNED) for one in (row.interval, row.own))
+        effect, own = (words(one, sign=row.signed) for one in (row.interval, row.own))
         p = "< 0.001" if verdict.p < 0.001 else f"{verdict.p:.2g}"
         rows.append([f"{row.name}. {row.claim}", f"**{verdict.word}**", f"{effect} {row.unit}".strip(), own, p])
     return table(["claim", "verdict", "effect, one model", "effect, its own seeds", "corrected p"], rows)
