@@ -8,7 +8,7 @@ OUT = "runs/parity"
 BUILT_IN_IMAGES = 64
 """How many of the built-in portraits stand in when no images are named."""
 
-SMALLEST, LARGEST = 8, 1024
+MIN_SIZE, MAX_SIZE = 8, 1024
 """Sizes in pixels that can be compared: SSIM looks through a window of 7."""
 
 ENLARGE_FROM, ENLARGE_TO = 32, 64

@@ -8,7 +8,7 @@ from typing import Any
 
 from gluon_wgan.data.decode import COLOUR_HANDLING
 from gluon_wgan.data.geometry import FITS
-from gluon_wgan.data.resize import BACKENDS, canonical_name, library_versions
+from gluon_wgan.data.resize import BACKENDS, library_versions
 from gluon_wgan.data.sources import Source
 from gluon_wgan.data.store import FORMAT_VERSION, PART
 from gluon_wgan.data.workers import Preparation
@@ -49,7 +49,7 @@ def preprocessing_spec(how: Preparation) -> dict[str, Any]:
         raise UserError(f"The crop box {crop} is empty or negative: give left, top, right, bottom in pixels.")
     if how.fit not in FITS:
         raise UserError(f"Images cannot be brought to a square by {how.fit!r}: use {', '.join(FITS)}.")
-    backend = BACKENDS[canonical_name(how.resize)]
+    backend = BACKENDS[how.resize]
     return {
         "format_version": FORMAT_VERSION,
         "resize": backend.name,

@@ -75,6 +75,9 @@ class Preparation:
     fit: str = CROP
     bit_depth: Optional[int] = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "resize", canonical_name(self.resize))
+
     @property
     def row(self) -> tuple[int, int, int]:
         """Shape of a prepared image: (channels, size, size)."""
@@ -131,7 +134,7 @@ def _fill_slot(
 def _fill(source: Source, how: Preparation, index: int, row: np.ndarray) -> Optional[int]:
     """Fill one row, and return the peak of a dark image; a function, so that the image is gone before the next."""
     image = source.open(index, how.nc)
-    square = fit(image, how.size, how.crop, BACKENDS[canonical_name(how.resize)], how.center_crop, how.fit)
+    square = fit(image, how.size, how.crop, BACKENDS[how.resize], how.center_crop, how.fit)
     row[...] = square.transpose(2, 0, 1)
     return image.info.get(PEAK)
 

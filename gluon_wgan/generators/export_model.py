@@ -32,7 +32,7 @@ from gluon_wgan.utils.params_file import read_params
 
 FORMATS = ("gluon", "onnx", "torch", "safetensors")
 SAMPLES, TRAINING_SAMPLES = "samples.png", "samples_of_training.png"
-LARGEST_DIFFERENCE = 1e-5
+MAX_DIFFERENCE = 1e-5
 """Of images in [-1, 1], between an exported generator and the checkpoint: sums in another order."""
 
 _USE = {
@@ -112,7 +112,7 @@ def export(source: Path, kind: str, out: Path) -> Export:
         wanted = trained.generator(nd.array(latents)).asnumpy()
     with new_folder(out) as folder:
         files, difference = _write(kind, folder, trained, source, latents, wanted)
-        if difference is not None and not difference <= LARGEST_DIFFERENCE * max(1.0, float(np.abs(wanted).max())):
+        if difference is not None and not difference <= MAX_DIFFERENCE * max(1.0, float(np.abs(wanted).max())):
             raise UserError(f"The exported generator's images differ by {difference:g} from {source}'s: report this.")
         statistics, agreement = _statistics(kind, trained), _agreement(kind, difference)
         save_grid(folder / SAMPLES, to_bytes(wanted))

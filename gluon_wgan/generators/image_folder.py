@@ -20,7 +20,7 @@ from gluon_wgan.generators.sampler import Sampler
 from gluon_wgan.models.generator_spec import generator_spec
 from gluon_wgan.runs.checkpoints import STATE
 from gluon_wgan.runs.directory import RunDirectory
-from gluon_wgan.runs.environment import library_versions
+from gluon_wgan.runs.environment import installed_versions
 from gluon_wgan.runs.figures import grid_image
 from gluon_wgan.utils import atomic_files
 from gluon_wgan.utils.progress_bars import progress_bar
@@ -151,7 +151,7 @@ class ImageFolder:
             "truncate": self.truncate,
             "batch_norm": self.sampler.batch_norm,
             "group": BATCH,
-            "libraries": library_versions(),
+            "libraries": installed_versions(),
         }
         atomic_files.write_json(self.folder / name, {**head, **self.record})
 

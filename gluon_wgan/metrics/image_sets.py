@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, Union
+from typing import TYPE_CHECKING, Any, Protocol, Union
 
 import numpy as np
 
@@ -20,9 +20,11 @@ from gluon_wgan.data.sources import Source
 from gluon_wgan.data.sources.composed import sample
 from gluon_wgan.data.store import ShardedImages, Store
 from gluon_wgan.errors import UserError, last_line
-from gluon_wgan.generators.sampler import Sampler
 from gluon_wgan.utils.numpy_files import read_arrays
 from gluon_wgan.utils.progress_bars import progress_bar
+
+if TYPE_CHECKING:  # it loads MXNet, which metrics of images that are there can do without
+    from gluon_wgan.generators.sampler import Sampler
 
 
 class ImageSet(Protocol):

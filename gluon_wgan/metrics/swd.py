@@ -149,7 +149,7 @@ def _distance_on_a_line(pair: tuple[np.ndarray, np.ndarray]) -> float:
     return float(np.abs(np.cumsum(one - other)).sum() / len(pair[0]) * step)
 
 
-SMALLEST = 16
+MIN_SIDE = 16
 """A level is halved as long as this side, in pixels, is not fallen below."""
 # Binomial; borders are mirrored without repeating the outermost pixel.
 _TAPS = np.array([1, 4, 6, 4, 1], np.float32) / 16
@@ -158,7 +158,7 @@ _TAPS = np.array([1, 4, 6, 4, 1], np.float32) / 16
 def sides(size: int) -> list[int]:
     """Return the side of each level of the pyramid of square images, the finest first, in pixels."""
     found = [size]
-    while found[-1] % 2 == 0 and found[-1] // 2 >= SMALLEST:
+    while found[-1] % 2 == 0 and found[-1] // 2 >= MIN_SIDE:
         found.append(found[-1] // 2)
     return found
 

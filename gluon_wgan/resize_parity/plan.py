@@ -93,7 +93,7 @@ def make_plan(
     """
     wanted = {*map(canonical_name, (*backends, against))}
     config = TrainConfig(exclude=tuple(exclude), bit_depth=bit_depth, fit=fit)
-    least, most = aliasing_options.SMALLEST, aliasing_options.LARGEST
+    least, most = aliasing_options.MIN_SIZE, aliasing_options.MAX_SIZE
     for size in sizes:
         if not least <= size <= most:
             raise UserError(f"Cannot compare at {size} pixels: use {least} to {most}.")

@@ -40,12 +40,12 @@ def describe_environment(devices: Sequence[str]) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS"),
         "devices": list(devices),
-        "libraries": library_versions(),
+        "libraries": installed_versions(),
         "git_commit": _git_commit(),
     }
 
 
-def library_versions() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
     """Return the versions of the libraries that can change a pixel or a weight, as far as they are installed."""
     found = {}
     for name in LIBRARIES:

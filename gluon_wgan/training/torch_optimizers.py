@@ -19,7 +19,7 @@ from gluon_wgan.errors import UserError
 
 # The fused operators refuse constants below float32's smallest normal number, 1.2e-38. The root of the
 # smallest squared gradient that float32 can hold is 4e-23, beside which 1e-30 is nothing.
-SMALLEST, LARGEST = 1e-30, 1e30
+MIN_EPS, MAX_EPS = 1e-30, 1e30
 
 State = tuple[NDArray, ...]
 
@@ -272,6 +272,6 @@ def _decay(average: NDArray, decay: float, scratch: NDArray) -> None:
 
 def _checked(name: str, value: float) -> float:
     """Refuse what the operators could not read, or would read as another number."""
-    if value != 0 and not SMALLEST <= value <= LARGEST:
-        raise UserError(f"{name} {value} is out of range: it must be 0 or from {SMALLEST:g} to {LARGEST:g}.")
+    if value != 0 and not MIN_EPS <= value <= MAX_EPS:
+        raise UserError(f"{name} {value} is out of range: it must be 0 or from {MIN_EPS:g} to {MAX_EPS:g}.")
     return value

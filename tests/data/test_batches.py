@@ -1,4 +1,4 @@
-"""The order of the data: fixed for ever by seed and epoch, resumable, and read ahead without leaks."""
+"""The order of the data: fixed forever by seed and epoch, resumable, and read ahead without leaks."""
 
 from __future__ import annotations
 

@@ -63,9 +63,9 @@ def test_jpeg_is_what_pillow_decodes_and_not_opencv(rng: np.random.Generator) ->
 
 @pytest.mark.parametrize("nc", [1, 3])
 def test_grey_is_kept_and_repeated(nc: int, rng: np.random.Generator) -> None:
-    grey = rng.integers(0, 256, (6, 4), dtype=np.uint8)
-    np.testing.assert_array_equal(decode(encode(Image.fromarray(grey)), nc), np.stack([grey] * nc, axis=2))
-    bits = Image.fromarray(grey).convert("1")
+    gray = rng.integers(0, 256, (6, 4), dtype=np.uint8)
+    np.testing.assert_array_equal(decode(encode(Image.fromarray(gray)), nc), np.stack([gray] * nc, axis=2))
+    bits = Image.fromarray(gray).convert("1")
     np.testing.assert_array_equal(decode(encode(bits), nc)[..., 0], np.asarray(bits) * 255)
 
 
@@ -96,9 +96,9 @@ def test_transparency_lies_over_white(alpha: int) -> None:
     rgba = Image.new("RGBA", (3, 2), (10, 100, 250, alpha))
     expected = [over_white(value, alpha) for value in (10, 100, 250)]
     assert np.abs(decode(encode(rgba), 3) - expected).max() <= 1
-    grey = Image.new("LA", (3, 2), (40, alpha))
-    assert np.abs(decode(encode(grey), 1) - over_white(40, alpha)).max() <= 1
-    assert np.abs(decode(encode(grey), 3) - over_white(40, alpha)).max() <= 1
+    gray = Image.new("LA", (3, 2), (40, alpha))
+    assert np.abs(decode(encode(gray), 1) - over_white(40, alpha)).max() <= 1
+    assert np.abs(decode(encode(gray), 3) - over_white(40, alpha)).max() <= 1
 
 
 def test_transparent_palette_entry_and_colour_key_become_white() -> None:

@@ -234,9 +234,9 @@ def test_images_of_too_many_pixels_are_named(tmp_path: Path, rng: np.random.Gene
     assert reasons(FolderSource(tmp_path)) == {"bomb.png": "too many pixels"}
     (tmp_path / "list.csv").write_text("large.jpg\n")
     assert len(reasons(ListSource(tmp_path / "list.csv", max_pixels=109))) == 1
-    greys = made.write_idx(tmp_path / "x-idx3-ubyte", np.zeros((1, 5, 5), np.uint8))
-    assert len(reasons(IdxSource(greys, tmp_path / "cache", max_pixels=24))) == 1
-    assert len(reasons(IdxSource(greys, tmp_path / "cache", max_pixels=25))) == 0
+    grays = made.write_idx(tmp_path / "x-idx3-ubyte", np.zeros((1, 5, 5), np.uint8))
+    assert len(reasons(IdxSource(grays, tmp_path / "cache", max_pixels=24))) == 1
+    assert len(reasons(IdxSource(grays, tmp_path / "cache", max_pixels=25))) == 0
 
 
 def test_a_file_that_is_cut_off_is_named_with_the_place(tmp_path: Path, rng: np.random.Generator) -> None:

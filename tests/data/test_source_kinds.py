@@ -143,15 +143,15 @@ def test_what_im2rec_packs(tmp_path: Path, images: dict[str, bytes]) -> None:
 
 @pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "train-images.idx3-ubyte.gz", "my-idx3-ubyte.gz"])
 def test_idx(name: str, tmp_path: Path, rng: np.random.Generator) -> None:
-    greys = rng.integers(0, 256, (6, 11, 7), dtype=np.uint8)
-    path = made.write_idx(tmp_path / "MNIST" / "raw" / name, greys)
+    grays = rng.integers(0, 256, (6, 11, 7), dtype=np.uint8)
+    path = made.write_idx(tmp_path / "MNIST" / "raw" / name, grays)
     (path.parent / "train-labels-idx1-ubyte").write_bytes(b"\0\0\x08\1\0\0\0\1\0")
     roots = [path] if name.startswith("my") else [path, path.parent, tmp_path, tmp_path / "MNIST"]
     for root in roots:
         assert recognise(root) == "mnist"
         source = source_of("auto", root, tmp_path / "cache")
-        check(source, [np.repeat(grey[:, :, None], 3, axis=2) for grey in greys])
-        np.testing.assert_array_equal(source.read(5, 1)[:, :, 0], greys[5])
+        check(source, [np.repeat(gray[:, :, None], 3, axis=2) for gray in grays])
+        np.testing.assert_array_equal(source.read(5, 1)[:, :, 0], grays[5])
 
 
 @pytest.mark.parametrize("version", ["python", "python3", "binary"])

@@ -1,4 +1,4 @@
-"""What the face cascade is shown, by hand-computed greys and weights, and the published constants of SWD."""
+"""What the face cascade is shown, by hand-computed grays and weights, and the published constants of SWD."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Recorder:
         self.counts = list(counts)
         self.seen: list[tuple[np.ndarray, tuple[Any, ...]]] = []
 
-    def detectMultiScale(self, grey: np.ndarray, *constants: Any) -> list[int]:
-        self.seen.append((grey, constants))
+    def detectMultiScale(self, gray: np.ndarray, *constants: Any) -> list[int]:
+        self.seen.append((gray, constants))
         return [0] * self.counts.pop(0)
 
 
@@ -35,19 +35,19 @@ def shown(as_set: Callable[[np.ndarray], ChosenImages]) -> Callable[[np.ndarray]
         recorder = Recorder(1)
         finder._count = partial(count_faces, recorder)
         assert finder.with_one_face(as_set(image[None])) == 1
-        grey, constants = recorder.seen[0]
+        gray, constants = recorder.seen[0]
         assert constants == (1.1, 3)
-        return grey
+        return gray
 
     return show
 
 
-@pytest.mark.parametrize(("colour", "grey"), [((255, 0, 0), 76), ((0, 255, 0), 150), ((0, 0, 255), 29)])
+@pytest.mark.parametrize(("colour", "gray"), [((255, 0, 0), 76), ((0, 255, 0), 150), ((0, 0, 255), 29)])
 def test_grey_is_luma_of_red_green_blue(
-    colour: tuple[int, int, int], grey: int, shown: Callable[[np.ndarray], np.ndarray]
+    colour: tuple[int, int, int], gray: int, shown: Callable[[np.ndarray], np.ndarray]
 ) -> None:
     seen = shown(np.broadcast_to(np.array(colour, np.uint8).reshape(3, 1, 1), (3, 32, 32)).copy())
-    assert seen.shape == (128, 128) and set(np.unique(seen)) == {grey}
+    assert seen.shape == (128, 128) and set(np.unique(seen)) == {gray}
 
 
 def test_small_images_are_enlarged_by_opencvs_cubic(shown: Callable[[np.ndarray], np.ndarray]) -> None:

@@ -36,7 +36,7 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def store_of_28(images: Path, tmp_path: Path) -> Path:
-    """Return a store of the same images in grey, cropped, at a size that no network here makes."""
+    """Return a store of the same images in gray, cropped, at a size that no network here makes."""
     how = Preparation(28, "pil-box", (0, 0, 40, 40), nc=1, strict=True, jobs=1, progress=False)
     return prepare_at(tmp_path / "store", FolderSource(images), how, shards=None, resume=False).path
 

@@ -134,9 +134,9 @@ def test_what_there_is_not(name: str, given: Any, rule: str, complaint: str) -> 
 def test_grey_images_are_seen_in_three_equal_channels(
     rng: np.random.Generator, as_set: Callable[[np.ndarray], ChosenImages]
 ) -> None:
-    grey = rng.integers(0, 256, (4, 1, 32, 32), dtype=np.uint8)
+    gray = rng.integers(0, 256, (4, 1, 32, 32), dtype=np.uint8)
     network = load_features("random", weights=None, rule="clean", context=mx.cpu())
     ((once, _),), ((three_times, _),) = (
-        list(network.extract(as_set(images))) for images in (grey, np.repeat(grey, 3, 1))
+        list(network.extract(as_set(images))) for images in (gray, np.repeat(gray, 3, 1))
     )
     np.testing.assert_array_equal(once, three_times)

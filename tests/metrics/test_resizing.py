@@ -64,8 +64,8 @@ def test_faces_are_those_of_the_cascade(
     cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"))
     expected = 0
     for path in paths:
-        grey = cv2.cvtColor(np.asarray(Image.open(path).resize((64, 64), 2)), cv2.COLOR_RGB2GRAY)
-        large = cv2.resize(grey, (128, 128), interpolation=cv2.INTER_CUBIC)
+        gray = cv2.cvtColor(np.asarray(Image.open(path).resize((64, 64), 2)), cv2.COLOR_RGB2GRAY)
+        large = cv2.resize(gray, (128, 128), interpolation=cv2.INTER_CUBIC)
         expected += len(cascade.detectMultiScale(large, 1.1, 3)) == 1
     finder = FaceFinder()
     assert finder.with_one_face(as_set(images)) == expected > 12

@@ -22,7 +22,7 @@ def odd_folder(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     colour = Image.fromarray(rng.integers(256, size=(40, 30, 3), dtype=np.uint8)).resize((150, 200))
     colour.save(folder / "plain.png")
-    colour.convert("L").save(folder / "grey.png")
+    colour.convert("L").save(folder / "gray.png")
     colour.convert("CMYK").save(folder / "cmyk.jpg")
     colour.quantize(32).save(folder / "palette.png")
     Image.fromarray(rng.integers(65536, size=(90, 100), dtype=np.uint16)).save(folder / "wide.png")

@@ -289,7 +289,7 @@ def test_odd_images_are_all_reported(odd_folder: Path, tmp_path: Path, capsys: p
     assert skipped == {"broken.jpg", "empty.png", "text.jpg"}
     unusual = {one["image"]: ", ".join(one["what"]) for one in report["images"]["unusual"]}
     for name, what in {
-        "grey.png": "gray",
+        "gray.png": "gray",
         "cmyk.jpg": "CMYK",
         "palette.png": "palette",
         "wide.png": "16-bit gray",

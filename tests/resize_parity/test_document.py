@@ -11,7 +11,7 @@ import pytest
 from gluon_wgan.cli.resize_parity import _parser
 from gluon_wgan.data.resize import BACKENDS
 
-LARGEST_FIGURE = 300_000
+MAX_FIGURE_BYTES = 300_000
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_every_figure_is_there_and_none_is_left_over(repository, document):
     shown = set(re.findall(r"\]\((resize/[^)]+)\)", document))
     kept = {f"resize/{path.name}" for path in (repository / "docs" / "resize").iterdir()}
     assert shown == kept
-    assert all((repository / "docs" / name).stat().st_size < LARGEST_FIGURE for name in kept)
+    assert all((repository / "docs" / name).stat().st_size < MAX_FIGURE_BYTES for name in kept)
 
 
 def test_every_command_is_one_that_the_tool_understands(document):

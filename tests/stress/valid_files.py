@@ -83,22 +83,22 @@ def valid_files(folder: Path, count: int = 12) -> Iterator[tuple[str, ValidFile]
 
 def _small_lmdb(folder: Path, rng: np.random.Generator) -> Iterator[tuple[str, ValidFile]]:
     """Yield an LMDB of several levels whose values lie beside their keys."""
-    greys = [rng.integers(0, 256, (3, 3, 3), dtype=np.uint8) for _ in range(300)]
-    values = [made.encoded(grey, "PPM") for grey in greys]
+    grays = [rng.integers(0, 256, (3, 3, 3), dtype=np.uint8) for _ in range(300)]
+    values = [made.encoded(gray, "PPM") for gray in grays]
     root = made.write_lmdb(folder / "small_lmdb", {b"%020d" % place: value for place, value in enumerate(values)})
     whole = (root / "data.mdb").read_bytes()
     spans = [(whole.index(value), whole.index(value) + len(value)) for value in values]
-    yield "lmdb-small", ValidFile("lsun", root, root / "data.mdb", greys, spans)
+    yield "lmdb-small", ValidFile("lsun", root, root / "data.mdb", grays, spans)
 
 
 def _raw(folder: Path, rng: np.random.Generator, count: int) -> Iterator[tuple[str, ValidFile]]:
     """Yield the kinds that hold bare pixels."""
-    greys = rng.integers(0, 256, (count, 20, 17), dtype=np.uint8)
-    images = [np.repeat(grey[:, :, None], 3, axis=2) for grey in greys]
-    path = made.write_idx(folder / "idx" / "train-images-idx3-ubyte", greys)
+    grays = rng.integers(0, 256, (count, 20, 17), dtype=np.uint8)
+    images = [np.repeat(gray[:, :, None], 3, axis=2) for gray in grays]
+    path = made.write_idx(folder / "idx" / "train-images-idx3-ubyte", grays)
     spans = [(16 + 340 * place, 16 + 340 * place + 340) for place in range(count)]
     yield "idx", ValidFile("mnist", path, path, images, spans)
-    path = made.write_idx(folder / "idxgz" / "train-images-idx3-ubyte.gz", greys)
+    path = made.write_idx(folder / "idxgz" / "train-images-idx3-ubyte.gz", grays)
     yield "idx.gz", ValidFile("mnist", path, path, images, [], checked=True)
     rows = rng.integers(0, 256, (count, 3072), dtype=np.uint8)
     images = [row.reshape(3, 32, 32).transpose(1, 2, 0) for row in rows]

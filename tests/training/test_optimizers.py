@@ -261,7 +261,7 @@ def test_sparse_gradients_are_refused():
 
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.9, 0.99, 0.999])
 def test_the_operators_state_is_torchs_times_stretch(decay):
-    # MXNet's own operator is the judge: after one unit gradient its state is the (1 - decay) it uses.
+    # MXNet's own operator decides: after one unit gradient its state is the (1 - decay) it uses.
     weight, n = nd.zeros(1), nd.zeros(1)
     nd.adam_update(weight, nd.ones(1), nd.zeros(1), n, out=weight, lr=1.0, beta1=0.0, beta2=decay)
     assert n.asscalar() / (1 - decay) == pytest.approx(stretch(decay), rel=1e-12)

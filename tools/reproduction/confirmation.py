@@ -13,7 +13,7 @@ import numpy as np
 from gluon_wgan.metrics.confidence_intervals import Estimate
 from tools.reproduction.effects import rank_correlation
 from tools.reproduction.inference import (
-    LARGEST_CORRELATION,
+    MAX_CORRELATION,
     Contrast,
     PairedModel,
     contrast_of,
@@ -172,7 +172,7 @@ def _tracks(evidence: Evidence, name: str, claim: str) -> Question:
     seeds = sorted(evidence.results.by_seed(BASE, "swd", END))
     each = [tracking(evidence.results, BASE, seed)["first_differences"] for seed in seeds]
     known = [value for value in each if not math.isnan(value)]
-    found = contrast_of(list(np.arctanh(np.clip(known, -LARGEST_CORRELATION, LARGEST_CORRELATION))))
+    found = contrast_of(list(np.arctanh(np.clip(known, -MAX_CORRELATION, MAX_CORRELATION))))
     interval = mean_correlation(known)
     return Question(name, claim, found.value, 1, interval, interval, "rank correlation of changes", found.p)
 

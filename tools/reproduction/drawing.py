@@ -20,7 +20,7 @@ from gluon_wgan.utils import atomic_files
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-LARGEST = 300_000
+MAX_BYTES = 300_000
 """Bytes of an image in the report."""
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "gluon_wgan",

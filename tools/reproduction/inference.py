@@ -14,7 +14,7 @@ from gluon_wgan.metrics.confidence_intervals import Estimate, around
 from tools.reproduction.effects import CONFIDENCE, of_few
 
 ALPHA = 1 - CONFIDENCE
-LARGEST_CORRELATION = 0.995
+MAX_CORRELATION = 0.995
 """Half an exchange of neighbouring ranks below 1 with ten points; a correlation of 1 has no finite z."""
 _TINY = 1e-9
 
@@ -128,9 +128,9 @@ def positive_mean(values: Sequence[float]) -> Estimate:
 def mean_correlation(correlations: Sequence[float]) -> Estimate:
     """Return the mean of correlations with a t interval on Fisher's scale, so between -1 and 1.
 
-    Correlations beyond `LARGEST_CORRELATION` are set to it.
+    Correlations beyond `MAX_CORRELATION` are set to it.
     """
-    inside = np.clip(correlations, -LARGEST_CORRELATION, LARGEST_CORRELATION)
+    inside = np.clip(correlations, -MAX_CORRELATION, MAX_CORRELATION)
     return Estimate(*(math.tanh(part) for part in of_few(list(np.arctanh(inside)))))
 
 

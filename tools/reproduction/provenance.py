@@ -23,7 +23,7 @@ COLUMNS = (
     "critic_steps",
     "wall_clock_s",
     "options_sha256",
-    "pictures_sha256",
+    "images_sha256",
     "generator_sha256",
     "flags",
 )
@@ -72,7 +72,7 @@ def surroundings(plan_file: Path, label: str, images: int) -> dict[str, Any]:
     return {
         "plan": plan_file.name,
         "plan_sha256": atomic_files.sha256_of(plan_file),
-        "pictures": label,
+        "images": label,
         "count": images,
         **{name: about[name] for name in _LASTING},
     }

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from tools.reproduction.blocks import fill
-from tools.reproduction.drawing import LARGEST
+from tools.reproduction.drawing import MAX_BYTES
 from tools.reproduction.exploration import write
 from tools.reproduction.exploration.material import Material
 from tools.reproduction.plan import Plan
@@ -29,5 +29,5 @@ def check_page(page: Path, plan: Plan) -> dict[str, str]:
     shown = set(re.findall(rf"\]\({folder.name}/([^)]+)\)", text))
     images = {path.name for path in folder.iterdir() if path.suffix in (".svg", ".png")}
     assert shown & {name for name in shown if name.endswith((".svg", ".png"))} == images
-    assert all((folder / name).is_file() and (folder / name).stat().st_size <= LARGEST for name in shown)
+    assert all((folder / name).is_file() and (folder / name).stat().st_size <= MAX_BYTES for name in shown)
     return blocks

@@ -28,7 +28,7 @@ LAYERS = ("main.0.weight", "main.1.gamma", "main.1.beta", "main.10.weight")
 ABOUT = {
     "plan": "standard.toml",
     "plan_sha256": "0123456789abcdef" * 4,
-    "pictures": "painted portraits",
+    "images": "painted portraits",
     "count": 3962,
     "python": "3.11.7",
     "platform": "Linux",
@@ -376,14 +376,14 @@ def test_figures_are_small_and_the_same_each_time(material):
         learning.CURVES,
         "panels.png",
     }
-    assert all(1000 < len(content) < drawing.LARGEST for content in first.values())
+    assert all(1000 < len(content) < drawing.MAX_BYTES for content in first.values())
     assert draw() == first
 
 
 def test_too_large_a_image_is_refused(tmp_path):
-    (tmp_path / "a.svg").write_bytes(b"x" * drawing.LARGEST)
-    (tmp_path / "results.csv").write_bytes(b"x" * (drawing.LARGEST + 1))
+    (tmp_path / "a.svg").write_bytes(b"x" * drawing.MAX_BYTES)
+    (tmp_path / "results.csv").write_bytes(b"x" * (drawing.MAX_BYTES + 1))
     write._refuse_large(tmp_path)
-    (tmp_path / "b.png").write_bytes(b"x" * (drawing.LARGEST + 1))
+    (tmp_path / "b.png").write_bytes(b"x" * (drawing.MAX_BYTES + 1))
     with pytest.raises(UserError, match=r"b\.png has 300,001 bytes, more than 300,000"):
         write._refuse_large(tmp_path)

@@ -11,7 +11,7 @@ from tests.tools.reproduction.test_confirmation import ROWS as DIFFERENCES
 from tests.tools.reproduction.test_confirmation import RUNS, changed, falling, synthetic
 from tools.reproduction.blocks import fill
 from tools.reproduction.confirmation import SUMMARY, read_folder, verdicts
-from tools.reproduction.drawing import LARGEST
+from tools.reproduction.drawing import MAX_BYTES
 from tools.reproduction.report import __main__ as command
 from tools.reproduction.report import figures, page
 from tools.reproduction.report.sentences import PHRASES, sentences
@@ -41,7 +41,7 @@ class TestCommitted:
     def test_every_figure_is_shown_and_small(self):
         files = {path.name for path in page.ROWS.iterdir() if path.suffix in (".svg", ".png")}
         shown = set(re.findall(r"\]\(reproduction/([^)]+)\)", page.PAGE.read_text(encoding="utf-8")))
-        assert files == shown and all((page.ROWS / name).stat().st_size <= LARGEST for name in files)
+        assert files == shown and all((page.ROWS / name).stat().st_size <= MAX_BYTES for name in files)
 
     def test_no_row_is_of_a_seed_of_the_exploration(self):
         rows = [row for path in page.ROWS.rglob("*.csv") for row in path.read_text().splitlines()[1:]]

@@ -49,7 +49,7 @@ def test_a_trained_plan_of_all_names_becomes_a_page_and_the_same_page_again(whol
         assert int(line["critic_steps"]) == training._critic_steps(task, task.run.moments[-1])
         assert line["flags"] == " ".join(training.flags_of(task.run.options))
     assert runs["wgan", 0]["options_sha256"] != runs["wgan", 1]["options_sha256"]
-    assert runs["wgan", 0]["pictures_sha256"] != runs["cv2-area", 0]["pictures_sha256"]
+    assert runs["wgan", 0]["images_sha256"] != runs["cv2-area", 0]["images_sha256"]
     about = json.loads((whole.out / "exploration" / "surroundings.json").read_text())
     assert about["plan_sha256"] == atomic_files.sha256_of(whole.file) and about["count"] == 512
 

@@ -28,7 +28,7 @@ def _protocol(material: Material, about: dict[str, Any]) -> str:
         ["plan", f"`plans/{about['plan']}`, SHA-256 `{about['plan_sha256'][:16]}`"],
         [
             "images",
-            f"{about['count']:,} {about['pictures']}, {plan.held_out:,} held out with seed {plan.split_seed}",
+            f"{about['count']:,} {about['images']}, {plan.held_out:,} held out with seed {plan.split_seed}",
         ],
         ["prepared", f"crop {plan.crop or 'none'}, {plan.image_size}x{plan.image_size} pixels"],
         ["evaluated", f"{plan.judged:,} samples from one noise, batch norm with the batch's statistics"],

@@ -11,7 +11,7 @@ from gluon_wgan.errors import UserError
 from gluon_wgan.utils import atomic_files
 from tools.reproduction import provenance
 from tools.reproduction.blocks import fill
-from tools.reproduction.drawing import LARGEST
+from tools.reproduction.drawing import MAX_BYTES
 from tools.reproduction.exploration import baselines, claims, epsilon, learning, objective, protocol, resize, settings
 from tools.reproduction.exploration.material import Material
 from tools.reproduction.measure import Measured
@@ -90,7 +90,7 @@ def _write_curves(folder: Path, measured: Measured) -> None:
 
 def _refuse_large(folder: Path) -> None:
     for path in sorted(folder.iterdir()):
-        if path.suffix in (".svg", ".png") and path.stat().st_size > LARGEST:
+        if path.suffix in (".svg", ".png") and path.stat().st_size > MAX_BYTES:
             raise UserError(
-                f"The image {path} has {path.stat().st_size:,} bytes, more than {LARGEST:,}: show less in it."
+                f"The image {path} has {path.stat().st_size:,} bytes, more than {MAX_BYTES:,}: show less in it."
             )
