@@ -12,6 +12,7 @@ from gluon_wgan.cli.runner import SentenceParser, run_tool
 from gluon_wgan.commands import program
 from gluon_wgan.runs.log import log_to_terminal
 
+FORMATS = ("gluon", "onnx", "torch", "safetensors")
 EXAMPLES = """formats:
   gluon   generator-symbol.json and generator-0000.params, for SymbolBlock.imports and plain MXNet
   onnx    generator.onnx, for any number of latents at once
@@ -55,6 +56,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("source", type=Path, metavar="SOURCE", help="a run directory (its newest checkpoint) or a checkpoint")
-    add("--format", required=True, choices=("gluon", "onnx", "torch", "safetensors"), help="see below")
+    add("--format", required=True, choices=FORMATS, help="see below")
     add("--out", required=True, type=Path, metavar="FOLDER", help="where to put the files: a new folder")
     return parser

@@ -30,7 +30,6 @@ from gluon_wgan.utils import atomic_files, seeding
 from gluon_wgan.utils.new_folder import new_folder, refuse_taken
 from gluon_wgan.utils.params_file import read_params
 
-FORMATS = ("gluon", "onnx", "torch", "safetensors")
 SAMPLES, TRAINING_SAMPLES = "samples.png", "samples_of_training.png"
 MAX_DIFFERENCE = 1e-5
 """Of images in [-1, 1], between an exported generator and the checkpoint: sums in another order."""

@@ -17,10 +17,9 @@ import pytest
 from mxnet import autograd, nd
 
 import gluon_wgan
-from gluon_wgan.cli.export import main
+from gluon_wgan.cli.export import FORMATS, main
 from gluon_wgan.config.presets import PRESETS
 from gluon_wgan.config.train_config import TrainConfig, preset_config
-from gluon_wgan.generators import export_model as exporting
 from gluon_wgan.generators.load import open_generator
 from gluon_wgan.generators.model_card import model_card
 from gluon_wgan.interop import symbol_graph
@@ -249,7 +248,7 @@ def test_without_onnxruntime_the_export_says_that_nothing_ran_it(run, tmp_path, 
     assert "nothing has run the exported file yet" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("kind", exporting.FORMATS)
+@pytest.mark.parametrize("kind", FORMATS)
 def test_a_flipped_byte_is_noticed(kind, run, tmp_path, capsys):
     damaged = tmp_path / "damaged"
     shutil.copytree(run / "checkpoints/iter_000003", damaged)
@@ -260,7 +259,7 @@ def test_a_flipped_byte_is_noticed(kind, run, tmp_path, capsys):
     assert "generator.params is missing or damaged" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("kind", exporting.FORMATS)
+@pytest.mark.parametrize("kind", FORMATS)
 def test_a_full_disk_gets_one_sentence_and_leaves_nothing(
     kind, run, tmp_path, full_disk, onnxruntime, require_torch, capsys
 ):
