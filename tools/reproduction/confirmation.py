@@ -258,9 +258,9 @@ def _concluded(questions: Sequence[Question]) -> Iterator[Verdict]:
         yield Verdict(verdict.question, verdict.p, NOT_MEASURED) if missing else verdict
 
 
-def read_folder(folder: Path) -> Results:
+def read_folder(folder: Path, first_seed: int = 3) -> Results:
     """Return the rows that tools/reproduce.py has kept in a folder so far, without the exploration's seeds."""
     rows: list[Row] = []
     for path in sorted((folder / "rows").glob("*.csv")):
         rows += read_rows(path)
-    return Results({row for row in rows if row.run.startswith("data-") or row.seed > 2})
+    return Results({row for row in rows if row.run.startswith("data-") or row.seed >= first_seed})

@@ -13,7 +13,7 @@ from tools.reproduction.blocks import fill
 from tools.reproduction.confirmation import SUMMARY, read_folder, verdicts
 from tools.reproduction.drawing import MAX_BYTES
 from tools.reproduction.report import __main__ as command
-from tools.reproduction.report import figures, page
+from tools.reproduction.report import figures, page, pair
 from tools.reproduction.report.sentences import PHRASES, sentences
 from tools.reproduction.results import Results, Row, write_rows
 from tools.reproduction.verdicts import EQUAL, FAILS, HOLDS, OPEN
@@ -32,7 +32,7 @@ def sentence_of(title: str, results: Results) -> str:
 class TestCommitted:
     def test_pages_are_what_the_rows_give(self):
         for path, blocks in (
-            (page.PAGE, page.blocks(*committed())),
+            (page.PAGE, page.blocks(*committed(), read_folder(page.ROWS / pair.PAIR, first_seed=pair.SEED))),
             (page.README, page.readme_blocks(*committed())),
         ):
             text = path.read_text(encoding="utf-8")
@@ -44,7 +44,9 @@ class TestCommitted:
         assert files == shown and all((page.ROWS / name).stat().st_size <= MAX_BYTES for name in files)
 
     def test_no_row_is_of_a_seed_of_the_exploration(self):
-        rows = [row for path in page.ROWS.rglob("*.csv") for row in path.read_text().splitlines()[1:]]
+        # The write-up's own comparison is of seed 0, and no verdict uses it.
+        files = [path for path in page.ROWS.rglob("*.csv") if pair.PAIR not in path.parts]
+        rows = [row for path in files for row in path.read_text().splitlines()[1:]]
         assert rows and {int(row.split(",")[1]) for row in rows if not row.startswith("data-")} <= set(range(3, 13))
 
 
@@ -53,9 +55,31 @@ def test_an_unfinished_report_says_how_many_runs_are_trained():
     trained, wanted = page.counts(portraits, photographs)
     # By the preregistration: 8 runs of ten seeds, 2 of ten, 2 and 5 of five, 3 of three, and 5 of five on photographs.
     assert wanted == 80 + 20 + 10 + 25 + 9 + 25 and 67 <= trained <= wanted
-    state = page.blocks(portraits, photographs)["state"]
+    state = page.blocks(portraits, photographs, Results([]))["state"]
     assert state == page.COMPLETE if trained == wanted else state.startswith(f"**{trained} of the {wanted} ")
     assert page.counts(Results([]), Results([])) == (0, wanted)
+
+
+def test_the_writeups_comparison_says_how_far_it_is_trained():
+    blocks = page.blocks(Results([]), Results([]), Results([]))
+    assert blocks["pair-table"] == page.MISSING
+    rows = [Row("data-pil-bilinear", 0, 0, name, 9.0) for name in ("swd", "frechet", "detail")]
+    rows += [Row("data-cv2-bilinear", 0, 0, name, 8.0) for name in ("swd", "frechet", "detail")]
+    for place, iteration in enumerate((1000, 20000, 30000)):
+        for number, run in enumerate(pair.RUNS):
+            if iteration < 30000 or run == "wgan":  # the second run has not come that far
+                names = ("swd", "frechet", "detail", "w_estimate")
+                rows += [Row(run, 0, iteration, name, 10.0 * place + number) for name in names]
+    text = page.blocks(Results([]), Results([]), Results(rows))["pair-table"]
+    assert text.startswith("**Trained and evaluated as far as 20,000 of 30,000 generator iterations.**")
+    assert text.splitlines()[4:] == [
+        "| real training images | 9 | 8 | 9 | 8 | 9 | 8 |  |  |",
+        "| 1,000 | 0 | 1 | 0 | 1 | 0 | 1 | 0 | 1 |",
+        "| 20,000 | 10 | 11 | 10 | 11 | 10 | 11 | 10 | 11 |",
+    ]
+    rows += [Row("cv2-bilinear", 0, 30000, name, 21.0) for name in ("swd", "frechet", "detail", "w_estimate")]
+    text = page.blocks(Results([]), Results([]), Results(rows))["pair-table"]
+    assert text.startswith("| generator iterations ") and "| 30,000 | 20 | 21 |" in text
 
 
 class TestSentences:

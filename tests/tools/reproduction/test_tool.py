@@ -21,7 +21,7 @@ def refused(tool, *words, expected: int = 2) -> str:
 
 def test_wrong_words_are_refused_before_anything_is_made(tool, plan_file, tmp_path):
     plan, out = plan_file(), tmp_path / "out"
-    known = "choose one of confirmation, epsilon, epsilon-64, full, others, photographs, port, quick"
+    known = "choose one of confirmation, epsilon, epsilon-64, full, others, photographs, photographs-64, port, quick"
     assert f"There is no plan nonsense: {known}" in refused(tool, "--plan", "nonsense")
     assert "There is no plan" in refused(tool, "--plan", tmp_path / "none.toml")
     assert "--plan" in refused(tool)

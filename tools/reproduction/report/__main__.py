@@ -19,9 +19,9 @@ from gluon_wgan.utils import atomic_files
 from tools.reproduction.blocks import fill
 from tools.reproduction.confirmation import read_folder
 from tools.reproduction.plan import read_plan
-from tools.reproduction.report import epsilon_figures, figures, page
+from tools.reproduction.report import epsilon_figures, figures, page, pair
 from tools.reproduction.results import Results
-from tools.reproduction.training import tasks_of
+from tools.reproduction.training import Task, tasks_of
 
 _WIDTHS = {"-nf8": 8, "-nf16": 16, "": 32, "-nf64": 64}
 
@@ -33,6 +33,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         ("portraits", "the plans on portraits"),
         (page.PHOTOGRAPHS, "plans/photographs.toml"),
         (page.SWEEP, "plans/epsilon-64.toml"),
+        (pair.PAIR, f"plans/{pair.PAIR}.toml"),
     ):
         parser.add_argument(f"--{name}", type=Path, metavar="FOLDER", help=f"where tools/reproduce.py kept {what}")
     arguments = parser.parse_args(argv)
@@ -45,6 +46,7 @@ def write(arguments: argparse.Namespace) -> None:
         "portraits": page.ROWS,
         page.PHOTOGRAPHS: page.ROWS / page.PHOTOGRAPHS,
         page.SWEEP: page.ROWS / page.SWEEP,
+        pair.PAIR: page.ROWS / pair.PAIR,
     }
     given = {name: getattr(arguments, name.replace("-", "_")) for name in places}
     for name, source in given.items():
@@ -53,11 +55,14 @@ def write(arguments: argparse.Namespace) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists():  # what is committed is never replaced
                 shutil.copyfile(path, target)
-    portraits, photographs, sweep = (read_folder(folder) for folder in places.values())
+    portraits, photographs, sweep = (read_folder(places[name]) for name in ("portraits", page.PHOTOGRAPHS, page.SWEEP))
+    writeup = read_folder(places[pair.PAIR], first_seed=pair.SEED)
     _draw(portraits, photographs, sweep)
     _draw_from_runs(given["portraits"], given[page.PHOTOGRAPHS])
+    if given[pair.PAIR]:
+        _draw_pair(writeup, given[pair.PAIR])
     for target, blocks in (
-        (page.PAGE, page.blocks(portraits, photographs)),
+        (page.PAGE, page.blocks(portraits, photographs, writeup)),
         (page.README, page.readme_blocks(portraits, photographs)),
     ):
         atomic_files.write_bytes(target, fill(target.read_text(encoding="utf-8"), blocks).encode())
@@ -86,12 +91,22 @@ def _draw_from_runs(portraits: Optional[Path], photographs: Optional[Path]) -> N
         (page.PHOTOGRAPHS, photographs, page.PHOTOGRAPHS_SAMPLES),
     ):
         if folder:
-            tasks = tasks_of(list(read_plan(page.PLANS / f"{plan}.toml").runs.values()), folder.absolute())
-            figures.draw_panels(tasks, page.SHOWN_SEEDS[plan], page.ROWS / file)
+            figures.draw_panels(_tasks(plan, folder), page.SHOWN_SEEDS[plan], page.ROWS / file)
     if portraits:
         curves = epsilon_figures.long_curves(portraits, (3, 4, 5))
         if all(map(len, curves.values())):
             epsilon_figures.draw_long_curves(curves, page.ROWS / epsilon_figures.LONG_CURVES)
+
+
+def _draw_pair(writeup: Results, folder: Path) -> None:
+    """Draw the samples and curves of the write-up's own comparison, after the last iteration that both runs have."""
+    done, tasks, samples = pair.iterations(writeup), _tasks(pair.PAIR, folder), page.ROWS / pair.SAMPLES
+    if done and figures.draw_panels(tasks, pair.SEED, samples, pair.RUNS, done[-1], grid=(3, 4)):
+        pair.draw_curves(writeup, tasks, page.ROWS / pair.CURVES)
+
+
+def _tasks(plan: str, folder: Path) -> list[Task]:
+    return tasks_of(list(read_plan(page.PLANS / f"{plan}.toml").runs.values()), folder.absolute())
 
 
 if __name__ == "__main__":

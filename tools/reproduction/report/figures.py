@@ -21,6 +21,7 @@ from tools.reproduction.training import Task
 
 EFFECTS, RESIZE, TRACKING, SAMPLES = "effects.svg", "resize.svg", "tracking.svg", "samples.png"
 RESIZED = (BASE, "pil-bicubic", "cv2-area", "cv2-bilinear", "cv2-bicubic")
+SAMPLED = (BASE, "cv2-area", "cv2-bilinear", "cv2-bicubic")
 _COMPARED = (
     ("2a", "cv2-bilinear", BASE),
     ("3a", "cv2-bicubic", "cv2-bilinear"),
@@ -42,7 +43,6 @@ _ON_PHOTOGRAPHS = (
     ("3q", "cv2-area", "cv2-bilinear"),
 )
 _AT_EQUAL_ITERATIONS = ("4g", "4h")
-_SHOWN = 16
 
 
 class Effect(NamedTuple):
@@ -143,27 +143,37 @@ def draw_tracking(results: Results, path: Path) -> None:
     save_svg(figure, path)
 
 
-def draw_panels(tasks: Sequence[Task], seed: int, path: Path) -> bool:
-    """Draw real images and samples of four resize backends beside each other, if all four runs of a seed are there.
+def draw_panels(
+    tasks: Sequence[Task],
+    seed: int,
+    path: Path,
+    names: Sequence[str] = SAMPLED,
+    iteration: int = END,
+    grid: tuple[int, int] = (2, 8),
+) -> bool:
+    """Draw real images and samples of some runs beside each other, if all of them are there.
 
     Parameters
     ----------
     tasks
         The runs in a folder that tools/reproduce.py was given as ``--out``.
+    names, seed, iteration
+        Which of them, and after how many generator iterations.
+    grid
+        Rows and columns of images in each panel.
 
     Returns
     -------
     bool
         Whether they were.
     """
-    wanted = {task.run.name: task for task in tasks if task.seed == seed and task.done()}
-    names = (BASE, "cv2-area", "cv2-bilinear", "cv2-bicubic")
+    wanted = {task.run.name: task for task in tasks if task.seed == seed and task.checkpoint(iteration).is_dir()}
     if not wanted.keys() >= set(names):
         return False
-    panels = []
+    panels, count = [], grid[0] * grid[1]
     for task in (wanted[name] for name in names):
         images = open_store(task.store).images
-        panels.append((f"real, {task.run.resize}", np.asarray(images.take(np.arange(min(_SHOWN, len(images))), 0))))
-        panels.append((f"samples, trained on {task.run.resize}", draw_samples(task, END, _SHOWN)))
-    save_panels(path, panels)
+        panels.append((f"real, {task.run.resize}", np.asarray(images.take(np.arange(min(count, len(images))), 0))))
+        panels.append((f"samples, trained on {task.run.resize}", draw_samples(task, iteration, count)))
+    save_panels(path, panels, columns=grid[1])
     return True

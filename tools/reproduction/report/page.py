@@ -9,7 +9,7 @@ from typing import Callable
 from tools.reproduction.confirmation import END, EQUAL_STEPS, verdicts
 from tools.reproduction.markdown import image, listed, table
 from tools.reproduction.plan import BASE, Run, read_plan
-from tools.reproduction.report import epsilon_figures, figures, tables
+from tools.reproduction.report import epsilon_figures, figures, pair, tables
 from tools.reproduction.report.sentences import sentences
 from tools.reproduction.results import Results
 
@@ -46,6 +46,12 @@ _CAPTIONS = {
         "The critic's estimate and SWD at ten checkpoints of each seed of `wgan`. Left: along training. "
         "Right: their changes from one checkpoint to the next"
     ),
+    pair.SAMPLES: (
+        "Photographs of clothes at 64x64: real images, and samples from the same noise after the table's last iteration"
+    ),
+    pair.CURVES: (
+        "Left: -Loss_D over the generator iterations. Right: detail of the samples, and of their training images"
+    ),
     epsilon_figures.LONG_CURVES: "-Loss_D per generator iteration under the three epsilon rules",
     epsilon_figures.STEP_RATIOS: (
         "How much epsilon 1e-8 inside the root shortens the steps of each layer, by the size of its gradients"
@@ -53,13 +59,13 @@ _CAPTIONS = {
 }
 
 
-def blocks(portraits: Results, photographs: Results, folder: Path = ROWS) -> dict[str, str]:
+def blocks(portraits: Results, photographs: Results, writeup: Results, folder: Path = ROWS) -> dict[str, str]:
     """Return every block of the page.
 
     Parameters
     ----------
-    portraits, photographs
-        The rows.
+    portraits, photographs, writeup
+        The rows; ``writeup``: those of the write-up's own comparison.
     folder
         Where the figures are; one that is not there is said to be missing.
     """
@@ -77,6 +83,7 @@ def blocks(portraits: Results, photographs: Results, folder: Path = ROWS) -> dic
         "tracking-table": _measured(tables.tracking_table, portraits),
         "port-table": _measured(tables.port_table, portraits, "port2018"),
         "measures": _measured(tables.measures_table, portraits),
+        "pair-table": _pair_table(writeup),
     }
     for file, caption in _CAPTIONS.items():
         written[Path(file).stem] = image(file, folder.name, caption) if (folder / file).is_file() else MISSING
@@ -85,6 +92,14 @@ def blocks(portraits: Results, photographs: Results, folder: Path = ROWS) -> dic
 
 def _measured(make: Callable[[Results], str], results: Results, run: str = BASE) -> str:
     return make(results) if results.by_seed(run, "swd", END) else MISSING
+
+
+def _pair_table(writeup: Results) -> str:
+    done, wanted = pair.iterations(writeup), read_plan(PLANS / f"{pair.PAIR}.toml").runs[BASE].moments
+    if not done:
+        return MISSING
+    partial = f"**Trained and evaluated as far as {done[-1]:,} of {wanted[-1]:,} generator iterations.**\n\n"
+    return (partial if done[-1] < wanted[-1] else "") + pair.pair_table(writeup)
 
 
 def readme_blocks(portraits: Results, photographs: Results) -> dict[str, str]:
