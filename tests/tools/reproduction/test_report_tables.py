@@ -97,3 +97,17 @@ def test_the_port_is_also_measured_as_it_draws_its_own_samples():
     text = tables.port_table(Results(rows))
     assert [cell[:4] for cell in cells(text, "port2018")[1:4]] == ["2", "23.5", "43.5"]
     assert [cell[:4] for cell in cells(text, "reference")[1:4]] == ["2", "33.5", ""]
+
+
+def test_epsilon_rules_stand_at_500_and_1000_iterations():
+    rows = [
+        Row(f"eps-{rule}-1000", seed, iteration, "frechet", value + seed / 100)
+        for rule, value in (("tuned", 0.5), ("1e-8", 0.7))
+        for iteration in (500, 1000)
+        for seed in (3, 4, 5)
+    ]
+    text = tables.epsilon_table(Results(rows))
+    assert cells(text, "epsilon")[3::3] == ["Frechet at 500", "Frechet at 1,000"]
+    assert all(cell.startswith("0.540 (") for cell in cells(text, "1e-12 and 1e-14 inside")[3::3])
+    assert all(cell.startswith("0.740 (") for cell in cells(text, "1e-8 inside")[3::3])
+    assert cells(text, "1e-8 outside (PyTorch)")[1:] == [""] * 6

@@ -79,6 +79,7 @@ def blocks(portraits: Results, photographs: Results, writeup: Results, folder: P
         "seeds": _seeds_table(portraits, photographs),
         "resize-table": _measured(tables.resize_table, portraits),
         "photographs-table": _measured(tables.resize_table, photographs),
+        "epsilon-table": _measured(tables.epsilon_table, portraits, f"eps-tuned-{END}"),
         "schedule-table": _measured(tables.schedule_table, portraits),
         "tracking-table": _measured(tables.tracking_table, portraits),
         "port-table": _measured(tables.port_table, portraits, "port2018"),

@@ -12,6 +12,7 @@ from tools.reproduction.effects import of_few, words
 from tools.reproduction.inference import mean_correlation
 from tools.reproduction.markdown import table
 from tools.reproduction.plan import BASE
+from tools.reproduction.report.epsilon_figures import RULES
 from tools.reproduction.report.figures import RESIZED
 from tools.reproduction.results import Results
 from tools.reproduction.verdicts import Verdict
@@ -88,6 +89,19 @@ def tracking_table(results: Results) -> str:
     head = ["", "of changes (rank)", "given the iteration (partial, logarithms)", "of the falling series (rank)"]
     across = across_runs(results, [run for run in _SAME_LENGTH if len(results.by_seed(run, "w_estimate", END)) > 1])
     return table(head, rows) + f"\n\nAcross runs at {END:,} iterations, within each kind of run: {_number(across)}."
+
+
+def epsilon_table(results: Results) -> str:
+    """Return the epsilon rules half-way through 1,000 generator iterations and at their end."""
+    columns = [(quantity, iteration) for iteration in (END // 2, END) for quantity in ("w_estimate", "swd", "frechet")]
+    names = {"w_estimate": "-Loss_D", "swd": "SWD", "frechet": "Frechet"}
+    rows = []
+    for rule, label in RULES.items():
+        found = [
+            list(results.by_seed(f"{rule}-{END}", quantity, iteration).values()) for quantity, iteration in columns
+        ]
+        rows.append([label.replace("\n", " "), *(words(of_few(values)) if values else "" for values in found)])
+    return table(["epsilon", *(f"{names[quantity]} at {iteration:,}" for quantity, iteration in columns)], rows)
 
 
 def schedule_table(results: Results) -> str:
