@@ -45,12 +45,15 @@ class FeatureNetwork:
 
     Attributes
     ----------
+    name
+        ``random``, ``inception`` or a model of gluoncv's zoo.
     protocol
         JSON-able: the weights' SHA-256, how images are resized.
     run
         From uint8 (images, 3, height, width) to float32 features (images, width) and logits, if it has any.
     """
 
+    name: str
     protocol: dict[str, Any]
     run: Callable[[np.ndarray], tuple[np.ndarray, Optional[np.ndarray]]]
 
@@ -102,7 +105,7 @@ def _random(context: Context) -> FeatureNetwork:
         "weights_sha256": sha256,
         "resize": "none",
     }
-    return FeatureNetwork(protocol, run)
+    return FeatureNetwork(RANDOM, protocol, run)
 
 
 def _inception(path: Path, rule: str, context: Context) -> FeatureNetwork:
@@ -122,7 +125,7 @@ def _inception(path: Path, rule: str, context: Context) -> FeatureNetwork:
         return features.asnumpy(), logits.asnumpy()
 
     protocol = {"features": "Inception of 2015-12-05, 2048", "weights_sha256": sha256, "resize": f"{rule} to {SIDE}"}
-    return FeatureNetwork(protocol, run)
+    return FeatureNetwork(INCEPTION, protocol, run)
 
 
 def inception_of(state: dict[str, np.ndarray], path: Path, context: Context) -> Inception:
@@ -154,7 +157,7 @@ def _zoo(name: str, path: Path, rule: str, context: Context) -> FeatureNetwork:
         return features.asnumpy(), logits.asnumpy()
 
     protocol = {"features": f"gluoncv {name}", "weights_sha256": sha256, "resize": f"{rule} to {side}"}
-    return FeatureNetwork(protocol, run)
+    return FeatureNetwork(name, protocol, run)
 
 
 def _sha256(path: Path) -> str:
