@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.tools.reproduction.test_confirmation import falling, synthetic
+from tests.tools.reproduction.test_confirmation import changed, falling, synthetic
 from tools.reproduction.confirmation import verdicts
 from tools.reproduction.report import tables
 from tools.reproduction.results import Results, Row
@@ -35,6 +35,12 @@ def test_verdicts_stand_with_their_effects_and_what_is_missing_with_none():
     )
     assert cells(text, "5.")[1:] == ["not measured", "", "", ""]
     assert len(text.splitlines()) == 12
+
+
+def test_an_unstable_curve_that_is_not_shown_is_called_not_seen_at_this_scale():
+    for factor, word in ((1.5, "**holds**"), (1.0, "**not seen at this scale** (not settled)")):
+        found = verdicts(changed(synthetic({}), "eps-1e-8-1000", "curve_noise", factor))
+        assert cells(tables.verdict_table(found["summary"]), "1b.")[1] == word
 
 
 def test_measures_stand_beside_those_of_real_images():

@@ -15,7 +15,7 @@ from tools.reproduction.plan import BASE
 from tools.reproduction.report.epsilon_figures import RULES
 from tools.reproduction.report.figures import RESIZED
 from tools.reproduction.results import Results
-from tools.reproduction.verdicts import Verdict
+from tools.reproduction.verdicts import HOLDS, Verdict
 
 _NEVER_NEGATIVE = ("frechet", "color_shift")
 _SCHEDULES = (BASE, "warmup-only", "boost-only", "no-warmup")
@@ -41,7 +41,10 @@ def verdict_table(verdicts: Sequence[Verdict]) -> str:
             continue
         effect, own = (words(one, sign=row.signed) for one in (row.interval, row.own))
         p = "< 0.001" if verdict.p < 0.001 else f"{verdict.p:.2g}"
-        rows.append([f"{row.name}. {row.claim}", f"**{verdict.word}**", f"{effect} {row.unit}".strip(), own, p])
+        word = f"**{verdict.word}**"
+        if row.name == "1b" and verdict.word != HOLDS:  # the preregistration words it so
+            word = f"**not seen at this scale** ({verdict.word})"
+        rows.append([f"{row.name}. {row.claim}", word, f"{effect} {row.unit}".strip(), own, p])
     return table(["claim", "verdict", "effect, one model", "effect, its own seeds", "corrected p"], rows)
 
 
