@@ -10,7 +10,7 @@ from typing import Callable, Optional
 
 import numpy as np
 
-from gluon_wgan.metrics.confidence_intervals import Estimate
+from gluon_wgan.metrics.confidence_intervals import Estimate, around
 from tools.reproduction.effects import rank_correlation
 from tools.reproduction.inference import (
     MAX_CORRELATION,
@@ -108,15 +108,45 @@ def tracking(results: Results, run: str, seed: int) -> dict[str, float]:
     }
 
 
-def across_runs(results: Results, runs: Sequence[str]) -> float:
-    """Return Pearson's correlation of estimate and SWD at 1,000 iterations over seeds, centered by each run's mean."""
+def between_seeds(results: Results, run: str) -> list[float]:
+    """Return for each seed the rank correlation of its estimate's changes with those of the *other* seeds' SWD.
+
+    What curves of one shape have in common gives such a correlation too. The mean over the other seeds is taken on
+    Fisher's scale.
+    """
+    seeds = sorted(results.by_seed(run, "swd", END))
+    changes = {
+        name: {seed: list(np.diff(results.curve(run, name, seed)[1])) for seed in seeds}
+        for name in ("w_estimate", "swd")
+    }
+    return [
+        mean_correlation(
+            [rank_correlation(changes["w_estimate"][seed], changes["swd"][other]) for other in seeds if other != seed]
+        ).value
+        for seed in seeds
+    ]
+
+
+def across_runs(results: Results, runs: Sequence[str]) -> tuple[Estimate, int]:
+    """Return Pearson's correlation of estimate and SWD at 1,000 iterations over seeds, centered by each run's mean.
+
+    Returns
+    -------
+    tuple
+        The correlation, with an interval on Fisher's scale, and the number of trained runs.
+    """
     pairs: list[np.ndarray] = []
     for run in runs:
         estimate, distance = (results.by_seed(run, quantity, END) for quantity in ("w_estimate", "swd"))
         found = np.array([[estimate[seed], distance[seed]] for seed in sorted(estimate.keys() & distance.keys())])
         if len(found) > 1:
             pairs.append(found - found.mean(axis=0))
-    return float(np.corrcoef(np.concatenate(pairs).T)[0, 1])
+    together = np.concatenate(pairs)
+    found, freedom = float(np.corrcoef(together.T)[0, 1]), len(together) - len(pairs) - 3
+    if freedom < 1:
+        return Estimate(found, math.nan, math.nan), len(together)
+    z = math.atanh(float(np.clip(found, -MAX_CORRELATION, MAX_CORRELATION)))
+    return Estimate(*(math.tanh(part) for part in around(z, 1 / math.sqrt(freedom)))), len(together)
 
 
 def _compare(
@@ -189,7 +219,7 @@ SUMMARY: dict[str, tuple[str, Builder]] = {
     "1d": ("Epsilon 1e-12 and 1e-14 inside the root give PyTorch's curve", _as_pytorch),
     "2a": ("Samples learned from cv2-bilinear images are farther from Pillow's", _pair("cv2-bilinear", BASE)),
     "2c": (
-        "They are messier: more detail than their training images explain",
+        "They are messier than their training images explain (excess detail)",
         _pair("cv2-bilinear", BASE, "excess_detail"),
     ),
     "3a": (
@@ -197,11 +227,11 @@ SUMMARY: dict[str, tuple[str, Builder]] = {
         _pair("cv2-bicubic", "cv2-bilinear", expected=-1, margin=MARGIN_SWD),
     ),
     "3c": ("INTER_AREA, what the port really used, does", _pair("cv2-area", "cv2-bilinear", expected=-1)),
-    "4a": ("The warm-up helps, at equal critic steps", _pair("no-warmup", BASE)),
+    "4a": ("Warm-up and boost help, at equal critic steps", _pair("no-warmup", BASE)),
     "4b": ("N(0, 0.02) initialisation helps", _pair("init-mxnet", BASE)),
     "5": ("The critic's estimate falls as the samples get better", _tracks),
     "6": (
-        "The port gives what the authors' code gives",
+        "The port's preset gives what the authors' gives, in SWD",
         _pair("port2018", "reference", expected=0, margin=MARGIN_SWD),
     ),
 }

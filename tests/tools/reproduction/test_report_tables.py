@@ -51,10 +51,10 @@ def test_measures_stand_beside_those_of_real_images():
         for name, value in (("detail", 23.0), ("color_shift", 5.0), ("contrast_shift", -0.1)):
             rows.append(Row("wgan", seed, 1000, name, value))
     text = tables.measures_table(Results(rows))
-    assert cells(text, "real training images")[2::2] == ["9", "", "0.1", "0.3"]
+    assert cells(text, "real training images")[2::2] == ["9.00", "", "0.100", "0.300"]
     row = cells(text, "wgan")
     # The two seeds' deviation is the root of 8, the noises' is 1; 13 is 22 less the real images' 9.
-    assert row[1] == "2" and row[2].startswith("22.0") and row[3:5] == ["2.8", "1"]
+    assert row[1] == "2" and row[2].startswith("22.0") and row[3:5] == ["2.8", "1.0"]
     assert row[5].startswith("+13.0") and row[7].startswith("+3.0") and row[8].startswith("5.0")
     assert row[9].startswith("-0.1")
 
@@ -62,7 +62,7 @@ def test_measures_stand_beside_those_of_real_images():
 def test_tracking_has_a_row_for_each_seed_and_their_mean():
     text = tables.tracking_table(Results([row for seed in (3, 4, 5) for row in falling(1, seed)]))
     assert cells(text, "seed 4")[3] == "1.00" and float(cells(text, "seed 4")[1]) > 0.8
-    assert cells(text, "mean")[1].startswith(("0.9", "1.0")) and "within each kind of run" in text
+    assert cells(text, "mean")[1].startswith(("0.9", "1.0")) and "Among the seeds of one kind of run" in text
 
 
 def test_schedules_are_compared_in_both_ways():
@@ -86,8 +86,8 @@ def test_each_backend_stands_beside_its_own_real_images():
             rows += [Row(run, seed, 1000, "swd", swd + seed), Row(run, seed, 1000, "detail", detail + seed / 10)]
     text = tables.resize_table(Results(rows))
     own, other = cells(text, "pil-bilinear"), cells(text, "cv2-bilinear")
-    assert own[1:3] == ["2", "9"] and own[3].startswith("30.5") and own[4] == "" and own[7].startswith("+5.3")
-    assert other[2] == "24" and other[3].startswith("36.5") and other[4].startswith("+6.0") and other[5] == "36"
+    assert own[1:3] == ["2", "9.00"] and own[3].startswith("30.5") and own[4] == "" and own[7].startswith("+5.3")
+    assert other[2] == "24.0" and other[3].startswith("36.5") and other[4].startswith("+6.0") and other[5] == "36.0"
     assert other[6].startswith("38.3") and other[7].startswith("+2.3")
     assert len(text.splitlines()) == 4  # backends without rows are left out
 

@@ -8,6 +8,7 @@ and curves too.
 from __future__ import annotations
 
 import argparse
+import csv
 import shutil
 import sys
 from collections.abc import Sequence
@@ -15,14 +16,16 @@ from pathlib import Path
 from typing import Optional
 
 from gluon_wgan.cli.runner import SentenceParser, run_tool
-from gluon_wgan.utils import atomic_files
+from gluon_wgan.data.store import open_store
+from gluon_wgan.utils.atomic_files import sha256_of, write_bytes
 from tools.reproduction.blocks import fill
 from tools.reproduction.confirmation import read_folder
 from tools.reproduction.plan import read_plan
 from tools.reproduction.report import epsilon_figures, figures, page, pair
-from tools.reproduction.results import Results
+from tools.reproduction.results import Results, write_table
 from tools.reproduction.training import Task, tasks_of
 
+_WEIGHTS = ["plan", "run", "seed", "images_sha256", "generator_sha256"]
 _WIDTHS = {"-nf8": 8, "-nf16": 16, "": 32, "-nf64": 64}
 
 
@@ -61,11 +64,13 @@ def write(arguments: argparse.Namespace) -> None:
     _draw_from_runs(given["portraits"], given[page.PHOTOGRAPHS])
     if given[pair.PAIR]:
         _draw_pair(writeup, given[pair.PAIR])
+    by_plan = {**dict.fromkeys(page.ON_PORTRAITS, given["portraits"]), page.PHOTOGRAPHS: given[page.PHOTOGRAPHS]}
+    _record_weights([(plan, task) for plan, folder in by_plan.items() if folder for task in _tasks(plan, folder)])
     for target, blocks in (
-        (page.PAGE, page.blocks(portraits, photographs, writeup)),
+        (page.PAGE, page.blocks(portraits, photographs, sweep, writeup)),
         (page.README, page.readme_blocks(portraits, photographs)),
     ):
-        atomic_files.write_bytes(target, fill(target.read_text(encoding="utf-8"), blocks).encode())
+        write_bytes(target, fill(target.read_text(encoding="utf-8"), blocks).encode())
         print(f"Wrote {target}")
 
 
@@ -103,6 +108,23 @@ def _draw_pair(writeup: Results, folder: Path) -> None:
     done, tasks, samples = pair.iterations(writeup), _tasks(pair.PAIR, folder), page.ROWS / pair.SAMPLES
     if done and figures.draw_panels(tasks, pair.SEED, samples, pair.RUNS, done[-1], grid=(3, 4)):
         pair.draw_curves(writeup, tasks, page.ROWS / pair.CURVES)
+
+
+def _record_weights(tasks: Sequence[tuple[str, Task]]) -> None:
+    """Add the hashes of trained runs' images and final weights to those that are known; a known one is kept."""
+    path = page.ROWS / "weights.csv"
+    known: dict[tuple[str, str, int], list[str]] = {}
+    if path.is_file():
+        with path.open(encoding="utf-8", newline="") as lines:
+            known = {(row[0], row[1], int(row[2])): row for row in list(csv.reader(lines))[1:]}
+    for plan, task in tasks:
+        file = task.checkpoint(task.run.moments[-1]) / "generator.params"
+        if file.is_file():
+            images = open_store(task.store).content_sha256
+            row = [plan, task.run.name, str(task.seed), images, sha256_of(file)]
+            known.setdefault((plan, task.run.name, task.seed), row)
+    if known:
+        write_table(path, _WEIGHTS, [known[key] for key in sorted(known)])
 
 
 def _tasks(plan: str, folder: Path) -> list[Task]:

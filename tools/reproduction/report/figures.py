@@ -43,6 +43,7 @@ _ON_PHOTOGRAPHS = (
     ("3q", "cv2-area", "cv2-bilinear"),
 )
 _AT_EQUAL_ITERATIONS = ("4g", "4h")
+_WITH_MARGIN = ("3a", "3p", "4c", "6")
 
 
 class Effect(NamedTuple):
@@ -74,13 +75,14 @@ def _measured(evidence: Evidence, compared: Sequence[tuple[str, str, str]], wher
 def draw_effects(found: Sequence[Effect], path: Path) -> None:
     """Draw every difference on a line of its own: the seeds as dots, the model's mean and 95 % interval over them."""
     figure, (axis,) = new_figure(height=1 + 0.42 * len(found))
-    axis.axvspan(-MARGIN_SWD, MARGIN_SWD, color="gray", alpha=0.15, linewidth=0)
     axis.axvline(0, color="black", linewidth=0.8)
     for place, effect in enumerate(found):
         mean = effect.model.estimate
-        axis.plot(effect.seeds, [place] * len(effect.seeds), "o", color=COLOURS[5], alpha=0.7, markersize=5)
-        axis.plot([mean.low, mean.high], [place] * 2, color=COLOURS[1], linewidth=3)
-        axis.plot([mean.value], [place], "D", color=COLOURS[1], markersize=6)
+        if effect.label.split()[0] in _WITH_MARGIN:
+            axis.fill_between([-MARGIN_SWD, MARGIN_SWD], place - 0.5, place + 0.5, color="gray", alpha=0.2, linewidth=0)
+        axis.plot([mean.low, mean.high], [place + 0.15] * 2, color=COLOURS[1], linewidth=3)
+        axis.plot([mean.value], [place + 0.15], "D", color=COLOURS[1], markersize=6)
+        axis.plot(effect.seeds, [place - 0.15] * len(effect.seeds), "o", color=COLOURS[0], alpha=0.5, markersize=5)
     axis.set_yticks(range(len(found)), [effect.label for effect in found])
     axis.set_ylim(len(found) - 0.5, -0.5)
     axis.set_xlabel("difference of SWD (left of 0: the first is closer to the held-out images)")
@@ -100,14 +102,13 @@ def draw_resize(results: Results, path: Path) -> None:
         right.plot([data] * len(detail), detail, "o", color=color, alpha=0.6, label=backend)
     left.plot([], [], "x", color="black", label="real training images")
     left.plot([], [], "o", color="gray", label="samples, one seed")
+    left.plot([], [], color="gray", linewidth=2, label="samples, mean")
     left.set_xticks(range(len(runs)), [BACKENDS.get(run, "pil-bilinear") for run in runs], rotation=20)
     left.set_ylabel("SWD to held-out pil-bilinear images")
     left.set_ylim(bottom=0)
     left.legend(frameon=False, fontsize=8, loc="upper left")
-    low, high = right.get_xlim()
-    right.axline((low, low), slope=1, color="gray", linewidth=1, linestyle=":")
-    right.annotate("as much as the images", (high, high), xytext=(-6, 6), textcoords="offset points",
-                   ha="right", fontsize=8, color="gray")  # fmt: skip
+    ends = right.get_ylim()
+    right.plot(ends, ends, color="gray", linewidth=1, linestyle=":", label="as much as the images")
     right.set_xlabel("detail of the training images (mean |Laplacian|, levels)")
     right.set_ylabel("detail of the samples")
     right.legend(frameon=False, fontsize=8, loc="upper left")
@@ -126,7 +127,7 @@ def draw_tracking(results: Results, path: Path) -> None:
         (iterations, estimate), (_, distance) = (results.curve(BASE, name, seed) for name in ("w_estimate", "swd"))
         left.plot(estimate, distance, "-", color=COLOURS[0], alpha=0.25)
         left.scatter(estimate, distance, c=iterations, cmap="viridis", s=14, zorder=3)
-        right.plot(np.diff(estimate), np.diff(distance), "o", color=COLOURS[0], alpha=0.5)
+        right.scatter(np.diff(estimate), np.diff(distance), c=iterations[1:], cmap="viridis", s=14)
     left.set_xscale("log")
     left.set_yscale("log")
     for axis, ticks in ((left.xaxis, (0.01, 0.02, 0.04)), (left.yaxis, (20, 30, 40, 60, 80))):
@@ -134,12 +135,12 @@ def draw_tracking(results: Results, path: Path) -> None:
         axis.set_minor_locator(NullLocator())
     left.set_xlabel("w_estimate (-Loss_D), filtered, log scale")
     left.set_ylabel("SWD to held-out images, log scale")
-    left.set_title("every checkpoint; dark is early")
+    left.set_title("a line for each seed; dark is early")
     right.axhline(0, color="black", linewidth=0.8)
     right.xaxis.set_major_locator(MaxNLocator(5))
     right.set_xlabel("change of w_estimate from the checkpoint before")
     right.set_ylabel("change of SWD")
-    right.set_title("changes")
+    right.set_title("changes; dark is early")
     save_svg(figure, path)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Callable
 
 from gluon_wgan.metrics.confidence_intervals import Estimate
-from tools.reproduction.confirmation import END, EQUAL_STEPS, NOT_MEASURED
+from tools.reproduction.confirmation import END, EQUAL_STEPS, NOT_MEASURED, Evidence, between_seeds, tracking
 from tools.reproduction.effects import words
+from tools.reproduction.inference import mean_correlation
 from tools.reproduction.plan import BASE
 from tools.reproduction.results import Results
 from tools.reproduction.verdicts import EQUAL, FAILS, HOLDS, OPEN, Verdict
@@ -35,7 +37,7 @@ PHRASES: dict[str, dict[str, str]] = {
     },
     "2a": {
         HOLDS: "samples learned from OpenCV-bilinear images are farther from Pillow's images, by {size} SWD where "
-        "those learned from Pillow's own have {base}",
+        "those learned from Pillow's own have {base}{images_apart}",
         FAILS: "samples learned from OpenCV-bilinear images are closer to Pillow's images, by {size} SWD where those "
         "learned from Pillow's own have {base}",
         OPEN: "whether samples learned from OpenCV-bilinear images are farther from Pillow's images is not settled "
@@ -43,15 +45,15 @@ PHRASES: dict[str, dict[str, str]] = {
     },
     "2c": {
         HOLDS: "they are messier than their training images explain, by {size} levels of detail",
-        FAILS: "their false detail is that of their training images and no more (beyond the images' own they have "
-        "{size} levels *less* than with Pillow)",
+        FAILS: "they are not messier than their images explain{detail}: beyond the images' own they have {size} levels "
+        "of detail *less* than with Pillow",
         OPEN: "whether they have detail that their training images do not explain is not settled ({signed} levels)",
     },
     "3a": {
         HOLDS: "OpenCV's bicubic comes closer to Pillow's images than its bilinear, by {size} SWD",
         FAILS: "OpenCV's bicubic is farther from Pillow's images than its bilinear, by {size} SWD",
-        EQUAL: "OpenCV's bicubic is no closer to Pillow's images than its bilinear ({signed} SWD, within the margin "
-        "of 5)",
+        EQUAL: "OpenCV's bicubic is neither closer to Pillow's images than its bilinear nor farther by 5 or more "
+        "({signed} SWD)",
         OPEN: "whether OpenCV's bicubic comes closer to Pillow's images than its bilinear is not settled ({signed} "
         "SWD)",
     },
@@ -64,8 +66,8 @@ PHRASES: dict[str, dict[str, str]] = {
     "4a": {
         HOLDS: "100 critic steps in each of the first 25 iterations and every 500th help, by {size} SWD at equal "
         "critic steps",
-        FAILS: "100 critic steps in each of the first 25 iterations and every 500th do not help: at equal critic steps "
-        "five always give {size} SWD less",
+        FAILS: "100 critic steps in each of the first 25 iterations and every 500th do not help: five always, with 1.5 "
+        "times as many generator iterations for as many critic steps, give {size} SWD less{iterations}",
         OPEN: "whether 100 critic steps in each of the first 25 iterations and every 500th help is not settled "
         "(without them {signed} SWD at equal critic steps)",
     },
@@ -75,18 +77,20 @@ PHRASES: dict[str, dict[str, str]] = {
         OPEN: "whether N(0, 0.02) initialisation helps is not settled (MXNet's default gives {signed} SWD)",
     },
     "5": {
-        HOLDS: "the critic's estimate falls as the samples get better, from checkpoint to checkpoint (rank correlation "
-        "of its changes with those of SWD {size})",
+        HOLDS: "the critic's estimate and SWD fall together from checkpoint to checkpoint (rank correlation of their "
+        "changes {size}){other_seeds}",
         FAILS: "the critic's estimate rises as the samples get better (rank correlation of its changes with those of "
         "SWD {signed})",
         OPEN: "whether the critic's estimate falls as the samples get better is not settled (rank correlation of its "
         "changes with those of SWD {signed})",
     },
     "6": {
-        HOLDS: "the 2018 port's samples are as good as those of the authors' code ({signed} SWD, within the margin "
-        "of 5)",
-        FAILS: "the 2018 port's samples are not as good or bad as those of the authors' code ({signed} SWD)",
-        OPEN: "whether the 2018 port's samples are as good as those of the authors' code is not settled ({signed} SWD)",
+        HOLDS: "samples of the 2018 port's preset are as far from held-out images as those of the authors' ({signed} "
+        "SWD, within the margin of 5){port_detail}",
+        FAILS: "samples of the 2018 port's preset are not as far from held-out images as those of the authors' "
+        "({signed} SWD)",
+        OPEN: "whether samples of the 2018 port's preset are as far from held-out images as those of the authors' is "
+        "not settled ({signed} SWD)",
     },
 }  # fmt: skip
 
@@ -103,25 +107,79 @@ def sentences(summary: Sequence[Verdict], portraits: Results) -> list[str]:
     """
     found = {verdict.question.name: verdict for verdict in summary}
     swd = list(portraits.by_seed(BASE, "swd", END).values())
-    base = f"{sum(swd) / len(swd):.1f}" if swd else "none"
+    beside = {"base": f"{sum(swd) / len(swd):.1f}" if swd else "none", **_clauses(Evidence(portraits))}
     return [
-        f"**{title}** (32x32, {width}, {_seeds(portraits, runs)}): {_sentence([found[row] for row in rows], base)}."
+        f"**{title}** (32x32, {width}, {_seeds(portraits, runs)}): {_sentence([found[row] for row in rows], beside)}."
         for title, (width, runs, rows) in _CLAIMS.items()
     ]
 
 
-def _sentence(verdicts: Sequence[Verdict], base: str) -> str:
+def _clauses(evidence: Evidence) -> dict[str, str]:
+    """Return what belongs beside a verdict so that it is not read as more; empty where it is not measured."""
+    made: dict[str, Callable[[Evidence], str]] = {
+        "images_apart": _images_apart,
+        "detail": _detail,
+        "iterations": _iterations,
+        "other_seeds": _other_seeds,
+        "port_detail": _port_detail,
+    }
+    clauses = {}
+    for name, make in made.items():
+        try:
+            clauses[name] = make(evidence)
+        except (KeyError, ValueError):
+            clauses[name] = ""
+    return clauses
+
+
+def _images_apart(evidence: Evidence) -> str:
+    return f" (the images themselves are {_between_images(evidence, 'cv2-bilinear', 'swd'):.1f} farther)"
+
+
+def _detail(evidence: Evidence) -> str:
+    samples = evidence.difference("cv2-bilinear", BASE, "detail")[0].estimate
+    images = _between_images(evidence, "cv2-bilinear", "detail")
+    return f" ({words(samples)} levels more detail, where the images have {images:.1f} more)"
+
+
+def _iterations(evidence: Evidence) -> str:
+    apart = evidence.difference("no-warmup", BASE, "swd", equal_steps=False)[0].estimate
+    return f" ({words(apart, sign=True)} at equal generator iterations)"
+
+
+def _other_seeds(evidence: Evidence) -> str:
+    seeds = sorted(evidence.results.by_seed(BASE, "swd", END))
+    own = mean_correlation([tracking(evidence.results, BASE, seed)["first_differences"] for seed in seeds])
+    other = mean_correlation(between_seeds(evidence.results, BASE))
+    if other.value < own.low:
+        return f", more than with other seeds' SWD ({words(other)})"
+    return f", but as much with other seeds' SWD ({words(other)}), so it shows how far training is, not how good a run"
+
+
+def _port_detail(evidence: Evidence) -> str:
+    samples = evidence.difference("port2018", "reference", "detail")[0].estimate
+    images = _between_images(evidence, "mxnet-area", "detail")
+    return f", with {words(samples, sign=True)} levels of detail where the images have {images:+.1f}"
+
+
+def _between_images(evidence: Evidence, backend: str, quantity: str) -> float:
+    """Return how much more of a measure real images of a backend have than those of Pillow bilinear."""
+    ours, base = (evidence.results.value(f"data-{name}", quantity, 0) for name in (backend, "pil-bilinear"))
+    return ours - base
+
+
+def _sentence(verdicts: Sequence[Verdict], beside: Mapping[str, str]) -> str:
     if all(verdict.word == NOT_MEASURED for verdict in verdicts):
         return "not measured yet"
-    return "; ".join(_phrase(verdict, base) for verdict in verdicts)
+    return "; ".join(_phrase(verdict, beside) for verdict in verdicts)
 
 
-def _phrase(verdict: Verdict, base: str) -> str:
+def _phrase(verdict: Verdict, beside: Mapping[str, str]) -> str:
     row = verdict.question
     if verdict.word == NOT_MEASURED:
         return f"whether {row.claim[0].lower()}{row.claim[1:]} is not measured yet"
     size = _negative(row.interval) if row.signed and row.interval.value < 0 else row.interval
-    return PHRASES[row.name][verdict.word].format(size=words(size), signed=words(row.interval, sign=True), base=base)
+    return PHRASES[row.name][verdict.word].format(size=words(size), signed=words(row.interval, sign=True), **beside)
 
 
 def _negative(estimate: Estimate) -> Estimate:
