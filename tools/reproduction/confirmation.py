@@ -142,10 +142,10 @@ def across_runs(results: Results, runs: Sequence[str]) -> tuple[Estimate, int]:
         if len(found) > 1:
             pairs.append(found - found.mean(axis=0))
     together = np.concatenate(pairs)
-    found, freedom = float(np.corrcoef(together.T)[0, 1]), len(together) - len(pairs) - 3
+    correlation, freedom = float(np.corrcoef(together.T)[0, 1]), len(together) - len(pairs) - 3
     if freedom < 1:
-        return Estimate(found, math.nan, math.nan), len(together)
-    z = math.atanh(float(np.clip(found, -MAX_CORRELATION, MAX_CORRELATION)))
+        return Estimate(correlation, math.nan, math.nan), len(together)
+    z = math.atanh(float(np.clip(correlation, -MAX_CORRELATION, MAX_CORRELATION)))
     return Estimate(*(math.tanh(part) for part in around(z, 1 / math.sqrt(freedom)))), len(together)
 
 
