@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import NullLocator
 
 from gluon_wgan.runs.curves import median_filtered
 from gluon_wgan.runs.metrics_csv import read_metrics
@@ -21,6 +22,7 @@ RULES = {
 FILTER = 101
 LONG_CURVES, STEP_RATIOS = "epsilon-curves.svg", "epsilon-steps.svg"
 _MARKERS = ("o", "s", "^", "D")
+_TICKS = (0.1, 0.2, 0.5, 1)
 
 
 def long_curves(folder: Path, seeds: Sequence[int]) -> dict[str, list[np.ndarray]]:
@@ -106,9 +108,11 @@ def draw_step_ratios(ratios: Mapping[tuple[int, int], Sequence[tuple[str, float,
             if points:
                 axis.plot(*zip(*sorted(points)), marker, color=color, alpha=0.8, label=f"width {width}")
         axis.axhline(1, color="black", linewidth=0.8)
-        axis.axvline(1e-4, color="black", linewidth=0.8, linestyle=":")  # the root of 1e-8
+        axis.axvline(1e-4, color="black", linewidth=0.8, linestyle=":", label="1e-4, the root of 1e-8")
         axis.set_xscale("log")
         axis.set_yscale("log")
+        axis.set_yticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
+        axis.yaxis.set_minor_locator(NullLocator())
         axis.set_title(f"{size}x{size}")
         axis.set_xlabel("median |gradient| of the layer")
         axis.legend(frameon=False, fontsize=8, loc="lower right")
