@@ -37,6 +37,11 @@ NOT_MODELLED = ("dcgan", "wgan-gp")
 NOT_MEASURED = "not measured"
 
 
+def backend_of(run: str) -> str:
+    """Return the backend on whose images a run was trained."""
+    return BACKENDS.get(run, "pil-bilinear")
+
+
 class Evidence:
     """The result rows of one data set, and the differences that the model finds in them.
 
@@ -59,7 +64,7 @@ class Evidence:
     def values(self, run: str, quantity: str, *, equal_steps: bool = True) -> dict[int, float]:
         """Return a measure of each seed of a run, those that are differences from its training images among them."""
         iteration = EQUAL_STEPS.get(run, END) if equal_steps else END
-        backend = BACKENDS.get(run, "pil-bilinear")
+        backend = backend_of(run)
         if quantity == "excess_detail":
             real = self.results.value(f"data-{backend}", "detail", 0)
             return {seed: value - real for seed, value in self.results.by_seed(run, "detail", iteration).items()}

@@ -52,6 +52,11 @@ def excludes_zero(estimate: Estimate) -> bool:
     return estimate.low > 0 or estimate.high < 0
 
 
+def number(value: float, digits: int = 3) -> str:
+    """Return a number without an interval, with so many significant digits."""
+    return words(Estimate(value, math.nan, math.nan), digits)
+
+
 def words(estimate: Estimate, digits: int = 3, sign: bool = False) -> str:
     """Return ``1.23 (1.20 to 1.26)``, or the number alone where there is no interval.
 

@@ -17,7 +17,7 @@ from typing import Optional
 
 from gluon_wgan.cli.runner import SentenceParser, run_tool
 from gluon_wgan.data.store import open_store
-from gluon_wgan.utils.atomic_files import sha256_of, write_bytes
+from gluon_wgan.utils import atomic_files
 from tools.reproduction.blocks import fill
 from tools.reproduction.confirmation import read_folder
 from tools.reproduction.plan import read_plan
@@ -70,7 +70,7 @@ def write(arguments: argparse.Namespace) -> None:
         (page.PAGE, page.blocks(portraits, photographs, sweep, writeup)),
         (page.README, page.readme_blocks(portraits, photographs)),
     ):
-        write_bytes(target, fill(target.read_text(encoding="utf-8"), blocks).encode())
+        atomic_files.write_bytes(target, fill(target.read_text(encoding="utf-8"), blocks).encode())
         print(f"Wrote {target}")
 
 
@@ -121,7 +121,7 @@ def _record_weights(tasks: Sequence[tuple[str, Task]]) -> None:
         file = task.checkpoint(task.run.moments[-1]) / "generator.params"
         if file.is_file():
             images = open_store(task.store).content_sha256
-            row = [plan, task.run.name, str(task.seed), images, sha256_of(file)]
+            row = [plan, task.run.name, str(task.seed), images, atomic_files.sha256_of(file)]
             known.setdefault((plan, task.run.name, task.seed), row)
     if known:
         write_table(path, _WEIGHTS, [known[key] for key in sorted(known)])

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from gluon_wgan.data.store import open_store
-from tools.reproduction.confirmation import BACKENDS, END, MARGIN_SWD, Evidence
+from tools.reproduction.confirmation import END, MARGIN_SWD, Evidence, backend_of
 from tools.reproduction.drawing import COLOURS, new_figure, save_panels, save_svg
 from tools.reproduction.evaluation import draw_samples
 from tools.reproduction.inference import Contrast
@@ -94,7 +94,7 @@ def draw_resize(results: Results, path: Path) -> None:
     figure, (left, right) = new_figure(2)
     runs = [run for run in RESIZED if results.by_seed(run, "swd", END)]
     for place, (run, color) in enumerate(zip(runs, COLOURS)):
-        backend = BACKENDS.get(run, "pil-bilinear")
+        backend = backend_of(run)
         _dots(left, place, list(results.by_seed(run, "swd", END).values()), color)
         left.plot([place], [results.value(f"data-{backend}", "swd", 0)], "x", color="black", markersize=8)
         detail = list(results.by_seed(run, "detail", END).values())
@@ -103,7 +103,7 @@ def draw_resize(results: Results, path: Path) -> None:
     left.plot([], [], "x", color="black", label="real training images")
     left.plot([], [], "o", color="gray", label="samples, one seed")
     left.plot([], [], color="gray", linewidth=2, label="samples, mean")
-    left.set_xticks(range(len(runs)), [BACKENDS.get(run, "pil-bilinear") for run in runs], rotation=20)
+    left.set_xticks(range(len(runs)), [backend_of(run) for run in runs], rotation=20)
     left.set_ylabel("SWD to held-out pil-bilinear images")
     left.set_ylim(bottom=0)
     left.legend(frameon=False, fontsize=8, loc="upper left")

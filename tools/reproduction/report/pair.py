@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gluon_wgan.config.train_config import TrainConfig
-from gluon_wgan.metrics.confidence_intervals import Estimate
 from gluon_wgan.runs.curves import median_filtered
 from gluon_wgan.runs.metrics_csv import read_metrics
-from tools.reproduction.confirmation import BACKENDS
+from tools.reproduction.confirmation import backend_of
 from tools.reproduction.drawing import COLOURS, label_lines, new_figure, save_svg
-from tools.reproduction.effects import words
+from tools.reproduction.effects import number
 from tools.reproduction.markdown import table
 from tools.reproduction.plan import BASE
 from tools.reproduction.results import Results
@@ -36,16 +34,16 @@ def iterations(results: Results) -> list[int]:
 
 def pair_table(results: Results) -> str:
     """Return the measures of both runs at each evaluated iteration, those of their training images in the first row."""
-    head = ["generator iterations", *(f"{name}, {_backend(run)}" for name, _ in _COLUMNS for run in RUNS)]
+    head = ["generator iterations", *(f"{name}, {backend_of(run)}" for name, _ in _COLUMNS for run in RUNS)]
     real = [
-        _number(results.value(f"data-{_backend(run)}", quantity, 0)) if quantity != "w_estimate" else ""
+        number(results.value(f"data-{backend_of(run)}", quantity, 0)) if quantity != "w_estimate" else ""
         for _, quantity in _COLUMNS
         for run in RUNS
     ]
     rows = [["real training images", *real]]
     for iteration in iterations(results):
         values = [results.value(run, quantity, iteration, SEED) for _, quantity in _COLUMNS for run in RUNS]
-        rows.append([f"{iteration:,}", *map(_number, values)])
+        rows.append([f"{iteration:,}", *map(number, values)])
     return table(head, rows)
 
 
@@ -54,7 +52,7 @@ def draw_curves(results: Results, tasks: Sequence[Task], path: Path) -> None:
     figure, (left, right) = new_figure(2)
     ends: tuple[list[tuple[str, str, float]], ...] = ([], [])
     for task, color in zip(tasks, COLOURS):
-        name = _backend(task.run.name)
+        name = backend_of(task.run.name)
         curve = median_filtered(
             np.array(read_metrics(task.path / "metrics.csv")["w_estimate"]), TrainConfig.curve_filter
         )
@@ -74,11 +72,3 @@ def draw_curves(results: Results, tasks: Sequence[Task], path: Path) -> None:
         axis.set_xlabel("generator iterations")
         label_lines(axis, labels)
     save_svg(figure, path)
-
-
-def _number(value: float) -> str:
-    return words(Estimate(value, math.nan, math.nan))
-
-
-def _backend(run: str) -> str:
-    return BACKENDS.get(run, "pil-bilinear")

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gluon_wgan.metrics.confidence_intervals import Estimate
-from tools.reproduction.confirmation import BACKENDS, END, EQUAL_STEPS, Evidence, across_runs, between_seeds, tracking
-from tools.reproduction.effects import of_few, words
+from tools.reproduction.confirmation import END, EQUAL_STEPS, Evidence, across_runs, backend_of, between_seeds, tracking
+from tools.reproduction.effects import number, of_few, words
 from tools.reproduction.inference import mean_correlation
 from tools.reproduction.markdown import table
 from tools.reproduction.plan import BASE
@@ -57,7 +56,7 @@ def measures_table(results: Results) -> str:
     head = ["", "seeds", "SWD", "SD over seeds", "SD over noises", "excess over own kind", "Frechet", "excess detail"]
     head += ["color shift", "contrast shift"]
     real = {
-        quantity: _one(results.value("data-pil-bilinear", quantity, 0))
+        quantity: number(results.value("data-pil-bilinear", quantity, 0))
         for quantity in ("swd", "frechet", "color_shift", "contrast_shift")
     }
     rows = [["real training images", "", real["swd"], "", "", "0", real["frechet"], "0"]]
@@ -65,7 +64,7 @@ def measures_table(results: Results) -> str:
     for run in evidence.runs:
         swd = evidence.values(run, "swd")
         cells = [words(of_few(list(swd.values())))]
-        cells.append(_one(float(np.std(list(swd.values()), ddof=1)), 2) if len(swd) > 1 else "")
+        cells.append(number(float(np.std(list(swd.values()), ddof=1)), 2) if len(swd) > 1 else "")
         cells.append(_noise(results, run))
         for quantity in ("swd_excess_own", "frechet", "excess_detail", "color_shift", "contrast_shift"):
             values = list(evidence.values(run, quantity).values())
@@ -81,22 +80,20 @@ def _noise(results: Results, run: str) -> str:
     seeds = sorted(set.intersection(*(set(noise) for noise in noises)))
     if not seeds:
         return ""
-    return _one(math.sqrt(np.mean([np.var([noise[seed] for noise in noises], ddof=1) for seed in seeds])), 2)
+    return number(math.sqrt(np.mean([np.var([noise[seed] for noise in noises], ddof=1) for seed in seeds])), 2)
 
 
 def tracking_table(results: Results) -> str:
     """Return how the critic's estimate and SWD go together: over each seed's checkpoints, and across runs."""
     seeds = sorted(results.by_seed(BASE, "swd", END))
     each = [tracking(results, BASE, seed) for seed in seeds]
-    names = ("first_differences", "partial", "levels")
-    rows = [[f"seed {seed}", *(_number(found[name]) for name in names)] for seed, found in zip(seeds, each)]
-    means = [mean_correlation([found[name] for found in each if not math.isnan(found[name])]) for name in names]
-    rows.append(["mean (Fisher's z)", *(words(mean) for mean in means)])
+    columns = [[found[name] for found in each] for name in ("first_differences", "partial", "levels")]
+    columns.append(between_seeds(results, BASE))
+    rows = [[f"seed {seed}", *map(_correlation, values)] for seed, *values in zip(seeds, *columns)]
+    known = [[value for value in values if not math.isnan(value)] for values in columns]
+    rows.append(["mean (Fisher's z)", *(words(mean_correlation(values)) for values in known)])
     head = ["", "of changes (rank)", "given the iteration (partial, logarithms)", "of the falling series (rank)"]
     head.append("of changes, with the SWD of the other seeds (rank)")
-    other = between_seeds(results, BASE)
-    for row, value in zip(rows, [*other, None]):
-        row.append(words(mean_correlation(other)) if value is None else _number(value))
     across, count = across_runs(results, [run for run in _SAME_LENGTH if len(results.by_seed(run, "swd", END)) > 1])
     return table(head, rows) + (
         f"\n\nAmong the seeds of one kind of run at {END:,} iterations, over all kinds of the same clip bound and "
@@ -135,10 +132,10 @@ def port_table(results: Results) -> str:
     quantities = ("swd", "swd_running", "frechet", "detail", "color_shift")
     rows = []
     for run in ("port2018", "reference"):
-        backend = BACKENDS.get(run, "pil-bilinear")
+        backend = backend_of(run)
         if results.by_seed(f"data-{backend}", "swd", 0):
             known = [results.by_seed(f"data-{backend}", name, 0) for name in quantities]
-            rows.append([f"real images, {backend}", "", *(_one(value[0]) if value else "" for value in known)])
+            rows.append([f"real images, {backend}", "", *(number(value[0]) if value else "" for value in known)])
         columns = [list(results.by_seed(run, quantity, END).values()) for quantity in quantities]
         rows.append([run, str(len(columns[0])), *(words(of_few(values)) if values else "" for values in columns)])
     return table(["", "seeds", "SWD", "SWD, running statistics", "Frechet", "detail", "color shift"], rows)
@@ -151,7 +148,7 @@ def resize_table(results: Results) -> str:
     head += ["detail, real images", "detail, samples", "excess detail"]
     rows = []
     for run in RESIZED:
-        backend = BACKENDS.get(run, "pil-bilinear")
+        backend = backend_of(run)
         swd = list(results.by_seed(run, "swd", END).values())
         if not swd:
             continue
@@ -159,13 +156,9 @@ def resize_table(results: Results) -> str:
         apart = "" if run == BASE else words(evidence.difference(run, BASE, "swd")[0].estimate, sign=True)
         detail = words(of_few(list(results.by_seed(run, "detail", END).values())))
         excess = words(of_few(list(evidence.values(run, "excess_detail").values())), sign=True)
-        rows.append([backend, len(swd), _one(real[0]), words(of_few(swd)), apart, _one(real[1]), detail, excess])
+        rows.append([backend, len(swd), number(real[0]), words(of_few(swd)), apart, number(real[1]), detail, excess])
     return table(head, rows)
 
 
-def _one(value: float, digits: int = 3) -> str:
-    return words(Estimate(value, math.nan, math.nan), digits)
-
-
-def _number(value: float) -> str:
+def _correlation(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.2f}"
